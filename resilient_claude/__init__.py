@@ -1,0 +1,59 @@
+"""A Claude adapter for LiveKit voice agents that keeps a live call going.
+
+Names are loaded on first use: `resilient_claude.testing`, which pytest loads at every start as a
+plugin, must not import livekit and the Anthropic SDK, which take seconds.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .failures import Failure as Failure
+    from .failures import FailureKind as FailureKind
+    from .failures import Origin as Origin
+    from .failures import Phase as Phase
+    from .failures import failure_of as failure_of
+    from .llm import ResilientClaudeLLM as ResilientClaudeLLM
+    from .llm import ResilientClaudeStream as ResilientClaudeStream
+    from .retry import RetryPolicy as RetryPolicy
+    from .retry import Timeouts as Timeouts
+    from .translate import Outcome as Outcome
+
+__all__ = [
+    "Failure",
+    "FailureKind",
+    "Origin",
+    "Outcome",
+    "Phase",
+    "ResilientClaudeLLM",
+    "ResilientClaudeStream",
+    "RetryPolicy",
+    "Timeouts",
+    "__version__",
+    "failure_of",
+]
+
+_HOMES = {
+    "Failure": "failures",
+    "FailureKind": "failures",
+    "Origin": "failures",
+    "Outcome": "translate",
+    "Phase": "failures",
+    "ResilientClaudeLLM": "llm",
+    "ResilientClaudeStream": "llm",
+    "RetryPolicy": "retry",
+    "Timeouts": "retry",
+    "failure_of": "failures",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,250 @@
+"""The sockets: an httpx2 transport on aiohttp that knows how far each connection has come.
+
+aiohttp costs about half the CPU per streamed token of httpx2's own transport, keeps the operating
+system's error in `__cause__`, and offers hooks for the phases of a connection. Connections are
+pooled in generations: after a transport failure the whole generation is retired, because the
+connections that shared its path are dead as well.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+from urllib.request import getproxies
+
+import aiohttp
+import httpx2
+
+from .failures import Phase
+
+KEEPALIVE_S = 120.0
+"""How long an idle connection is kept, in seconds: voice turns are 5 to 60 s apart."""
+
+ERROR_BODY_BYTES = 256 * 1024
+"""How much of an error response is read; the SDK reads error bodies whole."""
+
+
+class Progress:
+    """How far an attempt has come. The transport below writes it, the attempt reads it.
+
+    Attributes:
+        phase: the last phase that began.
+        reused: whether the request went out on a pooled connection.
+    """
+
+    def __init__(self) -> None:
+        self.phase = Phase.BUILD
+        self.reused = False
+        self._sockets: list[socket.socket] = []
+
+    def enter(self, phase: Phase) -> None:
+        """*phase* begins. Subclasses react to it."""
+        self.phase = phase
+
+    def opened(self, sock: socket.socket) -> None:
+        """A socket was made that will be connected."""
+        self._sockets.append(sock)
+
+    def tcp_connected(self) -> bool:
+        """Whether one of the sockets has a peer, so that what is missing is TLS."""
+        for sock in self._sockets:
+            try:
+                sock.getpeername()
+            except OSError:
+                continue
+            return True
+        return False
+
+
+current_progress: ContextVar[Progress | None] = ContextVar("current_progress", default=None)
+"""The attempt that runs in this task; the SDK has no argument to pass it through."""
+
+
+class AiohttpTransport(httpx2.AsyncBaseTransport):
+    """Sends the SDK's requests through aiohttp. Has no timeouts of its own: attempts have clocks.
+
+    Proxies are taken from the environment when there are any at construction, certificates from
+    `SSL_CERT_FILE` or `SSL_CERT_DIR`, else from where httpx2 takes them.
+    """
+
+    def __init__(self) -> None:
+        self._ssl = _ssl_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        self._trust_env = bool(getproxies())
+        self._pool: _Pool | None = None
+        self._retired: set[_Pool] = set()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send *request*; the body of the response is still to be read.
+
+        Raises:
+            aiohttp.ClientError: as it came; the SDK wraps it and keeps it as the cause.
+        """
+        progress = current_progress.get() or Progress()
+        pool = self._pool
+        if pool is None:
+            pool = self._pool = _Pool(self._ssl, trust_env=self._trust_env)
+        pool.users += 1
+        try:
+            response = await pool.session.request(
+                request.method,
+                str(request.url),
+                headers=request.headers,
+                data=await request.aread() or None,
+                allow_redirects=False,
+                trace_request_ctx=progress,
+            )
+        except BaseException:
+            await self._leave(pool)
+            raise
+        return httpx2.Response(
+            status_code=response.status,
+            headers=response.raw_headers,
+            stream=_Body(response, self, pool),
+            request=request,
+            extensions={"http_version": b"HTTP/1.1"},
+        )
+
+    async def retire_connections(self) -> None:
+        """Let no later request use a connection that is open now; requests under way go on."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            self._retired.add(pool)
+            await self._close_if_unused(pool)
+
+    async def aclose(self) -> None:
+        """Close every connection, also those in use."""
+        pools = [*self._retired, *([self._pool] if self._pool is not None else [])]
+        self._pool = None
+        self._retired.clear()
+        for pool in pools:
+            await pool.session.close()
+
+    async def _leave(self, pool: _Pool) -> None:
+        pool.users -= 1
+        if pool in self._retired:
+            await self._close_if_unused(pool)
+
+    async def _close_if_unused(self, pool: _Pool) -> None:
+        if pool.users == 0:
+            self._retired.discard(pool)
+            await pool.session.close()
+
+
+class _Pool:
+    """One generation of connections and how many requests are using it."""
+
+    def __init__(self, ssl_context: ssl.SSLContext, *, trust_env: bool) -> None:
+        self.users = 0
+        self.session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=ssl_context,
+                keepalive_timeout=KEEPALIVE_S,
+                limit=0,
+                # With its cache, aiohttp shields a look-up from cancellation in a task of its own.
+                use_dns_cache=False,
+                socket_factory=_socket,
+            ),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trace_configs=[_TRACE],
+            trust_env=trust_env,
+            # One read may hold many events; the reader applies its own bound to each event.
+            read_bufsize=2**18,
+        )
+
+
+class _Body(httpx2.AsyncByteStream):
+    """The bytes of a response as they arrive: one item holds all that one read brought."""
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, transport: AiohttpTransport, pool: _Pool
+    ) -> None:
+        self._response = response
+        self._transport = transport
+        self._pool: _Pool | None = pool
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        content = self._response.content
+        left = ERROR_BODY_BYTES if self._response.status >= 400 else None
+        while data := await content.readany():
+            if left is not None:
+                data = data[:left]
+                left -= len(data)
+            yield data
+            if left == 0:
+                return
+
+    async def aclose(self) -> None:
+        # Synchronous up to here, so that cancelling never waits for the peer. A response that
+        # was read to its end has given its connection back already.
+        self._response.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await self._transport._leave(pool)
+
+
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket that notices a dead path: aiohttp connects it.
+
+    A connection whose peer is gone without a word (a NAT that forgot it, a network that changed)
+    otherwise looks idle for minutes and swallows the next request.
+    """
+    family, kind, proto = address[0], address[1], address[2]
+    sock = socket.socket(family, kind, proto)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:
+        option = getattr(socket, name, None)  # not every system has all of them
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    progress = current_progress.get()
+    if progress is not None:
+        progress.opened(sock)
+    return sock
+
+
+_KEEPALIVE = (
+    ("TCP_KEEPIDLE", 15),
+    ("TCP_KEEPINTVL", 5),
+    ("TCP_KEEPCNT", 3),
+    # Milliseconds that sent data may stay without acknowledgement (Linux).
+    ("TCP_USER_TIMEOUT", 4000),
+)
+
+
+@lru_cache(maxsize=4)
+def _ssl_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    """The context for these settings. Loading the bundle takes 20 to 30 ms, so it is shared."""
+    return httpx2.create_ssl_context()
+
+
+def _enters(phase: Phase) -> Any:
+    async def hook(session: object, context: SimpleNamespace, params: object) -> None:
+        context.trace_request_ctx.enter(phase)
+
+    return hook
+
+
+async def _reuses(session: object, context: SimpleNamespace, params: object) -> None:
+    context.trace_request_ctx.reused = True
+    context.trace_request_ctx.enter(Phase.SEND)
+
+
+def _trace() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_start.append(_enters(Phase.CONNECT))
+    trace.on_dns_resolvehost_start.append(_enters(Phase.DNS))
+    trace.on_dns_resolvehost_end.append(_enters(Phase.CONNECT))
+    trace.on_connection_create_end.append(_enters(Phase.SEND))
+    trace.on_connection_reuseconn.append(_reuses)
+    trace.on_request_headers_sent.append(_enters(Phase.RESPONSE))
+    return trace
+
+
+_TRACE = _trace()

@@ -1,0 +1,225 @@
+"""When to try again, how long to wait, how long to listen: pure rules, and tenacity's wiring.
+
+The rules take values and return values. Only `attempts` touches a clock, and takes it as argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from math import isfinite
+from typing import Any
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from .failures import Failure, FailureKind
+
+
+def _check_positive(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, got {value!r}")
+    if not isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be finite and > 0, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long one attempt may stay without progress, phase by phase. All in seconds, all > 0.
+
+    Pings, comments and empty deltas are not progress.
+
+    Attributes:
+        connect_s: DNS, TCP and TLS together. Claude's edge answers in tens of milliseconds, so
+            3 s without a connection means this one will not come.
+        response_s: no byte at all since the request was sent. Doubles with each attempt, so that
+            a slow but living service is not cut for ever; the last attempt that fits may use all
+            that is left of `RetryPolicy.max_silence_s`.
+        first_token_s: bytes arrive (headers, pings) but no content block has begun.
+        stall_s: nothing new inside or after a text or tool block.
+        thinking_s: nothing new inside or after a thinking or server-tool block, where minutes of
+            work are healthy and the API sends something every few seconds.
+
+    Raises:
+        TypeError: a value is not a number.
+        ValueError: a value is not finite or not above 0.
+    """
+
+    connect_s: float = 3.0
+    response_s: float = 6.0
+    first_token_s: float = 18.0
+    stall_s: float = 8.0
+    thinking_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_positive(field.name, getattr(self, field.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """When a failed attempt is followed by another one.
+
+    Waits are drawn with full jitter: uniformly between 0 and a cap that doubles with every
+    attempt, so that the callers of an outage do not come back in step.
+    Source: "Exponential Backoff And Jitter", AWS Architecture Blog.
+
+    Attributes:
+        max_attempts: HTTP requests per turn at most, the first one included. The default is
+            chosen so that the silence budget always ends first: 24 attempts whose waits average
+            1 s outlast 20 s.
+        max_silence_s: from `chat()` to the first speakable chunk, over all attempts and waits.
+            No attempt starts after it, and no attempt without progress outlives it. 20 s is what
+            a caller bears with a filler phrase; far beyond it the call is lost anyway.
+        wait_base_s: cap of the first wait.
+        throttled_wait_base_s: cap of the first wait after 429 or 529, where haste makes it worse.
+        wait_multiplier: growth of the cap per attempt.
+        wait_cap_s: the cap's own upper limit.
+
+    Raises:
+        TypeError: a value is not a number.
+        ValueError: a value is out of its range.
+    """
+
+    max_attempts: int = 24
+    max_silence_s: float = 20.0
+    wait_base_s: float = 0.1
+    throttled_wait_base_s: float = 0.5
+    wait_multiplier: float = 2.0
+    wait_cap_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.max_attempts, bool) or not isinstance(self.max_attempts, int):
+            raise TypeError(f"max_attempts must be an int, got {self.max_attempts!r}")
+        if self.max_attempts < 1:
+            raise ValueError(
+                f"max_attempts must be >= 1 (1 means: never retry), got {self.max_attempts}"
+            )
+        for field in fields(self):
+            if field.name != "max_attempts":
+                _check_positive(field.name, getattr(self, field.name))
+        if self.wait_multiplier < 1:
+            raise ValueError(
+                f"wait_multiplier must be >= 1, so that waits do not shrink, "
+                f"got {self.wait_multiplier}"
+            )
+
+
+class AttemptFailed(Exception):
+    """Carries a failed attempt through tenacity. Never leaves this package.
+
+    Attributes:
+        failure: the attempt's failure, named.
+        error: the exception itself.
+        retryable: whether another attempt may follow: the failure allows it, and nothing that
+            the caller has heard would be heard twice.
+    """
+
+    def __init__(self, failure: Failure, error: BaseException, *, retryable: bool) -> None:
+        super().__init__(failure.kind)
+        self.failure = failure
+        self.error = error
+        self.retryable = retryable
+
+
+# A certificate that does not verify and an empty answer seldom change, but a load balancer with
+# one bad host and a second sample do: one more try, no more.
+_RETRIES_AT_MOST = {FailureKind.TLS: 1, FailureKind.EMPTY: 1}
+_THROTTLED = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED)
+
+
+def wait_before(
+    attempt: int, policy: RetryPolicy, failure: Failure, random: Callable[[], float]
+) -> float:
+    """Seconds to wait before *attempt* (2 is the first retry): full jitter, capped.
+
+    A `retry-after` of the server is a lower bound, not subject to the cap.
+
+    Args:
+        attempt: number of the attempt to come.
+        policy: the caps.
+        failure: why the one before it failed.
+        random: draws from [0, 1).
+
+    Raises:
+        ValueError: *attempt* is below 2; the first attempt never waits.
+    """
+    if attempt < 2:
+        raise ValueError(f"attempt must be >= 2, got {attempt}: the first attempt never waits")
+    throttled = failure.kind in _THROTTLED
+    base = policy.throttled_wait_base_s if throttled else policy.wait_base_s
+    # Compared as logarithms would be: the power alone overflows a float after 1,000 attempts.
+    growth = policy.wait_multiplier ** min(attempt - 2, 64)
+    return max(random() * min(policy.wait_cap_s, base * growth), failure.retry_after_s or 0.0)
+
+
+def response_clock_s(
+    attempt: int, policy: RetryPolicy, timeouts: Timeouts, remaining_s: float
+) -> float:
+    """Seconds that *attempt* (from 1) may wait for the first byte of its response.
+
+    Args:
+        attempt: its number.
+        policy: for `max_attempts`.
+        timeouts: for `response_s`.
+        remaining_s: what is left of the silence budget.
+    """
+    clock_s = timeouts.response_s * 2.0 ** min(attempt - 1, 64)
+    last = attempt >= policy.max_attempts or remaining_s - clock_s < timeouts.response_s
+    return remaining_s if last else clock_s
+
+
+def may_retry(failed: AttemptFailed, attempt: int) -> bool:
+    """Whether another attempt may follow the failed *attempt*, as far as its kind tells."""
+    at_most = _RETRIES_AT_MOST.get(failed.failure.kind)
+    return failed.retryable and (at_most is None or attempt <= at_most)
+
+
+def attempts(
+    policy: RetryPolicy,
+    *,
+    deadline: float,
+    now: Callable[[], float],
+    random: Callable[[], float],
+    sleep: Callable[[float], Awaitable[Any]],
+    before_wait: Callable[[AttemptFailed, int, float], None],
+) -> AsyncRetrying:
+    """Tenacity's loop for one turn. Make a new one for every turn.
+
+    One `AsyncRetrying` shared between tasks mixes up their exceptions.
+
+    Args:
+        policy: the limits.
+        deadline: end of the silence budget, on the clock *now*.
+        now: monotonic clock, in seconds.
+        random: draws from [0, 1).
+        sleep: waits; must be cancellable.
+        before_wait: told of every failed attempt that will be followed by another: the failure,
+            its number from 1, and the wait in seconds.
+    """
+
+    def failed(state: RetryCallState) -> AttemptFailed:
+        error = state.outcome.exception() if state.outcome is not None else None
+        assert isinstance(error, AttemptFailed)  # `retry` lets nothing else come this far
+        return error
+
+    def wait(state: RetryCallState) -> float:
+        return wait_before(state.attempt_number + 1, policy, failed(state).failure, random)
+
+    def stop(state: RetryCallState) -> bool:
+        if not may_retry(failed(state), state.attempt_number):
+            return True
+        if state.attempt_number >= policy.max_attempts:
+            return True
+        return now() + state.upcoming_sleep >= deadline
+
+    def tell(state: RetryCallState) -> None:
+        before_wait(failed(state), state.attempt_number, state.upcoming_sleep)
+
+    return AsyncRetrying(
+        sleep=sleep,
+        stop=stop,
+        wait=wait,
+        retry=retry_if_exception(lambda error: isinstance(error, AttemptFailed)),
+        before_sleep=tell,
+        reraise=True,
+    )

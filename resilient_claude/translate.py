@@ -1,0 +1,390 @@
+"""Claude's events in, livekit's chunks and the turn's outcome out. A state machine, no I/O.
+
+One translator per attempt: nothing of a failed attempt reaches the next.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from livekit.agents import llm
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from .failures import FailureKind, Origin, StreamFault, kind_of_error_type
+from .sse import Event
+
+TOOL_BYTES = 8 * 1024 * 1024
+"""Longest input of all tool calls of one message, in characters; beyond it, the stream is bad."""
+
+
+class Outcome(StrEnum):
+    """How a stream ended, once it ended properly. The values are part of the public API."""
+
+    COMPLETE = "complete"
+    STOP_SEQUENCE = "stop_sequence"
+    MAX_TOKENS = "max_tokens"
+    CONTEXT_EXCEEDED = "context_exceeded"
+    REFUSED = "refused"
+    PAUSE_TURN = "pause_turn"
+    EMPTY = "empty"
+
+
+class Activity(StrEnum):
+    """What the response is doing; decides which clock watches it."""
+
+    WAITING = "waiting"
+    SPEAKING = "speaking"
+    WORKING = "working"
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens of one message. Every count the API sends is cumulative: assigned, never added."""
+
+    input_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    output_tokens: int = 0
+    service_tier: str | None = None
+
+    def update(self, usage: object) -> None:
+        """Take over the counts that *usage*, the API's object, holds."""
+        if not isinstance(usage, dict):
+            return
+        for name in _COUNTS:
+            count = usage.get(name)
+            if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+                setattr(self, name, count)
+        tier = usage.get("service_tier")
+        if isinstance(tier, str):
+            self.service_tier = tier
+
+    @property
+    def total_tokens(self) -> int:
+        """All tokens of the message, cached ones included."""
+        return self.prompt_tokens + self.output_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Input tokens, cached ones included, as livekit counts them."""
+        return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
+
+    def to_livekit(self) -> llm.CompletionUsage:
+        """The same counts as livekit's usage chunk carries them."""
+        return llm.CompletionUsage(
+            completion_tokens=self.output_tokens,
+            prompt_tokens=self.prompt_tokens,
+            total_tokens=self.total_tokens,
+            prompt_cached_tokens=self.cache_read_input_tokens,
+            cache_creation_tokens=self.cache_creation_input_tokens,
+            cache_read_tokens=self.cache_read_input_tokens,
+            service_tier=self.service_tier,
+        )
+
+
+_COUNTS = (
+    "input_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+)
+
+
+@dataclass(slots=True)
+class _Block:
+    """A content block that has begun."""
+
+    type: str
+    start: Event
+    json_parts: list[str] = field(default_factory=list)
+    closed: bool = False
+
+
+class Translator:
+    """Turns the events of one response into chunks.
+
+    Text is handed on as it comes. Tool calls are kept until `message_stop`: only then are all
+    blocks closed and the stop reason known, and livekit runs a tool as soon as it sees the call.
+
+    Attributes:
+        message_id: id of the message, empty until `message_start`.
+        usage: its token counts so far.
+        stop_reason: the API's word for why it ended, None until it says so.
+        finished: whether `message_stop` has arrived.
+        text_chars: characters of text handed on.
+        tool_calls: tool calls handed on.
+        progress: grows with every event that is progress; pings and empty deltas are not.
+    """
+
+    def __init__(self) -> None:
+        self.message_id = ""
+        self.usage = Usage()
+        self.stop_reason: str | None = None
+        self.finished = False
+        self.text_chars = 0
+        self.tool_calls = 0
+        self.progress = 0
+        self._blocks: dict[int, _Block] = {}
+        self._open: _Block | None = None
+        self._tool_chars = 0
+        self._text: list[str] = []
+
+    @property
+    def output_started(self) -> bool:
+        """Whether anything was handed on that the caller hears or that has an effect."""
+        return self.text_chars > 0 or self.tool_calls > 0
+
+    @property
+    def activity(self) -> Activity:
+        """What the response is doing now."""
+        if not self._blocks:
+            return Activity.WAITING
+        block = self._open or next(reversed(self._blocks.values()))
+        return Activity.SPEAKING if block.type in _SPEAKING else Activity.WORKING
+
+    @property
+    def tool_block_began(self) -> bool:
+        """Whether a tool call of ours has begun, complete or not."""
+        return any(block.type == "tool_use" for block in self._blocks.values())
+
+    def feed(self, events: list[Event]) -> list[llm.ChatChunk]:
+        """Handle the *events* of one read; text that arrived together becomes one chunk.
+
+        Raises:
+            StreamFault: an `error` event, an event out of order or of the wrong shape, or a
+                message whose end is not an answer. Text before it is lost: see `take_text`.
+        """
+        for event in events:
+            handler = _HANDLERS.get(event["type"])
+            if handler is None:
+                continue  # a ping, or a type of event that is newer than we are
+            try:
+                handler(self, event)
+            except (KeyError, TypeError, AttributeError, ValidationError) as exc:
+                # Data from the network, read in place: checking each field first costs a
+                # quarter of the time per token.
+                raise StreamFault(
+                    FailureKind.MALFORMED,
+                    f"a {event['type']} event has the wrong shape ({type(exc).__name__})",
+                    retryable=True,
+                ) from None
+        return self.take_text()
+
+    def take_text(self) -> list[llm.ChatChunk]:
+        """The text that has arrived and was not taken yet, as at most one chunk."""
+        if not self._text:
+            return []
+        text = "".join(self._text)
+        self._text.clear()
+        self.text_chars += len(text)
+        return [
+            llm.ChatChunk(id=self.message_id, delta=llm.ChoiceDelta(role="assistant", content=text))
+        ]
+
+    def finish(self, *, after_tool_result: bool) -> tuple[Outcome, list[llm.ChatChunk]]:
+        """The outcome of the stream and its last chunks: the tool calls, now that they are safe.
+
+        Args:
+            after_tool_result: whether the request ended with a tool's result, after which Claude
+                may rightly have nothing to add.
+
+        Raises:
+            StreamFault: the stream is no answer: cut off, or ended without output.
+        """
+        if not self.finished:
+            raise StreamFault(
+                FailureKind.TRUNCATED,
+                "the stream ended before message_stop",
+                retryable=True,
+            )
+        outcome = _OUTCOMES.get(self.stop_reason or "", Outcome.COMPLETE)
+        calls = self._finished_calls(outcome)
+        if not self.output_started and not calls and outcome is not Outcome.PAUSE_TURN:
+            if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
+                raise _no_answer(outcome)
+            if not after_tool_result:
+                raise StreamFault(
+                    FailureKind.EMPTY, "the answer has neither text nor tool calls", retryable=True
+                )
+            outcome = Outcome.EMPTY
+        self.tool_calls = len(calls)
+        chunks = [
+            llm.ChatChunk(
+                id=self.message_id, delta=llm.ChoiceDelta(role="assistant", tool_calls=[call])
+            )
+            for call in calls
+        ]
+        return outcome, chunks
+
+    def _finished_calls(self, outcome: Outcome) -> list[llm.FunctionToolCall]:
+        blocks = [block for block in self._blocks.values() if block.type == "tool_use"]
+        if not blocks:
+            return []
+        if outcome in _CUTS_TOOLS:
+            raise _no_answer(outcome)
+        return [_call(block) for block in blocks]
+
+    # --- one method per event type ----------------------------------------------------------
+
+    def _message_start(self, event: Event) -> None:
+        message = event["message"]
+        if self.message_id:
+            raise _out_of_order("a second message_start")
+        self.message_id = _string(message["id"]) or "msg_unknown"
+        self.usage.update(message.get("usage"))
+
+    def _block_start(self, event: Event) -> None:
+        index, content = event["index"], event["content_block"]
+        if not self.message_id or self.stop_reason is not None:
+            raise _out_of_order("content_block_start outside of the message's content")
+        if self._open is not None or index in self._blocks:
+            raise _out_of_order("a content block inside another one")
+        self._open = self._blocks[index] = _Block(_string(content["type"]), content)
+        self.progress += 1
+        if content["type"] == "text":
+            self._speak(_string(content.get("text") or ""))
+        elif content["type"] == "tool_use":
+            _string(content["id"]), _string(content["name"])
+
+    def _block_delta(self, event: Event) -> None:
+        block = self._blocks[event["index"]]
+        if block is not self._open:
+            raise _out_of_order("a delta for a content block that is not open")
+        delta = event["delta"]
+        kind = delta["type"]
+        if kind == "text_delta":
+            if block.type == "text":
+                self._speak(_string(delta["text"]))
+        elif kind == "input_json_delta":
+            self._tool_json(block, _string(delta["partial_json"]))
+        else:
+            self.progress += 1  # thinking, signatures, citations, what is newer than we are
+
+    def _block_stop(self, event: Event) -> None:
+        block = self._blocks[event["index"]]
+        if block is not self._open:
+            raise _out_of_order("content_block_stop for a block that is not open")
+        block.closed = True
+        self._open = None
+        self.progress += 1
+
+    def _message_delta(self, event: Event) -> None:
+        if not self.message_id:
+            raise _out_of_order("message_delta before message_start")
+        self.stop_reason = _string(event["delta"].get("stop_reason") or "") or self.stop_reason
+        self.usage.update(event.get("usage"))
+        self.progress += 1
+
+    def _message_stop(self, event: Event) -> None:
+        # A block may still be open: `max_tokens` ends a message without closing it.
+        if self.stop_reason is None:
+            raise _out_of_order("message_stop without a stop reason")
+        self.finished = True
+
+    def _error(self, event: Event) -> None:
+        error = event["error"]
+        kind = kind_of_error_type(error.get("type"))
+        raise StreamFault(
+            kind,
+            _string(error.get("message") or "no message"),
+            retryable=kind in _RETRYABLE_ERRORS,
+            error_type=_string(error.get("type") or "unknown"),
+            origin=Origin.REMOTE if kind in _RETRYABLE_ERRORS else Origin.CALLER,
+        )
+
+    def _speak(self, text: str) -> None:
+        if text:
+            self._text.append(text)
+            self.progress += 1
+
+    def _tool_json(self, block: _Block, part: str) -> None:
+        if not part:
+            return
+        self.progress += 1
+        if block.type != "tool_use":
+            return  # input of a server tool: Anthropic runs it
+        self._tool_chars += len(part)
+        if self._tool_chars > TOOL_BYTES:
+            raise StreamFault(
+                FailureKind.MALFORMED,
+                f"tool input is longer than {TOOL_BYTES} characters",
+                retryable=False,
+            )
+        block.json_parts.append(part)
+
+
+_SPEAKING = ("text", "tool_use")
+_OUTCOMES = {
+    "end_turn": Outcome.COMPLETE,
+    "tool_use": Outcome.COMPLETE,
+    "stop_sequence": Outcome.STOP_SEQUENCE,
+    "max_tokens": Outcome.MAX_TOKENS,
+    "model_context_window_exceeded": Outcome.CONTEXT_EXCEEDED,
+    "refusal": Outcome.REFUSED,
+    "pause_turn": Outcome.PAUSE_TURN,
+}
+_CUTS_TOOLS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED, Outcome.REFUSED)
+_RETRYABLE_ERRORS = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER)
+_HANDLERS = {
+    "content_block_delta": Translator._block_delta,
+    "content_block_start": Translator._block_start,
+    "content_block_stop": Translator._block_stop,
+    "message_start": Translator._message_start,
+    "message_delta": Translator._message_delta,
+    "message_stop": Translator._message_stop,
+    "error": Translator._error,
+}
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _out_of_order(what: str) -> StreamFault:
+    return StreamFault(FailureKind.MALFORMED, what, retryable=True)
+
+
+_ADVICE = {
+    Outcome.MAX_TOKENS: "max_tokens was reached before the answer or its tool call was complete: "
+    "raise max_tokens, or lower the thinking budget",
+    Outcome.CONTEXT_EXCEEDED: "the model's context window is full: shorten the chat context",
+    Outcome.REFUSED: "Claude refused to answer",
+}
+
+
+def _no_answer(outcome: Outcome) -> StreamFault:
+    refused = outcome is Outcome.REFUSED
+    return StreamFault(
+        FailureKind.REFUSED if refused else FailureKind.TRUNCATED,
+        _ADVICE[outcome],
+        retryable=False,
+        origin=Origin.REMOTE if refused else Origin.CALLER,
+    )
+
+
+def _call(block: _Block) -> llm.FunctionToolCall:
+    """The block as a call.
+
+    Raises:
+        StreamFault: its input is not a JSON object.
+    """
+    if not block.closed:
+        raise _out_of_order("message_stop inside a tool call")
+    given = block.start.get("input")
+    arguments = "".join(block.json_parts) or json.dumps(given if given else {})
+    try:
+        valid = isinstance(from_json(arguments), dict)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise StreamFault(
+            FailureKind.MALFORMED, "a tool call's input is not a JSON object", retryable=True
+        )
+    return llm.FunctionToolCall(
+        name=block.start["name"], arguments=arguments, call_id=block.start["id"]
+    )

@@ -1,0 +1,253 @@
+"""One attempt: send the request, decode the events of the response, watch the phase clocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+from types import TracebackType
+from typing import Any, Self, cast
+
+import anthropic
+import httpx2
+
+from .connection import AiohttpTransport, Progress, current_progress
+from .failures import ClockExpired, FailureKind, Phase, StreamFault
+from .request import Request
+from .retry import Timeouts
+from .sse import Event, EventDecoder
+from .translate import Activity
+
+DRAIN_S = 0.05
+"""How long the end of the body is awaited after `message_stop`, in seconds.
+
+The last bytes usually come with the same packet; without reading them the connection cannot be
+used again. Source: aiohttp and httpcore2, which close a connection whose body was not read whole.
+"""
+
+
+class Clocks(Progress):
+    """Watches one attempt as an async context manager: ends it when a clock runs out.
+
+    Progress costs one assignment: the timer that is set looks at the deadline only when it fires.
+
+    Args:
+        timeouts: the phase clocks.
+        response_s: the escalated clock of this attempt for its first byte, seconds.
+        silence_deadline: end of the silence budget on the event loop's clock.
+        attempt_s: upper bound for the wait for content, seconds; None for no bound of its own.
+        observed: whether the transport reports the phases of the connection; if it does not, one
+            clock covers everything up to the response.
+
+    Raises:
+        ClockExpired: on leaving, when a clock ran out inside.
+    """
+
+    def __init__(
+        self,
+        timeouts: Timeouts,
+        *,
+        response_s: float,
+        silence_deadline: float,
+        attempt_s: float | None,
+        observed: bool,
+    ) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self.connect_s = timeouts.connect_s
+        self._timeouts = timeouts
+        self._response_s = response_s
+        self._observed = observed
+        self._started = self._loop.time()
+        self._caps = [(silence_deadline, "max_silence_s")]
+        if attempt_s is not None:
+            self._caps.append((self._started + attempt_s, "conn_options.timeout"))
+        self._scope = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._clock = ""
+
+    async def __aenter__(self) -> Self:
+        await self._scope.__aenter__()
+        if self._observed:
+            self._wait_until(self._started + self._timeouts.connect_s, "connect_s")
+        else:
+            self._wait_until(self._started + self._response_s, "response_s")
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            await self._scope.__aexit__(exc_type, exc, traceback)
+        except TimeoutError:
+            raise ClockExpired(self._clock, self._deadline - self._started) from None
+
+    def enter(self, phase: Phase) -> None:
+        """The connection has come as far as *phase*; its clock starts."""
+        super().enter(phase)
+        now = self._loop.time()
+        if phase is Phase.SEND:
+            self._wait_until(now + self._response_s, "response_s")
+        elif phase is Phase.FIRST_TOKEN:
+            self._wait_until(self._started + self._timeouts.first_token_s, "first_token_s")
+
+    def progressed(self, activity: Activity) -> None:
+        """The response got further: the clock of what it is doing now starts anew."""
+        self.phase = Phase.STREAMING
+        now = self._loop.time()
+        if activity is Activity.SPEAKING:
+            self._watch(now + self._timeouts.stall_s, "stall_s")
+        else:
+            self._watch(now + self._timeouts.thinking_s, "thinking_s")
+
+    def _wait_until(self, deadline: float, clock: str) -> None:
+        """Watch a phase without progress, which the silence budget bounds too."""
+        self._watch(*min([(deadline, clock), *self._caps]))
+
+    def _watch(self, deadline: float, clock: str) -> None:
+        self._deadline, self._clock = deadline, clock
+        if self._timer is None or deadline < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(deadline, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._loop.time() < self._deadline:
+            self._watch(self._deadline, self._clock)
+            return
+        if self.phase is Phase.CONNECT and self.tcp_connected():
+            self.phase = Phase.TLS
+        self._scope.reschedule(self._loop.time())
+
+
+class Exchange:
+    """One request and its response, opened by `open_exchange`.
+
+    Attributes:
+        request_id: the response's `request-id` header.
+    """
+
+    def __init__(self, response: httpx2.Response, reads: AsyncIterator[list[Event]]) -> None:
+        self.request_id: str | None = response.headers.get("request-id")
+        self._reads = reads
+
+    async def read(self) -> list[Event] | None:
+        """The events of the next read, possibly none; None at the end of the body."""
+        return await anext(self._reads, None)
+
+    async def drain(self) -> None:
+        """Read the body to its end, if that comes at once, so that the connection can be kept."""
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                while await self.read() is not None:
+                    pass
+        except Exception:  # noqa: BLE001 - the answer is whole; its connection may do what it likes
+            return
+
+
+async def open_exchange(
+    client: anthropic.AsyncAnthropic, request: Request, clocks: Clocks, stack: AsyncExitStack
+) -> Exchange:
+    """Send *request* and return once the response's headers are there.
+
+    Args:
+        client: the SDK's client; its own retries are switched off for this request.
+        request: what to send.
+        clocks: watches the attempt; told how far it has come.
+        stack: closes the response.
+
+    Raises:
+        anthropic.APIStatusError: the response has an error status.
+        anthropic.APIConnectionError: there is no response.
+        StreamFault: the response is not an event stream.
+    """
+    token = current_progress.set(clocks)
+    try:
+        stream = await client.post(
+            "/v1/messages",
+            cast_to=object,
+            stream=True,
+            stream_cls=anthropic.AsyncStream[object],
+            **_body(client, request),
+            options=cast(Any, _options(request, connect_s=clocks.connect_s)),
+        )
+    finally:
+        current_progress.reset(token)
+    stack.push_async_callback(stream.close)
+    clocks.enter(Phase.FIRST_TOKEN)
+    reads = await stack.enter_async_context(aclosing(_reads(stream)))
+    return Exchange(stream.response, reads)
+
+
+async def fresh_connections(client: anthropic.AsyncAnthropic) -> None:
+    """After a transport failure: no later request uses a connection that was open before.
+
+    A client that the application made keeps its own pool; of httpx2's own transport the idle
+    connections are closed, as far as its pool can be reached.
+    """
+    transport = getattr(client._client, "_transport", None)
+    if isinstance(transport, AiohttpTransport):
+        await transport.retire_connections()
+        return
+    pool = getattr(transport, "_pool", None)  # private to httpx2; absent: nothing to close
+    for connection in list(getattr(pool, "connections", ())):
+        if connection.is_idle():
+            await connection.aclose()
+
+
+def is_observed(client: anthropic.AsyncAnthropic) -> bool:
+    """Whether the client's transport is ours, which reports the phases of a connection."""
+    return isinstance(getattr(client._client, "_transport", None), AiohttpTransport)
+
+
+def _body(client: anthropic.AsyncAnthropic, request: Request) -> dict[str, Any]:
+    """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
+
+    Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
+    """
+    if type(client) is anthropic.AsyncAnthropic:
+        return {"content": request.content()}
+    return {"body": request.body}
+
+
+def _options(request: Request, *, connect_s: float) -> dict[str, Any]:
+    # `identity`: a compressed stream arrives in larger, later pieces and costs CPU to unpack.
+    return {
+        "headers": {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            **request.headers,
+        },
+        "params": dict(request.query),
+        "max_retries": 0,
+        # For clients with a transport of their own; ours has no timeouts, the clocks watch it.
+        "timeout": httpx2.Timeout(None, connect=connect_s),
+    }
+
+
+async def _reads(stream: anthropic.AsyncStream[object]) -> AsyncGenerator[list[Event], None]:
+    response = stream.response
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/vnd.amazon.eventstream":
+        async for event in stream:  # Bedrock's binary framing, which the SDK decodes
+            yield [cast(Event, event)]
+        return
+    if kind not in ("text/event-stream", ""):
+        raise StreamFault(
+            FailureKind.MALFORMED,
+            f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream",
+            retryable=True,
+        )
+    decoder = EventDecoder()
+    encoded = response.headers.get("content-encoding", "identity") != "identity"
+    source = response.aiter_bytes() if encoded else response.aiter_raw()
+    async with aclosing(source):
+        async for data in source:
+            yield decoder.feed(data)
