@@ -368,7 +368,8 @@ KIND_OF_CLASS: Mapping[str, FailureKind] = {
         FailureKind.RESET,
         "aiohttp",
         "ClientError ClientOSError ClientConnectionError ClientConnectionResetError "
-        "ServerConnectionError ServerDisconnectedError ClientPayloadError",
+        "ServerConnectionError ServerDisconnectedError ClientPayloadError "
+        "UploadAbortedError",
     ),
     **_named(
         FailureKind.MALFORMED,
@@ -620,7 +621,9 @@ def _number(value: str | None) -> float | None:
 
 # --- messages -----------------------------------------------------------------------------------
 
-_SECRET = re.compile(r"sk-[\w-]{8,}|(?i:bearer)\s+\S+|(?i:x-api-key|authorization)\W{1,5}\S+")
+_SECRET = re.compile(
+    r"sk-[\w-]{8,}|(?i:(?:x-api-key|authorization)\W{1,5}(?:bearer\s+)?|bearer\s+)\S+"
+)
 _SPEECH_CHARS = 12  # a shared run this long is a quotation, not a coincidence
 
 

@@ -13,10 +13,10 @@ from functools import lru_cache
 
 __all__ = ["Model"]
 
-# The part of an id that names the model: after a gateway's prefix, a region, an ARN's resource type.
+# What names the model in an id: not a gateway's prefix, a region or an ARN's resource type.
 _NAME = re.compile(r"claude[-_.]v?(?P<tokens>.*)", re.DOTALL)
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
-# A version's number has one or two digits, a snapshot's date has eight (`claude-sonnet-4-20250514`).
+# Of a version one or two digits, of a snapshot's date eight (`claude-sonnet-4-20250514`).
 _NUMBER = re.compile(r"\d{1,2}")
 
 # The first version of a family that answers a forced `tool_choice` with 400.

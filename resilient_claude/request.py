@@ -7,16 +7,17 @@ later turn of that call.
 
 from __future__ import annotations
 
-import inspect
+import copy
 import json
 import math
 import re
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import zip_longest
+from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 from anthropic import NotGiven as SDKNotGiven
@@ -57,6 +58,9 @@ _RESULT_BLOCKS = {
     "search_result": "source",
     "tool_reference": "tool_name",
 }
+_PARTS_OF_A_FUNCTION = attrgetter(
+    "__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__dict__"
+)
 _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -185,7 +189,7 @@ class ToolSchemas:
     Building one costs pydantic 0.5 to 2 ms on the event loop. An entry dies with the tool's
     function and is rebuilt when the name, the description, the docstring, the signature or an
     annotation differs. What an entry cannot see: a global that a string annotation names being
-    rebound, or a default other than a list, dict or set being changed in place.
+    rebound, or an object other than a list, dict or set being changed in place.
 
     The definitions are shared between requests: never change one.
 
@@ -196,51 +200,68 @@ class ToolSchemas:
     def __init__(self) -> None:
         self.builds = 0
         # By function, not by tool: `FunctionTool.__get__` makes a new tool on every access.
-        self._entries: weakref.WeakKeyDictionary[Any, dict[Any, _Entry]]
+        self._entries: weakref.WeakKeyDictionary[Any, dict[str, _Entry]]
         self._entries = weakref.WeakKeyDictionary()
 
     def definitions(
         self, tools: Iterable[_FunctionTool | _RawFunctionTool], *, strict: bool
     ) -> list[dict[str, Any]]:
         """The Messages API definitions, strict as far as one request may be (if *strict*)."""
-        definitions = []
+        definitions: list[dict[str, Any]] = []
         strict_tools = unions = 0
         for tool in tools:
             if isinstance(tool, llm.RawFunctionTool):
                 definitions.append(_raw_definition(tool))
                 continue
+            entry = self._entry(tool)
             if strict and strict_tools < _MAX_STRICT_TOOLS:
-                entry = self._entry(tool, strict=True)
+                if entry.strict is None:
+                    entry.strict = self._build(tool, strict=True)
+                    entry.unions = _count_unions(entry.strict["input_schema"])
                 if unions + entry.unions <= _MAX_STRICT_UNIONS:
                     strict_tools += 1
                     unions += entry.unions
-                    definitions.append(entry.definition)
+                    definitions.append(entry.strict)
                     continue
-            definitions.append(self._entry(tool, strict=False).definition)
+            if entry.loose is None:
+                entry.loose = self._build(tool, strict=False)
+            definitions.append(entry.loose)
         return definitions
 
-    def _entry(self, tool: _FunctionTool, *, strict: bool) -> _Entry:
-        look = _look(tool)
+    def _entry(self, tool: _FunctionTool) -> _Entry:
         try:
+            look = _look(tool)
             entries = self._entries.setdefault(vars(tool)["__wrapped__"], {})
-        except TypeError:  # a callable that cannot be referenced weakly or hashed
-            entries = {}
-        key = (strict, tool.info.name)
-        known = entries.get(key)
-        if known is None or not _same_look(known.look, look):
-            self.builds += 1
-            context = llm.ToolContext([tool])
-            (definition,) = context.parse_function_tools("anthropic", strict=strict)
-            known = _Entry(look, definition, _count_unions(definition["input_schema"]))
-        entries[key] = replace(known, look=look)  # next time most of it is identical
-        return entries[key]
+        except (AttributeError, TypeError):  # not a function: what it is made of cannot be seen
+            return _Entry([])
+        entry = entries.get(tool.info.name)
+        if entry is None or entry.look != look:
+            entry = entries[tool.info.name] = _Entry([_snapshot(part) for part in look])
+        return entry
+
+    def _build(self, tool: _FunctionTool, *, strict: bool) -> _Definition:
+        self.builds += 1
+        context = llm.ToolContext([tool])
+        (definition,) = context.parse_function_tools("anthropic", strict=strict)
+        return _Definition(definition)
 
 
-@dataclass(frozen=True, slots=True)
+class _Definition(dict[str, Any]):
+    """A definition together with its JSON, since both are the same in every request."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        super().__init__(_finite(definition))
+        self.text = _ENCODER.encode(self)
+
+
+@dataclass(slots=True)
 class _Entry:
     look: list[Any]
-    definition: dict[str, Any]
-    unions: int
+    strict: _Definition | None = None
+    loose: _Definition | None = None
+    unions: int = 0  # in the strict definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +321,7 @@ def _history(
     try:
         messages, data = _formatted(chat_ctx)
     except json.JSONDecodeError:
-        # livekit-agents 1.5 decodes the arguments of every past call and fails the turn on bad ones.
+        # livekit-agents before 1.7 decodes every past call and fails the turn on bad arguments.
         messages, data = _formatted(_with_readable_arguments(chat_ctx))
     messages = _repaired(messages, chat_ctx)
     if not messages or messages[0]["role"] != "user":
@@ -344,18 +365,20 @@ def _repaired(messages: list[dict[str, Any]], chat_ctx: llm.ChatContext) -> list
     seen: set[str] = set()
     unanswered: set[str] = set()
     for message, following in zip_longest(messages, messages[1:]):
-        content = [b for b in message["content"] if b["type"] != "text" or not b["text"].isspace()]
-        if message["role"] == "user":
+        content = message["content"]
+        if len(content) == 1 and content[0]["type"] == "text":  # most messages
+            content = [] if _is_blank(content[0]) else content
+        elif message["role"] == "user":
             content = [b for b in content if _keep_result(b, unanswered, chat_ctx)]
         else:
             results = following["content"] if following else ()
             answered = {b["tool_use_id"] for b in results if b["type"] == "tool_result"}
-            unanswered = set()
             content = [b for b in content if _keep_call(b, answered, seen, unanswered)]
         if content and repaired and repaired[-1]["role"] == message["role"]:
             repaired[-1]["content"] += content
         elif content:
-            repaired.append({"role": message["role"], "content": content})
+            message["content"] = content
+            repaired.append(message)
     return repaired
 
 
@@ -364,12 +387,12 @@ def _keep_call(
 ) -> bool:
     """Whether *block* stays; a call that stays is noted in *seen* and *unanswered*."""
     if block["type"] != "tool_use":
-        return True
+        return not _is_blank(block)
     call_id = _api_id(block["id"])
     if block["id"] not in answered or call_id in seen:
         return False
     seen.add(call_id)
-    unanswered.add(call_id)
+    unanswered.add(block["id"])
     block["id"] = call_id
     block["input"] = _finite(block["input"]) if isinstance(block["input"], dict) else {}
     return True
@@ -378,17 +401,21 @@ def _keep_call(
 def _keep_result(block: dict[str, Any], unanswered: set[str], chat_ctx: llm.ChatContext) -> bool:
     """Whether *block* stays; the call of a result that stays is taken from *unanswered*."""
     if block["type"] != "tool_result":
-        return True
-    call_id = _api_id(block["tool_use_id"])
+        return not _is_blank(block)
+    call_id = block["tool_use_id"]
     if call_id not in unanswered:
         return False
     unanswered.remove(call_id)
     if isinstance(block["content"], list):
-        block["content"] = _result_content(block["content"], block["tool_use_id"], chat_ctx)
+        block["content"] = _result_content(block["content"], call_id, chat_ctx)
     if block["is_error"] and not block["content"]:
         block["content"] = "Error"  # "content cannot be empty if `is_error` is true"
-    block["tool_use_id"] = call_id
+    block["tool_use_id"] = _api_id(call_id)
     return True
+
+
+def _is_blank(block: Mapping[str, Any]) -> bool:
+    return bool(block["type"] == "text" and block["text"].isspace())
 
 
 def _result_content(content: list[Any], call_id: str, chat_ctx: llm.ChatContext) -> list[Any] | str:
@@ -418,9 +445,15 @@ def _tool_definitions(
     """The definitions, function tools first, and the beta flags that provider tools need."""
     if not tools:
         return [], [], []
-    context = llm.ToolContext(tools)
-    definitions = schemas.definitions(context.function_tools.values(), strict=strict)
-    typed = sum(isinstance(tool, llm.FunctionTool) for tool in context.function_tools.values())
+    functions = [t for t in tools if isinstance(t, (llm.FunctionTool, llm.RawFunctionTool))]
+    providers = [tool for tool in tools if isinstance(tool, llm.ProviderTool)]
+    distinct = len({tool.info.name for tool in functions}) == len(functions)
+    if not distinct or len(functions) + len(providers) < len(tools):
+        # Toolsets, wrapped functions and duplicates are livekit's business; it takes its time.
+        context = llm.ToolContext(tools)
+        functions, providers = [*context.function_tools.values()], context.provider_tools
+    definitions = schemas.definitions(functions, strict=strict)
+    typed = sum(isinstance(tool, llm.FunctionTool) for tool in functions)
     adjustments = []
     if strict and sum("strict" in definition for definition in definitions) < typed:
         reason = (
@@ -429,7 +462,7 @@ def _tool_definitions(
         )
         adjustments.append(Adjustment("strict_tool_schema", reason))
     betas = []
-    for tool in context.provider_tools:
+    for tool in providers:
         # By what it has, not by its class, so that the plugin's tools work without the plugin.
         to_dict = getattr(tool, "to_dict", None)
         definition = to_dict() if callable(to_dict) else None
@@ -458,36 +491,24 @@ def _raw_definition(tool: _RawFunctionTool) -> dict[str, Any]:
 
 
 def _look(tool: _FunctionTool) -> list[Any]:
-    """Everything that a tool's definition is made of, in a form that `_same_look` can compare."""
-    look: list[Any] = [tool.info.description, tool.__doc__]
-    layer: Any = tool
-    annotations: Any = None
-    while layer is not None:
-        look += (getattr(layer, "__name__", None), getattr(layer, "__code__", None))
-        look.append(getattr(layer, "__signature__", None))
-        look += map(_frozen, getattr(layer, "__defaults__", None) or ())
-        look += map(_frozen, (getattr(layer, "__kwdefaults__", None) or {}).values())
-        own = getattr(layer, "__annotations__", None) or {}
-        if own is not annotations:  # a tool shares its function's
-            annotations = own
-            look += (*own, *own.values())
-        layer = getattr(layer, "__wrapped__", None)
+    """Everything that the definition of *tool* is made of."""
+    own = vars(tool)
+    look = [tool.info.description, *map(own.get, ("__name__", "__doc__", "__signature__"))]
+    look.append(own.get("__annotations__"))
+    function = own["__wrapped__"]
+    while function is not None:
+        *parts, attributes = _PARTS_OF_A_FUNCTION(function)
+        look += parts
+        look.append(attributes.get("__signature__"))
+        function = attributes.get("__wrapped__")
     return look
 
 
-def _frozen(default: object) -> object:
-    return repr(default) if isinstance(default, (list, dict, set)) else default
-
-
-def _same_look(before: list[Any], now: list[Any]) -> bool:
-    # Identity, because `==` of somebody's default may be anything. A signature is made anew for
-    # every bound tool, so two of them are compared by what they are made of.
-    return len(before) == len(now) and all(
-        a is b
-        or (isinstance(a, str) and a == b)
-        or (isinstance(a, inspect.Signature) and isinstance(b, inspect.Signature) and a == b)
-        for a, b in zip(before, now, strict=True)
-    )
+def _snapshot(part: Any) -> Any:
+    """*part* of a tool's look, such that changing the tool's own in place makes them differ."""
+    if isinstance(part, tuple):
+        return tuple(map(_snapshot, part))
+    return copy.copy(part) if isinstance(part, (list, dict, set)) else part
 
 
 def _count_unions(schema: object) -> int:
@@ -567,8 +588,8 @@ def _asks_for_thinking(fields: Mapping[str, Any]) -> bool:
 
 
 def _called_tools(messages: Iterable[Mapping[str, Any]]) -> list[str]:
-    blocks = (block for message in messages for block in message["content"])
-    return list(dict.fromkeys(b["name"] for b in blocks if b["type"] == "tool_use"))
+    calls = [m["content"] for m in messages if m["role"] == "assistant"]
+    return list(dict.fromkeys(b["name"] for c in calls for b in c if b["type"] == "tool_use"))
 
 
 def _sampling(
@@ -667,22 +688,22 @@ _ENCODER = _Encoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:
-    try:
-        # "replace" is for half a surrogate pair, which speech-to-text can leave in a history.
-        return _ENCODER.encode(body).encode("utf-8", "replace")
-    except (TypeError, ValueError, RecursionError) as exc:
-        for key, value in body.items():
-            if not _is_encodable(value):
-                raise TypeError(f"{key} cannot be sent as JSON") from exc
-        raise
+    fields = []
+    for key, value in body.items():
+        try:
+            if key == "tools" and isinstance(value, list):
+                text = f"[{','.join(map(_encode_tool, value))}]"
+            else:
+                text = _ENCODER.encode(value)
+            fields.append(f"{_ENCODER.encode(key)}:{text}")
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise TypeError(f"{key} cannot be sent as JSON") from exc
+    # "replace" is for half a surrogate pair in a history, which is no text to the API either.
+    return f"{{{','.join(fields)}}}".encode("utf-8", "replace")
 
 
-def _is_encodable(value: object) -> bool:
-    try:
-        _ENCODER.encode(value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
+def _encode_tool(definition: object) -> str:
+    return definition.text if isinstance(definition, _Definition) else _ENCODER.encode(definition)
 
 
 def _is_readable(arguments: str) -> bool:

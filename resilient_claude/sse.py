@@ -28,11 +28,6 @@ class EventDecoder:
         self._event_bytes = event_bytes
         self._rest = b""
 
-    @property
-    def pending(self) -> bool:
-        """Whether the bytes so far end inside an event."""
-        return bool(self._rest.strip())
-
     def feed(self, data: bytes) -> list[Event]:
         """The events that *data* completes, in order.
 

@@ -1,0 +1,31 @@
+"""A simulated Claude on a real socket, which fails on script: `pip install 'resilient-claude[testing]'`."""
+
+from resilient_claude.testing.http1 import RecordedRequest
+from resilient_claude.testing.script import (
+    HOWS,
+    POINTS,
+    Answer,
+    Break,
+    Garbage,
+    HttpError,
+    Raw,
+    SseError,
+    Step,
+    ToolUse,
+)
+from resilient_claude.testing.server import SimulatedClaude
+
+__all__ = [
+    "HOWS",
+    "POINTS",
+    "Answer",
+    "Break",
+    "Garbage",
+    "HttpError",
+    "Raw",
+    "RecordedRequest",
+    "SimulatedClaude",
+    "SseError",
+    "Step",
+    "ToolUse",
+]

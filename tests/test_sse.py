@@ -1,0 +1,108 @@
+"""Reading server-sent events: any bytes in any pieces."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilient_claude.failures import FailureKind, StreamFault
+from resilient_claude.sse import Event, EventDecoder
+
+
+def decode(*reads: bytes, event_bytes: int = 1000) -> list[Event]:
+    decoder = EventDecoder(event_bytes=event_bytes)
+    return [event for read in reads for event in decoder.feed(read)]
+
+
+def encode(events: list[Event], *, line_end: str = "\n") -> bytes:
+    """As Claude sends them."""
+    return "".join(
+        f"event: {event['type']}{line_end}"
+        f"data: {json.dumps(event, ensure_ascii=False)}{line_end}{line_end}"
+        for event in events
+    ).encode()
+
+
+EVENTS: list[Event] = [
+    {"type": "ping"},
+    {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Grüße 👋"}},
+    {"type": "message_stop"},
+]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_cut_anywhere_the_events_are_the_same(line_end: str) -> None:
+    """TCP cuts inside characters and between CR and LF."""
+    data = encode(EVENTS, line_end=line_end)
+
+    for cut in range(len(data)):
+        # A final CR is held back, since its LF may follow: the next byte releases it.
+        assert decode(data[:cut], data[cut:], b"\n") == EVENTS, cut
+
+
+@given(st.lists(st.integers(1, 40), max_size=60))
+def test_any_pieces(sizes: list[int]) -> None:
+    """However the bytes are split, also one by one."""
+    data = encode(EVENTS)
+    reads, start = [], 0
+    for size in [*sizes, len(data)]:
+        reads.append(data[start : start + size])
+        start += size
+
+    assert decode(*reads) == EVENTS
+
+
+def test_comments_unknown_fields_and_empty_events_vanish() -> None:
+    """They are legal, and proxies send them to keep a connection alive."""
+    assert decode(b": keep-alive\n\n\n\nid: 7\nretry: 10\n\nevent: x\n\n") == []
+
+
+def test_data_over_several_lines_is_one_value() -> None:
+    """The format allows it, though Claude does not use it."""
+    assert decode(b'event: ping\ndata: {"type":\ndata:"ping"}\n\n') == [{"type": "ping"}]
+
+
+def test_the_name_stands_in_for_a_missing_type() -> None:
+    """Some gateways leave `type` to the event's name."""
+    assert decode(b"event: message_stop\ndata: {}\n\n") == [{"type": "message_stop"}]
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"7", b"nul", b"\xff\xfe", b"[" * 500])
+def test_data_that_is_no_json_object_is_malformed(data: bytes) -> None:
+    """A failure with a name, not a JSONDecodeError out of nowhere."""
+    with pytest.raises(StreamFault, match="not a JSON object") as raised:
+        decode(b"event: content_block_delta\ndata: " + data + b"\n\n")
+
+    assert raised.value.kind is FailureKind.MALFORMED
+
+
+def test_the_json_error_is_the_cause() -> None:
+    """Promise 6: the chain ends in the JSON error itself."""
+    with pytest.raises(StreamFault) as raised:
+        decode(b"data: {,}\n\n")
+
+    assert isinstance(raised.value.__cause__, json.JSONDecodeError)
+
+
+def test_a_ping_without_json_is_still_a_ping() -> None:
+    """Nothing hangs on it."""
+    assert decode(b"event: ping\ndata: \n\n") == [{"type": "ping"}]
+
+
+def test_an_endless_event_is_cut_off() -> None:
+    """Input from the network is hostile: bounded sizes."""
+    with pytest.raises(StreamFault, match="longer than 1000 bytes"):
+        decode(*[b"data: x" * 10] * 20)
+
+
+@given(st.lists(st.binary(max_size=200), max_size=20))
+def test_arbitrary_bytes_give_events_or_a_fault(reads: list[bytes]) -> None:
+    """No other exception, whatever comes."""
+    try:
+        events = decode(*reads)
+    except StreamFault:
+        return
+    assert all(isinstance(event["type"], str) for event in events)

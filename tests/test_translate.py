@@ -1,0 +1,377 @@
+"""Events in, chunks and an outcome out: no server, no clock."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livekit.agents import llm
+
+from resilient_claude.failures import FailureKind, Origin, StreamFault
+from resilient_claude.sse import Event
+from resilient_claude.translate import Activity, Outcome, Translator, Usage
+
+
+def start(**usage: int) -> Event:
+    return {"type": "message_start", "message": {"id": "msg_1", "usage": usage}}
+
+
+def block(index: int, content: dict[str, Any], *deltas: dict[str, Any]) -> list[Event]:
+    """A whole content block."""
+    return [
+        {"type": "content_block_start", "index": index, "content_block": content},
+        *[{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas],
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+def text(index: int, *pieces: str) -> list[Event]:
+    deltas = [{"type": "text_delta", "text": piece} for piece in pieces]
+    return block(index, {"type": "text", "text": ""}, *deltas)
+
+
+def tool(index: int, *pieces: str, name: str = "book") -> list[Event]:
+    deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+    content = {"type": "tool_use", "id": f"toolu_{index}", "name": name, "input": {}}
+    return block(index, content, *deltas)
+
+
+def end(stop_reason: str | None = "end_turn", **usage: int) -> list[Event]:
+    delta = {"stop_reason": stop_reason, "stop_sequence": None}
+    return [{"type": "message_delta", "delta": delta, "usage": usage}, {"type": "message_stop"}]
+
+
+def translate(
+    *events: Event, after_tool_result: bool = False
+) -> tuple[str, list[llm.FunctionToolCall], Outcome]:
+    """Text, tool calls and outcome of a stream whose events come one by one."""
+    translator = Translator()
+    chunks = [chunk for event in events for chunk in translator.feed([event])]
+    outcome, last = translator.finish(after_tool_result=after_tool_result)
+    deltas = [chunk.delta for chunk in [*chunks, *last] if chunk.delta is not None]
+    calls = [call for delta in deltas for call in delta.tool_calls]
+    return "".join(delta.content or "" for delta in deltas), calls, outcome
+
+
+def fault_of(*events: Event, after_tool_result: bool = False) -> StreamFault:
+    with pytest.raises(StreamFault) as raised:
+        translate(*events, after_tool_result=after_tool_result)
+    return raised.value
+
+
+# --- answers ------------------------------------------------------------------------------------
+
+
+def test_text_is_handed_on_as_it_comes() -> None:
+    """The caller hears the first word while the last is not written yet."""
+    translator = Translator()
+    translator.feed([start()])
+
+    chunks = translator.feed(text(0, "One ", "two")[:2])
+
+    assert chunks == [
+        llm.ChatChunk(id="msg_1", delta=llm.ChoiceDelta(role="assistant", content="One "))
+    ]
+
+
+def test_text_of_one_read_is_one_chunk() -> None:
+    """A chunk costs more CPU than the text in it."""
+    translator = Translator()
+
+    chunks = translator.feed([start(), *text(0, "One ", "two ", "three")])
+
+    assert [chunk.delta.content for chunk in chunks if chunk.delta] == ["One two three"]
+
+
+def test_tool_calls_come_at_the_end_in_order() -> None:
+    """livekit runs a tool as soon as it sees the call, before the stream has ended."""
+    said, calls, outcome = translate(
+        start(),
+        *text(0, "Let me see. "),
+        *tool(1, "", '{"id": ', "4711}"),
+        *tool(2, name="cancel"),
+        *end("tool_use"),
+    )
+
+    assert (said, outcome) == ("Let me see. ", Outcome.COMPLETE)
+    assert [(c.name, c.arguments, c.call_id) for c in calls] == [
+        ("book", '{"id": 4711}', "toolu_1"),
+        ("cancel", "{}", "toolu_2"),
+    ]
+
+
+def test_no_tool_call_before_message_stop() -> None:
+    """Until then the stream may still break, and a retry would run the tool again."""
+    translator = Translator()
+    for event in [start(), *tool(0, "{}"), end("tool_use")[0]]:
+        assert translator.feed([event]) == []
+
+    with pytest.raises(StreamFault, match="before message_stop"):
+        translator.finish(after_tool_result=False)
+
+
+@pytest.mark.parametrize("kind", ["server_tool_use", "mcp_tool_use"])
+def test_tools_that_anthropic_runs_are_not_ours_to_run(kind: str) -> None:
+    """Their blocks look like tool calls; the plugin dies on them."""
+    server_tool = tool(0, '{"query": "x"}')
+    server_tool[0]["content_block"]["type"] = kind
+    result = block(1, {"type": "web_search_tool_result", "content": [{"url": "x"}]})
+
+    said, calls, _ = translate(start(), *server_tool, *result, *text(2, "Found."), *end())
+
+    assert (said, calls) == ("Found.", [])
+
+
+def test_unknown_events_blocks_and_deltas_are_passed_over() -> None:
+    """The API says that new ones may appear at any time."""
+    said, _, _ = translate(
+        start(),
+        {"type": "weather_report", "sky": "blue"},
+        *block(0, {"type": "hologram"}, {"type": "photon_delta", "photon": 1}),
+        *text(1, "Hi"),
+        *end(),
+    )
+
+    assert said == "Hi"
+
+
+# --- outcomes -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "outcome"),
+    [
+        ("end_turn", Outcome.COMPLETE),
+        ("stop_sequence", Outcome.STOP_SEQUENCE),
+        ("max_tokens", Outcome.MAX_TOKENS),
+        ("model_context_window_exceeded", Outcome.CONTEXT_EXCEEDED),
+        ("refusal", Outcome.REFUSED),
+        ("pause_turn", Outcome.PAUSE_TURN),
+        ("a_new_reason", Outcome.COMPLETE),
+    ],
+)
+def test_with_text_every_ending_is_an_answer(stop_reason: str, outcome: Outcome) -> None:
+    """The caller heard it; what was cut off or refused is reported, not raised."""
+    assert translate(start(), *text(0, "Hi"), *end(stop_reason)) == ("Hi", [], outcome)
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "kind", "retryable"),
+    [
+        ("end_turn", FailureKind.EMPTY, True),
+        ("stop_sequence", FailureKind.EMPTY, True),
+        ("max_tokens", FailureKind.TRUNCATED, False),
+        ("model_context_window_exceeded", FailureKind.TRUNCATED, False),
+        ("refusal", FailureKind.REFUSED, False),
+    ],
+)
+def test_without_output_no_ending_is_an_answer(
+    stop_reason: str, kind: FailureKind, retryable: bool
+) -> None:
+    """Silence with a stop reason is still silence."""
+    fault = fault_of(start(), *text(0), *end(stop_reason))
+
+    assert (fault.kind, fault.retryable) == (kind, retryable)
+
+
+def test_after_a_tool_result_claude_may_have_nothing_to_add() -> None:
+    """Documented, and seen when the tool's own side effect was all that was asked for."""
+    assert translate(start(), *end(), after_tool_result=True) == ("", [], Outcome.EMPTY)
+
+
+@pytest.mark.parametrize("stop_reason", ["max_tokens", "model_context_window_exceeded", "refusal"])
+def test_a_cut_message_delivers_no_tool_call(stop_reason: str) -> None:
+    """`{"id": 47` is not 4711: half a call is never run, nor the whole one before it."""
+    whole, half = tool(1, '{"id": 1}'), tool(2, '{"id": 47')
+
+    fault = fault_of(start(), *text(0, "Booking."), *whole, *half[:-1], *end(stop_reason))
+
+    assert not fault.retryable
+
+
+@pytest.mark.parametrize(
+    "pieces", [['{"id": 47'], ["[1]"], ["null"], ["{}{}"], ['{"a": ' + "[" * 1000]]
+)
+def test_a_tool_call_whose_input_is_no_object_is_malformed(pieces: list[str]) -> None:
+    """Such a call cannot be run; before output another sample may be fine."""
+    fault = fault_of(start(), *tool(0, *pieces), *end("tool_use"))
+
+    assert (fault.kind, fault.retryable) == (FailureKind.MALFORMED, True)
+
+
+STREAM = [
+    start(),
+    *text(0, "One ", "two "),
+    *tool(1, '{"id": ', "4711}"),
+    *text(2, "three"),
+    *end("tool_use"),
+]
+
+
+@pytest.mark.parametrize("cut", range(len(STREAM)))
+def test_a_stream_cut_anywhere_is_a_prefix_and_never_a_success(cut: int) -> None:
+    """The half that was heard is the half that was sent, and no tool runs."""
+    translator = Translator()
+    chunks = [chunk for event in STREAM[:cut] for chunk in translator.feed([event])]
+
+    said = "".join(chunk.delta.content or "" for chunk in chunks if chunk.delta)
+    assert "One two three".startswith(said)
+    assert all(not chunk.delta.tool_calls for chunk in chunks if chunk.delta)
+    with pytest.raises(StreamFault) as raised:
+        translator.finish(after_tool_result=True)
+    assert raised.value.kind is FailureKind.TRUNCATED
+
+
+# --- errors and nonsense ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error_type", "kind", "retryable", "origin"),
+    [
+        ("overloaded_error", FailureKind.OVERLOADED, True, Origin.REMOTE),
+        ("api_error", FailureKind.SERVER, True, Origin.REMOTE),
+        ("rate_limit_error", FailureKind.RATE_LIMITED, True, Origin.REMOTE),
+        ("invalid_request_error", FailureKind.REJECTED, False, Origin.CALLER),
+        ("authentication_error", FailureKind.AUTH, False, Origin.CALLER),
+        ("a_new_error", FailureKind.SERVER, True, Origin.REMOTE),
+    ],
+)
+def test_an_error_event_under_http_200_is_named_by_its_type(
+    error_type: str, kind: FailureKind, retryable: bool, origin: Origin
+) -> None:
+    """The status line lies mid-stream; only the error's type tells what happened."""
+    error = {"type": "error", "error": {"type": error_type, "message": "Overloaded"}}
+
+    fault = fault_of(start(), error)
+
+    assert (fault.kind, fault.retryable, fault.origin) == (kind, retryable, origin)
+    assert (fault.error_type, str(fault)) == (error_type, "Overloaded")
+
+
+OUT_OF_ORDER: list[list[Event]] = [
+    [start(), start()],
+    text(0, "x"),
+    [start(), *text(0, "x"), *text(0, "y")],
+    [start(), text(0)[0], text(1)[0]],
+    [start(), *text(0, "x")[1:]],
+    [start(), *text(0, "x"), text(0, "y")[1]],
+    [start(), *text(0, "x"), text(0)[-1]],
+    [*end()],
+    [start(), end()[1]],
+    [start(), *text(0, "x"), *end(), *text(1, "y")],
+    [start(), *end(None)],
+    [start(), *tool(0, "{}")[:-1], *end("tool_use")],
+]
+
+
+@pytest.mark.parametrize("events", OUT_OF_ORDER)
+def test_events_out_of_order_are_malformed(events: list[Event]) -> None:
+    """Guessing what was meant could double text or run half a tool."""
+    assert fault_of(*events).kind in (FailureKind.MALFORMED, FailureKind.TRUNCATED)
+
+
+WRONG_SHAPES: list[Event] = [
+    {"type": "message_start"},
+    {"type": "message_start", "message": None},
+    {"type": "message_start", "message": {"id": 7}},
+    {"type": "content_block_start", "index": 0},
+    {"type": "content_block_start", "index": [], "content_block": {"type": "text"}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": 7}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": 7}},
+    {"type": "content_block_delta", "index": 9, "delta": {}},
+    {"type": "content_block_delta", "delta": None},
+    {"type": "message_delta", "delta": []},
+    {"type": "message_delta", "delta": {"stop_reason": 7}},
+    {"type": "error"},
+    {"type": "error", "error": "x"},
+]
+
+
+@pytest.mark.parametrize("event", WRONG_SHAPES, ids=json.dumps)
+def test_events_of_the_wrong_shape_are_malformed(event: Event) -> None:
+    """No KeyError of ours may end a call; no text of theirs may reach the message."""
+    first = [] if event["type"] == "message_start" else [start()]
+
+    assert fault_of(*first, event).kind is FailureKind.MALFORMED
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+TYPES = ["message_start", "content_block_start", "content_block_delta", "content_block_stop"]
+TYPES += ["message_delta", "message_stop", "error", "ping"]
+FIELDS = ["message", "index", "content_block", "delta", "usage", "error"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(TYPES), st.dictionaries(st.sampled_from(FIELDS), JSON))))
+def test_any_json_is_an_answer_or_a_fault(events: list[tuple[str, dict[str, Any]]]) -> None:
+    """Hostile input has one way out, and it has a name."""
+    try:
+        translate(*[{"type": kind, **fields} for kind, fields in events])
+    except StreamFault:
+        return
+
+
+# --- what the clocks and the operator see -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("events", "activity"),
+    [
+        ([start()], Activity.WAITING),
+        ([start(), {"type": "ping"}], Activity.WAITING),
+        ([start(), text(0)[0]], Activity.SPEAKING),
+        ([start(), *text(0, "x")], Activity.SPEAKING),
+        ([start(), tool(0)[0]], Activity.SPEAKING),
+        ([start(), block(0, {"type": "thinking"})[0]], Activity.WORKING),
+        ([start(), *block(0, {"type": "server_tool_use"})], Activity.WORKING),
+    ],
+)
+def test_activity(events: list[Event], activity: Activity) -> None:
+    """Thinking and server tools may take minutes, a sentence may not stop for 10 s."""
+    translator = Translator()
+    translator.feed(events)
+
+    assert translator.activity is activity
+
+
+def test_pings_and_empty_deltas_are_no_progress() -> None:
+    """Otherwise a stream that only pings would never end."""
+    translator = Translator()
+    translator.feed([start(), *text(0, "x")[:2]])
+    before = translator.progress
+
+    translator.feed([{"type": "ping"}, text(0, "")[1]])
+
+    assert translator.progress == before
+
+
+def test_counts_are_assigned_not_added() -> None:
+    """`message_delta` is cumulative; the plugin reports 45 tokens for 42."""
+    translator = Translator()
+    translator.feed([start(input_tokens=10, cache_read_input_tokens=5, output_tokens=3)])
+    translator.feed([*text(0, "x"), *end(output_tokens=42, input_tokens=12)])
+
+    assert translator.usage == Usage(input_tokens=12, cache_read_input_tokens=5, output_tokens=42)
+    assert translator.usage.to_livekit() == llm.CompletionUsage(
+        completion_tokens=42,
+        prompt_tokens=17,
+        total_tokens=59,
+        prompt_cached_tokens=5,
+        cache_read_tokens=5,
+    )
+
+
+@pytest.mark.parametrize("usage", [None, 7, {"output_tokens": -1}, {"output_tokens": "many"}])
+def test_nonsense_counts_are_not_taken_over(usage: object) -> None:
+    """Wrong numbers are worse than old ones."""
+    counts = Usage(output_tokens=3)
+
+    counts.update(usage)
+
+    assert counts == Usage(output_tokens=3)
