@@ -99,7 +99,8 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 allow_redirects=False,
                 trace_request_ctx=progress,
             )
-        except BaseException:
+        except BaseException as exc:
+            _with_os_error(exc)
             await self._leave(pool)
             raise
         return httpx2.Response(
@@ -167,19 +168,27 @@ class _Body(httpx2.AsyncByteStream):
         self, response: aiohttp.ClientResponse, transport: AiohttpTransport, pool: _Pool
     ) -> None:
         self._response = response
+        self._protocol = response.connection.protocol if response.connection is not None else None
         self._transport = transport
         self._pool: _Pool | None = pool
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        content = self._response.content
         left = ERROR_BODY_BYTES if self._response.status >= 400 else None
-        while data := await content.readany():
+        while data := await self._read():
             if left is not None:
                 data = data[:left]
                 left -= len(data)
             yield data
             if left == 0:
                 return
+
+    async def _read(self) -> bytes:
+        try:
+            return await self._response.content.readany()
+        except aiohttp.ClientPayloadError as exc:
+            # aiohttp tells that the body stopped short, and keeps the reason with the connection.
+            lost = self._protocol.exception() if self._protocol is not None else None
+            raise exc from _with_os_error(lost or exc.__cause__)
 
     async def aclose(self) -> None:
         # Synchronous up to here, so that cancelling never waits for the peer. A response that
@@ -188,6 +197,17 @@ class _Body(httpx2.AsyncByteStream):
         pool, self._pool = self._pool, None
         if pool is not None:
             await self._transport._leave(pool)
+
+
+def _with_os_error(exc: BaseException | None) -> BaseException | None:
+    """*exc*, with the operating system's error as its cause where aiohttp kept only its number.
+
+    Source: aiohttp/client_proto.py, `connection_lost`: `ClientOSError(*original.args)`, whose
+    cause is set only if somebody was waiting at that moment.
+    """
+    if isinstance(exc, aiohttp.ClientOSError) and exc.__cause__ is None and exc.errno is not None:
+        exc.__cause__ = OSError(exc.errno, exc.strerror)  # the subclass follows from the number
+    return exc
 
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:

@@ -167,17 +167,17 @@ def classify(
     root = chain[-1]
     kind = _kind_of_chain(chain, evidence.phase)
     phase = _phase(kind, chain, evidence)
-    fault = root if isinstance(root, StreamFault) else None
+    fault = _fault(chain)
     return Failure(
         kind=kind,
-        origin=_origin(kind, root, phase, evidence.request_id),
+        origin=fault.origin if fault else _origin(kind, root, phase, evidence.request_id),
         phase=phase,
         root_type=type(root).__name__,
-        root_message=_message(kind, root, evidence.private),
-        retryable=fault.retryable if fault is not None else kind in _RETRYABLE,
+        root_message=_message(kind, root, fault, evidence.private),
+        retryable=fault.retryable if fault else kind in _RETRYABLE,
         errno=root.errno if isinstance(root, OSError) else None,
         status=200 if phase in (Phase.FIRST_TOKEN, Phase.STREAMING) else None,
-        error_type=fault.error_type if fault is not None else None,
+        error_type=fault.error_type if fault else None,
         request_id=evidence.request_id,
     )
 
@@ -412,11 +412,16 @@ def _kind_of_class(exc: BaseException) -> FailureKind | None:
     return next((KIND_OF_CLASS[n] for n in _class_names(exc) if n in KIND_OF_CLASS), None)
 
 
+def _fault(chain: list[BaseException]) -> StreamFault | None:
+    return next((error for error in chain if isinstance(error, StreamFault)), None)
+
+
 def _kind_of_chain(chain: list[BaseException], phase: Phase) -> FailureKind:
     """The kind the root knows best; a bug unless the outermost exception is one we know."""
     root = chain[-1]
-    if isinstance(root, StreamFault):
-        return root.kind
+    fault = _fault(chain)
+    if fault is not None:
+        return fault.kind
     if isinstance(root, ClockExpired):
         streaming = root.clock in ("stall_s", "thinking_s")
         return FailureKind.STALL if streaming else FailureKind.TIMEOUT
@@ -458,8 +463,6 @@ _OF_THE_CALLER = (FailureKind.AUTH, FailureKind.BILLING, FailureKind.REJECTED)
 
 
 def _origin(kind: FailureKind, root: BaseException, phase: Phase, request_id: str | None) -> Origin:
-    if isinstance(root, StreamFault):
-        return root.origin
     if kind in (FailureKind.BUG, FailureKind.CANCELLED):
         return Origin.LOCAL
     if kind in _OF_THE_CALLER:
@@ -627,7 +630,12 @@ _SECRET = re.compile(
 _SPEECH_CHARS = 12  # a shared run this long is a quotation, not a coincidence
 
 
-def _message(kind: FailureKind, root: BaseException, private: Callable[[], Iterable[str]]) -> str:
+def _message(
+    kind: FailureKind,
+    root: BaseException,
+    fault: StreamFault | None,
+    private: Callable[[], Iterable[str]],
+) -> str:
     """The root's message where its class is known to say nothing private, else where it arose."""
     if kind is FailureKind.BUG:
         frames = extract_tb(root.__traceback__)
@@ -635,9 +643,11 @@ def _message(kind: FailureKind, root: BaseException, private: Callable[[], Itera
             return "raised outside of any frame"
         last = frames[-1]
         return f"at {last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"
+    if fault is not None and _kind_of_class(root) is None:
+        return redact(str(fault), private())
     if "LocalProtocolError" in {cls.__name__ for cls in type(root).__mro__}:
         return "a header or body that cannot be sent"  # h11 quotes the header, key included
-    return redact(str(root), private() if isinstance(root, StreamFault) else ())
+    return redact(str(root))
 
 
 def _hide(text: str, spoken: str) -> str:

@@ -20,8 +20,7 @@ from itertools import zip_longest
 from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
-from anthropic import NotGiven as SDKNotGiven
-from anthropic import Omit
+import anthropic
 from livekit.agents import llm
 from livekit.agents.llm import ToolChoice
 from livekit.agents.types import NOT_GIVEN, NotGiven, NotGivenOr
@@ -37,6 +36,8 @@ _RawFunctionTool: TypeAlias = llm.RawFunctionTool[..., Any]
 _SAMPLING = ("temperature", "top_k", "top_p")
 # The only version under which the sampling arguments exist; from 2026-10-21 on they are a 400.
 _SAMPLING_VERSION = {"anthropic-version": "2023-06-01"}
+# SDK 1 marks a beta request in the URL as well; SDK 2, with the API version 2026-10-21, does not.
+_BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
 _TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _MAX_BREAKPOINTS = 4
 # "Too many strict tools (48). The maximum number of strict tools supported is 20." Likewise for
@@ -175,7 +176,7 @@ def build_request(
     request = Request(
         body=_in_sdk_order(body, last=(*sampling, *extra.body_only)),
         headers=_headers(body, betas, extra),
-        query=({"beta": "true"} if betas else {}) | extra.query,
+        query=(_BETA_QUERY if betas else {}) | extra.query,
         adjustments=(*unsent_strict, *unsent_sampling, *unsent_choice, *extra.adjustments),
         timeout_s=extra.timeout_s,
     )
@@ -293,7 +294,8 @@ class _Extra:
         query = _popped_mapping(extra, "extra_query")
         extra_body = _popped_mapping(extra, "extra_body")
         betas = extra.pop("betas", None) or ()
-        if isinstance(betas, str) or not all(isinstance(beta, str) for beta in betas):
+        betas = tuple(betas) if isinstance(betas, Iterable) and not isinstance(betas, str) else (0,)
+        if not all(isinstance(beta, str) for beta in betas):
             raise TypeError("betas must be a list of strings")
         timeout = extra.pop("timeout", None)
         adjustments: tuple[Adjustment, ...] = ()
@@ -311,7 +313,7 @@ class _Extra:
         if not isinstance(fields.get("metadata", {}), Mapping):
             raise TypeError(f"metadata must be a dict, got {type(fields['metadata']).__name__}")
         last = tuple(key for key in extra_body if key not in extra)
-        return cls(fields, last, sampling, headers, query, tuple(betas), timeout, adjustments)
+        return cls(fields, last, sampling, headers, query, betas, timeout, adjustments)
 
 
 def _history(
@@ -320,8 +322,9 @@ def _history(
     """The messages and the system blocks, free of what the API is known to reject."""
     try:
         messages, data = _formatted(chat_ctx)
-    except json.JSONDecodeError:
-        # livekit-agents before 1.7 decodes every past call and fails the turn on bad arguments.
+    except (TypeError, ValueError):
+        # livekit decodes the arguments of every past call: before 1.7 invalid JSON fails the turn
+        # there (ValueError), since then half a surrogate pair does (TypeError).
         messages, data = _formatted(_with_readable_arguments(chat_ctx))
     messages = _repaired(messages, chat_ctx)
     if not messages or messages[0]["role"] != "user":
@@ -684,7 +687,10 @@ class _Encoder(json.JSONEncoder):
         return super().default(o)
 
 
-_ENCODER = _Encoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# Without the search for cycles, a fifth of the time; a cycle ends in a RecursionError.
+_ENCODER = _Encoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+)
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:
@@ -708,8 +714,8 @@ def _encode_tool(definition: object) -> str:
 
 def _is_readable(arguments: str) -> bool:
     try:
-        json.loads(arguments or "{}")
-    except json.JSONDecodeError:
+        json.loads(arguments.encode() or "{}")
+    except ValueError:
         return False
     return True
 
@@ -737,7 +743,7 @@ def _given(value: Any, default: Any) -> Any:
 
 
 def _is_absent(value: object) -> bool:
-    return isinstance(value, (NotGiven, SDKNotGiven, Omit))
+    return isinstance(value, (NotGiven, anthropic.NotGiven, anthropic.Omit))
 
 
 def _is_int(value: object) -> bool:

@@ -1,4 +1,7 @@
-"""A simulated Claude on a real socket, which fails on script: `pip install 'resilient-claude[testing]'`."""
+"""A simulated Claude on a real socket, which fails on script.
+
+Install it with `pip install 'resilient-claude[testing]'`.
+"""
 
 from resilient_claude.testing.http1 import RecordedRequest
 from resilient_claude.testing.script import (

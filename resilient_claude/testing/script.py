@@ -197,16 +197,16 @@ How: TypeAlias = HowName | SseError | Garbage
 class Break:
     """An answer that breaks at a point.
 
-    At `accept` the step is consumed by the next new connection, before anything is read from it (under
-    TLS: before the handshake). A request that finds such a step on a kept-alive connection breaks
-    as at `request`.
+    At `accept` the step is consumed by the next new connection, before anything is read from it
+    (under TLS: before the handshake). A request that finds such a step on a kept-alive connection
+    breaks as at `request`.
 
     Attributes:
-        how: `reset` (RST), `close` (FIN, the chunked body not terminated, no TLS close_notify), `end`
-            (the body terminated without `message_stop`), `stall` (silence until the client
+        how: `reset` (RST), `close` (FIN, the chunked body not terminated, no TLS close_notify),
+            `end` (the body terminated without `message_stop`), `stall` (silence until the client
             leaves), `pings`, `comments` or `empty_deltas` (one every 20 ms until the client
             leaves), `SseError` or `Garbage`.
-        at: The point, see `Point`. `text`, `thinking` and `tool_json` lie inside the first such block.
+        at: The point, see `Point`. The first time that the answer reaches it counts.
         answer: The answer that is played until then.
         after_pieces: How many deltas have been sent at `text`, `thinking` or `tool_json`; of the
             latter's, the first is empty.

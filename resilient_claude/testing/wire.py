@@ -16,7 +16,11 @@ TERMINATOR = b"0\r\n\r\n"
 """The end of a chunked body."""
 PING: Event = {"type": "ping"}
 COMMENT = b": keep-alive\n\n"
-_DELTA_POINTS = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "tool_json"}
+_DELTA_POINTS = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "tool_json",
+}
 _STOP_POINTS = {"text": "after_text", "thinking": "after_thinking", "tool_use": "after_tool"}
 _EVENT_POINTS = {"content_block_start": "block_start", "message_delta": "before_stop"}
 _EMPTY_DELTAS = {
@@ -33,7 +37,7 @@ class Piece(NamedTuple):
     data: bytes
 
 
-def pieces(answer: Answer, *, model: str = "claude-sonnet-4-5", serial: int = 1) -> list[Piece]:
+def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1) -> list[Piece]:
     """Cut *answer* into its server-sent events, one per piece.
 
     Args:
@@ -64,7 +68,8 @@ def pieces_until(step: Break) -> int:
     points = [piece.point for piece in pieces(step.answer)]
     reached = [index + 1 for index, point in enumerate(points) if point == step.at]
     if not reached:
-        raise ValueError(f"the answer never reaches {step.at!r}, only {list(dict.fromkeys(points))}")
+        known = list(dict.fromkeys(points))
+        raise ValueError(f"the answer never reaches {step.at!r}, only {known}")
     if step.at not in _DELTA_POINTS.values():
         return reached[0]
     if not 1 <= step.after_pieces <= len(reached):
@@ -119,11 +124,11 @@ def encode(event: Event, line_end: str = "\n") -> bytes:
     return f"event: {event['type']}{line_end}data: {data}{line_end}{line_end}".encode()
 
 
-def error_body(type: str, message: str, request_id: str) -> dict[str, Any]:
+def error_body(error_type: str, message: str, request_id: str) -> dict[str, Any]:
     """Build the documented body of an error, which is also the data of an `error` event."""
     return {
         "type": "error",
-        "error": {"type": type, "message": message},
+        "error": {"type": error_type, "message": message},
         "request_id": request_id,
     }
 
@@ -157,6 +162,11 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
+def request_id(serial: int) -> str:
+    """Build the id of a response."""
+    return f"req_{serial:024d}"
+
+
 def chunk(data: bytes) -> bytes:
     """Frame *data* as one chunk of a chunked body."""
     return b"%x\r\n%b\r\n" % (len(data), data)
@@ -180,7 +190,8 @@ _REASONS = {
 def _point(event: Event, kind: str) -> str:
     name = str(event.get("type"))
     if name == "content_block_delta":
-        return _DELTA_POINTS.get(event["delta"]["type"], event["delta"]["type"])
+        delta = str(event["delta"]["type"])
+        return _DELTA_POINTS.get(delta, delta)
     if name == "content_block_stop":
         return _STOP_POINTS.get(kind, f"after_{kind}")
     return _EVENT_POINTS.get(name, name)

@@ -1,0 +1,235 @@
+"""One accepted connection: its transport, its requests, and the ways in which it ends."""
+
+import asyncio
+import socket
+import ssl
+import struct
+
+from resilient_claude.testing.http1 import (
+    MAX_HEAD_BYTES,
+    BadRequestError,
+    Head,
+    read_body,
+    read_head,
+)
+from resilient_claude.testing.ledger import MESSAGES_PATH, Ledger
+from resilient_claude.testing.play import break_off, play, play_other, refuse
+from resilient_claude.testing.script import Garbage
+from resilient_claude.testing.tls import ALERT, PLAINTEXT, TlsMode
+
+_READ_BYTES = 65536
+
+
+class ClientLeftError(ConnectionError):
+    """The client closed the connection while we were waiting."""
+
+
+class Connection:
+    """One accepted connection, served by one task.
+
+    Attributes:
+        ordinal: Its number, from 1.
+        idle: Whether it waits for a request.
+        task: The task that serves it now.
+        tasks: All tasks that have served it: going dark starts another.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        ordinal: int,
+        ledger: Ledger,
+        *,
+        context: ssl.SSLContext | None,
+        tls_mode: TlsMode,
+        strict: bool,
+    ) -> None:
+        self.ordinal = ordinal
+        self.idle = False
+        self.ledger = ledger
+        self.strict = strict
+        self._sock = sock
+        self._context = context
+        self._tls_mode = tls_mode
+        self._protocol: _Protocol | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._step = ledger.accept()
+        self.task = asyncio.get_running_loop().create_task(self._serve())
+        self.tasks = [self.task]
+
+    async def send(self, data: bytes) -> None:
+        """Write *data* and wait until the kernel has it."""
+        assert self._writer is not None
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def pause(self, wait_s: float) -> None:
+        """Wait *wait_s* seconds.
+
+        Raises:
+            ClientLeftError: The client left meanwhile.
+        """
+        if wait_s > 0:
+            try:
+                await asyncio.wait_for(self._client_left(), wait_s)
+            except TimeoutError:
+                return
+            raise ClientLeftError
+
+    async def stall(self) -> None:
+        """Send nothing until the client leaves."""
+        await self._client_left()
+
+    async def end(self) -> None:
+        """Send FIN, and read on until the client leaves, lest unread bytes turn it into a reset."""
+        self._sock.shutdown(socket.SHUT_WR)
+        await self._client_left()
+
+    def reset(self) -> None:
+        """Send RST."""
+        # Closing with a linger time of zero discards the connection: socket(7), tcp(7).
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._abort()
+
+    def close(self) -> None:
+        """Close as a server closes an idle connection: TLS close_notify if any, then FIN."""
+        if self._writer is not None:
+            self._writer.close()
+        self._abort()
+
+    def go_dark(self) -> None:
+        """Swallow every byte and answer none, at TCP or TLS level, until the client leaves."""
+        if self._sock.fileno() < 0:
+            return
+        # The duplicate keeps the TCP connection open when the transport closes its own descriptor.
+        sock = self._sock.dup()
+        sock.setblocking(False)
+        self.idle = False
+        if self._writer is not None:
+            self._writer.transport.abort()
+        self.task.cancel()
+        self.task = asyncio.get_running_loop().create_task(_swallow_and_close(sock))
+        self.tasks.append(self.task)
+
+    async def _serve(self) -> None:
+        try:
+            if await self._break_at_accept() and await self._open():
+                self.idle = True
+                while await self._exchange():
+                    self.idle = True
+        except (OSError, asyncio.IncompleteReadError):
+            # Whatever the socket says, it says that the client has left.
+            return
+        finally:
+            self.idle = False
+            self.close()
+            if self._protocol is not None:
+                await self._protocol.lost.wait()
+
+    async def _break_at_accept(self) -> bool:
+        """Break before anything is read if the script says so; whether to go on."""
+        if self._step is None:
+            return True
+        how = self._step.how
+        if isinstance(how, Garbage):
+            await asyncio.get_running_loop().sock_sendall(self._sock, how.data)
+            return True
+        await break_off(self, how)
+        return False
+
+    async def _open(self) -> bool:
+        """Make the connection ready for requests; whether that succeeded."""
+        if self._context is None or self._tls_mode == "normal":
+            await self._connect()
+            return True
+        loop = asyncio.get_running_loop()
+        if self._tls_mode != "hang":
+            await loop.sock_recv(self._sock, _READ_BYTES)
+            answer = ALERT if self._tls_mode == "alert" else PLAINTEXT
+            await loop.sock_sendall(self._sock, answer)
+            self._sock.shutdown(socket.SHUT_WR)
+        await self._client_left()
+        return False
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(MAX_HEAD_BYTES, loop)
+        protocol = _Protocol(reader, loop)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol, self._sock, ssl=self._context
+        )
+        # With no room in the buffer, drain() waits until the kernel has every byte. Under TLS a limit
+        # of zero pauses for ever: asyncio/sslproto.py pauses at `size >= high`, others at `>`.
+        transport.set_write_buffer_limits(high=0 if self._context is None else 1, low=0)
+        self._protocol = protocol
+        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        self._reader = reader
+
+    async def _exchange(self) -> bool:
+        """Serve one request; whether there may be another."""
+        try:
+            head = await read_head(self._reader)
+            if head is None:
+                return False
+            self.idle = False
+            raw_body = await read_body(self._reader, head.headers)
+        except BadRequestError as exc:
+            await refuse(self, exc)
+            await self.end()
+            return False
+        return await self._answer(head, raw_body)
+
+    async def _answer(self, head: Head, raw_body: bytes) -> bool:
+        if head.method != "POST" or head.target.partition("?")[0] != MESSAGES_PATH:
+            request = self.ledger.receive(head, raw_body, connection=self.ordinal)
+            await play_other(self, request)
+            return request.keep_alive
+        request, step = self.ledger.receive_message_request(
+            head, raw_body, connection=self.ordinal, step=self._step
+        )
+        self._step = None
+        return await play(self, step, request) and request.keep_alive
+
+    async def _client_left(self) -> None:
+        if self._protocol is None:
+            await _swallow(self._sock)
+        else:
+            await self._protocol.left.wait()
+
+    def _abort(self) -> None:
+        if self._writer is None:
+            self._sock.close()
+        else:
+            self._writer.transport.abort()
+
+
+class _Protocol(asyncio.StreamReaderProtocol):
+    """Tells when the client has left, whether or not anybody reads."""
+
+    def __init__(self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(reader, loop=loop)
+        self.left = asyncio.Event()
+        self.lost = asyncio.Event()
+
+    def eof_received(self) -> bool | None:
+        self.left.set()
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.left.set()
+        self.lost.set()
+
+
+async def _swallow(sock: socket.socket) -> None:
+    while await asyncio.get_running_loop().sock_recv(sock, _READ_BYTES):
+        pass
+
+
+async def _swallow_and_close(sock: socket.socket) -> None:
+    try:
+        await _swallow(sock)
+    except OSError:
+        return  # The client reset the connection: it has left.
+    finally:
+        sock.close()
