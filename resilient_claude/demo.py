@@ -6,11 +6,13 @@ which a real caller would not have heard.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from livekit.agents import Agent, AgentSession, APIError, ErrorEvent, function_tool, llm
 from livekit.agents.voice.io import TextOutput
@@ -102,7 +104,7 @@ class Turn:
 
 
 async def play(
-    console: Console, make_llm: Callable[[str], llm.LLM], day: Sequence[Trouble] = DAY
+    console: Console, make_llm: Callable[[str], llm.LLM[Any]], day: Sequence[Trouble] = DAY
 ) -> list[Turn]:
     """Play *day* turn by turn, showing on *console* what is heard and what is logged.
 
@@ -112,25 +114,59 @@ async def play(
         day: the script.
     """
     with SimulatedClaude() as claude:
-        stage = _Stage(console, claude)
+        caller = _Caller(console, claude)
         model = make_llm(claude.base_url)
         # The default detector of turns wants a VAD; a conversation in text has no use for either.
         session = AgentSession[None](llm=model, vad=None, turn_handling={"turn_detection": None})
-        session.on("error", stage.on_error)
-        session.output.transcription = _Ear(stage)
-        with _captured(stage.on_log):
+        session.on("error", caller.on_error)
+        session.output.transcription = caller
+        with captured(caller.on_log):
             async with model, session:
-                await session.start(_Host(stage))
+                await session.start(_Host(caller))
                 for number, trouble in enumerate(day, 1):
                     console.print(f"\n{number}/{len(day)}  {trouble.fault}", style="bold")
-                    await stage.play(session, trouble)
-        return stage.turns
+                    await caller.play(session, trouble)
+        return caller.turns
+
+
+@contextmanager
+def captured(show: Callable[[str], None]) -> Iterator[None]:
+    """Give every log line of this package, and every warning of livekit, to *show* alone."""
+    livekit, ours = logging.getLogger("livekit"), logging.getLogger(LOGGER_NAME)
+    before = livekit.propagate, livekit.level, ours.level
+    handler = _Lines(show)
+    livekit.addHandler(handler)
+    livekit.propagate = False
+    livekit.setLevel(logging.WARNING)
+    ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        livekit.removeHandler(handler)
+        livekit.propagate = before[0]
+        livekit.setLevel(before[1])
+        ours.setLevel(before[2])
+
+
+class _Lines(logging.Handler):
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__()
+        self._show = show
+
+    def emit(self, record: logging.LogRecord) -> None:
+        found = ((name, vars(record).get(name)) for name in _FIELDS)
+        fields = [f"{name}={value}" for name, value in found if value is not None]
+        self._show(" ".join([record.getMessage(), *fields]))
+
+
+_FIELDS = ("attempt", "attempts", "kind", "origin", "root_type", "status", "wait_s", "silence_s")
+"""The fields that tell most; a log has more."""
 
 
 class _Host(Agent):
-    def __init__(self, stage: _Stage) -> None:
+    def __init__(self, caller: _Caller) -> None:
         super().__init__(instructions="You answer a restaurant's phone. Be brief.")
-        self._stage = stage
+        self._caller = caller
 
     @function_tool
     async def book_table(self, guests: int, at: str) -> str:
@@ -140,28 +176,16 @@ class _Host(Agent):
             guests: how many people.
             at: time of day, as HH:MM.
         """
-        self._stage.on_tool(f"book_table(guests={guests}, at={at!r})")
+        await asyncio.sleep(0.1)  # as a booking system would take
+        self._caller.on_tool(f"book_table(guests={guests}, at={at!r})")
         return "booked"
 
 
-class _Ear(TextOutput):
-    """The end of livekit's output chain: what arrives here is heard."""
-
-    def __init__(self, stage: _Stage) -> None:
-        super().__init__(label="caller", next_in_chain=None)
-        self._stage = stage
-
-    async def capture_text(self, text: str) -> None:
-        self._stage.on_text(text)
-
-    def flush(self) -> None:
-        self._stage.on_segment_end()
-
-
-class _Stage:
-    """Plays turns, shows what happens in them and gathers it."""
+class _Caller(TextOutput):
+    """The end of livekit's output chain: plays turns, shows and gathers what happens in them."""
 
     def __init__(self, console: Console, claude: SimulatedClaude) -> None:
+        super().__init__(label="caller", next_in_chain=None)
         self.turns: list[Turn] = []
         self._console = console
         self._claude = claude
@@ -185,12 +209,12 @@ class _Stage:
             turn.failed = True  # `on_error` was told why
         turn.requests += len(self._claude.requests) - answered
 
-    def on_text(self, text: str) -> None:
+    async def capture_text(self, text: str) -> None:
         if self.turns[-1].silence_s is None:
             self.turns[-1].silence_s = time.monotonic() - self._started
         self._segment += text
 
-    def on_segment_end(self) -> None:
+    def flush(self) -> None:
         if self._segment:
             self.turns[-1].heard.append(self._segment)
             self._show("agent", self._segment, "green")
@@ -212,10 +236,8 @@ class _Stage:
             turn.requests += 1
             self._claude.listen()
 
-    def on_log(self, record: logging.LogRecord) -> None:
-        found = ((name, vars(record).get(name)) for name in _FIELDS)
-        fields = [f"{name}={value}" for name, value in found if value is not None]
-        self._show("log", " ".join([record.getMessage(), *fields]), "yellow")
+    def on_log(self, line: str) -> None:
+        self._show("log", line, "yellow")
 
     def _show(self, who: str, text: str, style: str) -> None:
         row = Table.grid(padding=(0, 1))
@@ -224,27 +246,3 @@ class _Stage:
         at = Text(f"{time.monotonic() - self._started:.2f} s", style="dim")
         row.add_row(at, Text(who, style=style), Text(text, style="dim" if who == "log" else ""))
         self._console.print(row)
-
-
-_FIELDS = ("attempt", "attempts", "kind", "origin", "root_type", "status", "wait_s", "silence_s")
-"""The fields of a log line that are shown; `root_message` has a column of its own at the end."""
-
-
-@contextmanager
-def _captured(show: Callable[[logging.LogRecord], None]) -> Iterator[None]:
-    """Give every line of this package, and every warning of livekit, to *show* alone."""
-    livekit, ours = logging.getLogger("livekit"), logging.getLogger(LOGGER_NAME)
-    before = livekit.propagate, livekit.level, ours.level
-    handler = logging.Handler()
-    handler.emit = show  # type: ignore[method-assign]
-    livekit.addHandler(handler)
-    livekit.propagate = False
-    livekit.setLevel(logging.WARNING)
-    ours.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        livekit.removeHandler(handler)
-        livekit.propagate = before[0]
-        livekit.setLevel(before[1])
-        ours.setLevel(before[2])

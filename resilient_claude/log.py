@@ -39,10 +39,19 @@ def make_logger(given: Any = None) -> Any:
         return given
     return structlog.wrap_logger(
         given or logger,
-        processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            _point_here,
+            structlog.stdlib.render_to_log_kwargs,
+        ],
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _point_here(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Make stdlib name the line in this module, not the one in structlog, as the place."""
+    return {**event, "stacklevel": 4}
 
 
 def failure_fields(failure: Failure) -> dict[str, Scalar]:

@@ -86,8 +86,8 @@ class Model:
     def accepts_forced_tool_choice_with_thinking(self) -> bool:
         """Whether a tool call may be forced in a request that also asks for thinking (from 4.8).
 
-        Source: github.com/langchain-ai/langchain-aws/pull/1141 for 4.8 and later; before, "Thinking
-        may not be enabled when tool_choice forces tool use".
+        Source: github.com/langchain-ai/langchain-aws/pull/1141 and 1151, tried on Bedrock. Before
+        4.8 the API answers "Thinking may not be enabled when tool_choice forces tool use".
         """
         return self.accepts_forced_tool_choice and not self._is_before((4, 8))
 

@@ -50,15 +50,17 @@ _HEADER_ARGUMENTS = {
     "user_profile_id": "anthropic-user-profile-id",
     "workspace_id": "anthropic-workspace-id",
 }
-# What a `tool_result` may hold besides a string, and the field that tells such a block from a
-# tool's own data that happens to have a "type".
-_RESULT_BLOCKS = {
-    "text": "text",
-    "image": "source",
-    "document": "source",
-    "search_result": "source",
-    "tool_reference": "tool_name",
+# What a `tool_result` may hold besides a string: required fields, optional ones.
+# Source: anthropic/types/tool_result_block_param.py; anything else is "Extra inputs are not
+# permitted", and most likely a tool's own data that happens to have a "type".
+_RESULT_BLOCKS: dict[str, tuple[dict[str, type], set[str]]] = {
+    "text": ({"text": str}, {"citations"}),
+    "image": ({"source": dict}, set()),
+    "document": ({"source": dict}, {"citations", "context", "title"}),
+    "search_result": ({"source": str, "title": str, "content": list}, {"citations"}),
+    "tool_reference": ({"tool_name": str}, set()),
 }
+_IMAGE_SOURCES = {"base64": {"media_type", "data"}, "url": {"url"}, "file": {"file_id"}}
 _PARTS_OF_A_FUNCTION = attrgetter(
     "__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__dict__"
 )
@@ -390,7 +392,8 @@ def _keep_call(
 ) -> bool:
     """Whether *block* stays; a call that stays is noted in *seen* and *unanswered*."""
     if block["type"] != "tool_use":
-        return not _is_blank(block)
+        # Not an image either: "can only be in `user` messages".
+        return block["type"] == "text" and not _is_blank(block)
     call_id = _api_id(block["id"])
     if block["id"] not in answered or call_id in seen:
         return False
@@ -433,8 +436,21 @@ def _is_result_block(part: object) -> bool:
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(part, dict) or not isinstance(kind, str) or kind not in _RESULT_BLOCKS:
         return False
-    value = part.get(_RESULT_BLOCKS[kind])
-    return bool(value.strip()) if isinstance(value, str) else isinstance(value, dict)
+    required, optional = _RESULT_BLOCKS[kind]
+    if not required.keys() <= part.keys() - {"type"} <= required.keys() | optional:
+        return False
+    if not all(isinstance(part[name], expected) for name, expected in required.items()):
+        return False
+    if kind == "text":
+        return bool(part["text"].strip())
+    return kind != "image" or _is_image_source(part["source"])
+
+
+def _is_image_source(source: dict[str, Any]) -> bool:
+    kind = source.get("type")
+    fields = _IMAGE_SOURCES.get(kind) if isinstance(kind, str) else None
+    strings = all(isinstance(value, str) for value in source.values())
+    return strings and fields is not None and source.keys() == fields | {"type"}
 
 
 def _api_id(call_id: str) -> str:

@@ -47,7 +47,7 @@ from resilient_claude.failures import (
 CONNECTING = Evidence(Phase.CONNECT)
 STREAMING = Evidence(Phase.STREAMING, request_id="req_1")
 REQUEST = httpx2.Request("POST", "https://api.anthropic.com/v1/messages")
-KEY = ConnectionKey("api.anthropic.com", 443, True, True, None, None, None, None)
+KEY = ConnectionKey("api.anthropic.com", 443, True, True, *[None] * (len(ConnectionKey._fields) - 4))
 
 
 def status_error(

@@ -204,4 +204,5 @@ def test_a_stdlib_logger_is_written_through(caplog: pytest.LogCaptureFixture) ->
 
     (record,) = caplog.records
     assert (record.name, record.getMessage()) == ("mine", "claude.outcome")
+    assert record.filename == "test_log.py"
     assert vars(record)["outcome"] == "max_tokens"

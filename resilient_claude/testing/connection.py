@@ -158,8 +158,8 @@ class Connection:
         transport, _ = await loop.connect_accepted_socket(
             lambda: protocol, self._sock, ssl=self._context
         )
-        # With no room in the buffer, drain() waits until the kernel has every byte. Under TLS a limit
-        # of zero pauses for ever: asyncio/sslproto.py pauses at `size >= high`, others at `>`.
+        # With no room in the buffer, drain() waits until the kernel has every byte. Under TLS a
+        # limit of zero pauses for ever: asyncio/sslproto.py pauses at `size >= high`, others at `>`.
         transport.set_write_buffer_limits(high=0 if self._context is None else 1, low=0)
         self._protocol = protocol
         self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)

@@ -1,7 +1,8 @@
-"""Reading HTTP/1.1 requests from a stream, within bounds."""
+"""HTTP/1.1: reading requests within bounds, and framing responses."""
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,20 @@ from urllib.parse import urlsplit
 MAX_HEAD_BYTES = 64 * 1024
 # The Messages API takes 32 MB. Source: https://platform.claude.com/docs/en/api/errors
 MAX_BODY_BYTES = 32 * 1024 * 1024
+TERMINATOR = b"0\r\n\r\n"
+"""The end of a chunked body."""
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    413: "Payload Too Large",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+}
 
 
 @dataclass(frozen=True)
@@ -126,6 +141,23 @@ def record(head: Head, raw_body: bytes, *, connection: int, at_s: float) -> Reco
         connection=connection,
         at_s=at_s,
     )
+
+
+def head(status: int, headers: Mapping[str, str]) -> bytes:
+    """Write the status line and headers of a response."""
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def request_id(serial: int) -> str:
+    """Build the id of a response."""
+    return f"req_{serial:024d}"
+
+
+def chunk(data: bytes) -> bytes:
+    """Frame *data* as one chunk of a chunked body."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 async def _read_chunked(reader: asyncio.StreamReader) -> bytes:

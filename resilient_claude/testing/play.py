@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from resilient_claude.testing import wire
+from resilient_claude.testing import http1, wire
 from resilient_claude.testing.http1 import BadRequestError, RecordedRequest
 from resilient_claude.testing.models_list import model, model_list
 from resilient_claude.testing.script import (
@@ -90,6 +90,7 @@ class _Stream:
         self._answer = step.answer if isinstance(step, Break) else step
         self._serial = connection.ledger.serial()
         self._pieces = wire.pieces(self._answer, model=_model(request), serial=self._serial)
+        self._waits_s = _waits(self._answer, [piece.point for piece in self._pieces])
 
     async def play(self) -> bool:
         """Play it; whether the connection can serve another request."""
@@ -97,7 +98,7 @@ class _Stream:
         if step is not None and step.at in POINTS_BEFORE_HEADERS and not await self._fail(step, 0):
             return False
         await self._connection.pause(self._answer.first_byte_s)
-        await self._connection.send(wire.head(200, _stream_headers(self._serial)))
+        await self._connection.send(http1.head(200, _stream_headers(self._serial)))
         cut = None
         if step is not None and step.at not in POINTS_BEFORE_HEADERS:
             cut = wire.pieces_until(step)
@@ -110,27 +111,18 @@ class _Stream:
         return await self._terminate()
 
     async def _terminate(self) -> bool:
-        await self._connection.send(wire.TERMINATOR)
+        await self._connection.send(http1.TERMINATOR)
         return True
 
     async def _play_pieces(self, start: int, stop: int) -> None:
         for index in range(start, stop):
-            point, data = self._pieces[index]
-            await self._connection.pause(self._wait_before(index, point))
-            await self._send(data)
-
-    def _wait_before(self, index: int, point: str) -> float:
-        before = [piece.point for piece in self._pieces[:index]]
-        if point == "block_start" and "block_start" not in before:
-            return self._answer.first_token_s
-        if point in _DELTAS and any(name in _DELTAS for name in before):
-            return self._answer.piece_s
-        return 0.0
+            await self._connection.pause(self._waits_s[index])
+            await self._send(self._pieces[index].data)
 
     async def _send(self, data: bytes) -> None:
         size = self._answer.drip_bytes or len(data) or 1
         for start in range(0, len(data), size):
-            await self._connection.send(wire.chunk(data[start : start + size]))
+            await self._connection.send(http1.chunk(data[start : start + size]))
 
     async def _fail(self, step: Break, cut: int) -> bool:
         """Do what breaks the answer after *cut* pieces; whether the connection lives on."""
@@ -142,7 +134,7 @@ class _Stream:
                 await self._send(how.data)
             return True
         if isinstance(how, SseError):
-            body = wire.error_body(how.type, how.message, wire.request_id(self._serial))
+            body = wire.error_body(how.type, how.message, http1.request_id(self._serial))
             await self._send(wire.encode(body, self._answer.line_end))
             return True
         if how == "end":
@@ -155,8 +147,12 @@ class _Stream:
 
     async def _fill(self, how: str, cut: int) -> None:
         """Send what is no content until the client leaves, which the pause raises."""
-        filler = {"pings": [wire.encode(wire.PING)], "comments": [wire.COMMENT]}.get(how)
-        *once, always = filler or wire.empty_delta([piece.data for piece in self._pieces[:cut]])
+        if how == "comments":
+            once, always = [], wire.COMMENT
+        else:
+            sent = wire.events(self._answer, model="", serial=self._serial)[:cut]
+            events = [wire.PING] if how == "pings" else wire.empty_delta(sent)
+            *once, always = [wire.encode(event, self._answer.line_end) for event in events]
         for data in once:
             await self._send(data)
         while True:
@@ -166,7 +162,7 @@ class _Stream:
 
 async def _send_error(connection: Connection, error: HttpError) -> None:
     serial = connection.ledger.serial()
-    request_id = error.request_id or wire.request_id(serial)
+    request_id = error.request_id or http1.request_id(serial)
     headers = {**_lower(error.headers), "request-id": request_id}
     if isinstance(error.body, bytes | str):
         headers = {"content-type": "application/json", **headers}
@@ -183,7 +179,7 @@ async def _send_json(
     body: Mapping[str, Any],
     serial: int,
 ) -> None:
-    regular = {"content-type": "application/json", "request-id": wire.request_id(serial)}
+    regular = {"content-type": "application/json", "request-id": http1.request_id(serial)}
     await _send(connection, status, {**regular, **headers}, json.dumps(body).encode())
 
 
@@ -191,7 +187,21 @@ async def _send(
     connection: Connection, status: int, headers: Mapping[str, str], body: bytes
 ) -> None:
     length = {"content-length": str(len(body))}
-    await connection.send(wire.head(status, {**length, **headers}) + body)
+    await connection.send(http1.head(status, {**length, **headers}) + body)
+
+
+def _waits(answer: Answer, points: list[str]) -> list[float]:
+    """Return the seconds to wait before each piece of *answer*."""
+    waits_s = []
+    begun = flowing = False
+    for point in points:
+        wait_s = 0.0
+        if point == "block_start" and not begun:
+            begun, wait_s = True, answer.first_token_s
+        elif point in _DELTAS:
+            flowing, wait_s = True, answer.piece_s if flowing else 0.0
+        waits_s.append(wait_s)
+    return waits_s
 
 
 def _stream_headers(serial: int) -> dict[str, str]:
@@ -199,7 +209,7 @@ def _stream_headers(serial: int) -> dict[str, str]:
         "content-type": "text/event-stream; charset=utf-8",
         "cache-control": "no-cache",
         "transfer-encoding": "chunked",
-        "request-id": wire.request_id(serial),
+        "request-id": http1.request_id(serial),
     }
 
 

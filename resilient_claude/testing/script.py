@@ -39,6 +39,7 @@ ERROR_TYPES: Mapping[int, str] = {
     402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
     500: "api_error",
@@ -153,7 +154,7 @@ class HttpError:
     @property
     def error_type(self) -> str:
         """The `error.type` that is sent."""
-        # Assumed: an undocumented status has the type of its class.
+        # "Other 4XX" are documented. Assumed: other 5xx have the type of 500.
         fallback = "api_error" if self.status >= 500 else "invalid_request_error"
         return self.type or ERROR_TYPES.get(self.status, fallback)
 

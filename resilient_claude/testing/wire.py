@@ -4,7 +4,7 @@ The shape of the events is that of the recorded streams of the Anthropic SDK's t
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -12,8 +12,6 @@ from resilient_claude.testing.script import POINTS_BEFORE_HEADERS, Answer, Break
 
 Event = Mapping[str, Any]
 
-TERMINATOR = b"0\r\n\r\n"
-"""The end of a chunked body."""
 PING: Event = {"type": "ping"}
 COMMENT = b": keep-alive\n\n"
 _DELTA_POINTS = {
@@ -51,7 +49,7 @@ def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1)
         if isinstance(event, bytes):
             result.append(Piece("raw", event))
             continue
-        if event.get("type") == "content_block_start":
+        if event["type"] == "content_block_start":
             kind = event["content_block"]["type"]
         result.append(Piece(_point(event, kind), encode(event, answer.line_end)))
     return result
@@ -133,76 +131,40 @@ def error_body(error_type: str, message: str, request_id: str) -> dict[str, Any]
     }
 
 
-def empty_delta(sent: list[bytes]) -> list[bytes]:
-    """Build an empty delta for the block that *sent* leaves open.
+def empty_delta(sent: Sequence[Event | bytes]) -> list[Event]:
+    """Build an empty delta for the block that the events *sent* leave open.
 
     Returns:
         The event to repeat, after the start of a new text block if none is open.
     """
     index, kind = -1, None
-    for data in sent:
-        event = _decode(data)
-        if event.get("type") == "content_block_start":
+    for event in sent:
+        if isinstance(event, bytes):
+            continue
+        if event["type"] == "content_block_start":
             index, kind = event["index"], event["content_block"]["type"]
-        elif event.get("type") == "content_block_stop":
+        elif event["type"] == "content_block_stop":
             kind = None
-    start = []
+    start: list[Event] = []
     if kind not in _EMPTY_DELTAS:
         index, kind = index + 1, "text"
         block = {"type": "text", "text": ""}
-        start = [encode({"type": "content_block_start", "index": index, "content_block": block})]
-    delta = {"type": "content_block_delta", "index": index, "delta": _EMPTY_DELTAS[kind]}
-    return [*start, encode(delta)]
-
-
-def head(status: int, headers: Mapping[str, str]) -> bytes:
-    """Write the status line and headers of a response."""
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
-
-
-def request_id(serial: int) -> str:
-    """Build the id of a response."""
-    return f"req_{serial:024d}"
-
-
-def chunk(data: bytes) -> bytes:
-    """Frame *data* as one chunk of a chunked body."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
+        start = [{"type": "content_block_start", "index": index, "content_block": block}]
+    delta = _EMPTY_DELTAS[kind]
+    return [*start, {"type": "content_block_delta", "index": index, "delta": delta}]
 
 
 _SIGNATURE = "EqQBCkYIBxgCKkBzaW11bGF0ZWQ="
-_REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    401: "Unauthorized",
-    404: "Not Found",
-    413: "Payload Too Large",
-    429: "Too Many Requests",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-}
 
 
 def _point(event: Event, kind: str) -> str:
-    name = str(event.get("type"))
+    name = str(event["type"])
     if name == "content_block_delta":
         delta = str(event["delta"]["type"])
         return _DELTA_POINTS.get(delta, delta)
     if name == "content_block_stop":
         return _STOP_POINTS.get(kind, f"after_{kind}")
     return _EVENT_POINTS.get(name, name)
-
-
-def _decode(data: bytes) -> dict[str, Any]:
-    for line in data.splitlines():
-        if line.startswith(b"data:"):
-            event = json.loads(line[5:])
-            return event if isinstance(event, dict) else {}
-    return {}
 
 
 def _message_start(answer: Answer, model: str, serial: int) -> dict[str, Any]:

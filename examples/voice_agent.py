@@ -1,0 +1,96 @@
+"""A voice agent on Claude that keeps talking when Claude or the network does not.
+
+Set LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET and ANTHROPIC_API_KEY, then
+
+    python examples/voice_agent.py console     # talk to it through this machine's microphone
+    python examples/voice_agent.py dev         # serve the rooms of your LiveKit project
+"""
+
+from __future__ import annotations
+
+import gc
+
+from livekit.agents import (
+    Agent,
+    AgentServer,
+    AgentSession,
+    ErrorEvent,
+    JobContext,
+    JobProcess,
+    cli,
+    function_tool,
+    llm,
+)
+
+from resilient_claude import ResilientClaudeLLM, RetryPolicy
+
+APOLOGY = "I'm sorry, I lost my train of thought. Could you say that again?"
+
+
+class Receptionist(Agent):
+    """Answers the phone of a restaurant."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You answer a restaurant's phone. Be brief and friendly.")
+
+    @function_tool
+    async def opening_hours(self, day: str) -> str:
+        """Look up when the restaurant is open.
+
+        Args:
+            day: a day of the week.
+        """
+        return f"On {day}, from 17:00 to 23:00."
+
+
+def make_session() -> AgentSession[None]:
+    """Put the agent's ears, brain and voice together."""
+    session = AgentSession[None](
+        # Strings are models of LiveKit Inference, which need no plugin and no key of their own.
+        stt="deepgram/nova-3",
+        # A caller who has heard nothing for 12 s is about to hang up, so the turn is given up and
+        # the apology below is said, while somebody still listens. The default is 20 s.
+        llm=ResilientClaudeLLM(retry=RetryPolicy(max_silence_s=12)),
+        tts="cartesia/sonic-3",
+    )
+    apologise_for_failed_turns(session)
+    return session
+
+
+def apologise_for_failed_turns(session: AgentSession[None]) -> None:
+    """Say something when a turn has failed for good: livekit itself would stay silent."""
+
+    @session.on("error")
+    def on_error(event: ErrorEvent) -> None:
+        # STT and TTS report their errors here as well; without a TTS nothing can be said anyway.
+        if not isinstance(event.error, llm.LLMError):
+            return
+        # A recoverable error is followed by another attempt within seconds. What is said now would
+        # be queued behind the answer and come when nobody needs it any more.
+        if event.error.recoverable:
+            return
+        # Not for ever: livekit ends the session at the fourth failed turn in a row.
+        session.say(APOLOGY)
+
+
+def set_up(process: JobProcess) -> None:
+    """Prepare a process before it gets a call."""
+    # A full garbage collection takes about 150 ms with livekit and the SDK imported, in the middle
+    # of somebody's sentence. Frozen objects are not looked at again.
+    gc.collect()
+    gc.freeze()
+
+
+server = AgentServer(setup_fnc=set_up)
+
+
+@server.rtc_session()
+async def entrypoint(ctx: JobContext) -> None:
+    """Serve one call."""
+    session = make_session()
+    await session.start(agent=Receptionist(), room=ctx.room)
+    session.generate_reply(instructions="Greet the caller and offer your help.")
+
+
+if __name__ == "__main__":
+    cli.run_app(server)

@@ -1,0 +1,66 @@
+"""The same voice agent with a second provider behind Claude.
+
+Run it as `voice_agent.py`. Retries heal hiccups of seconds; another provider is for outages of
+minutes, for exhausted credit and for rejected keys, which no retry heals.
+"""
+
+from __future__ import annotations
+
+from livekit.agents import (
+    Agent,
+    AgentServer,
+    AgentSession,
+    ErrorEvent,
+    JobContext,
+    cli,
+    inference,
+    llm,
+)
+
+from resilient_claude import ResilientClaudeLLM
+
+APOLOGY = "I'm sorry, I lost my train of thought. Could you say that again?"
+
+
+def make_llm() -> llm.FallbackAdapter:
+    """Claude first, then another provider."""
+    return llm.FallbackAdapter(
+        [ResilientClaudeLLM(), inference.LLM(model="openai/gpt-4.1-mini")],
+        # The adapter's options reach ResilientClaudeLLM and cap what its own policy would do: at
+        # most 1 + max_retry_per_llm attempts, each of which has attempt_timeout seconds to begin
+        # its answer. By default that is a single attempt, and every dropped packet would send a
+        # turn to the other provider; a second one costs a tenth of a second and heals most faults.
+        max_retry_per_llm=1,
+        attempt_timeout=5.0,
+        # retry_on_chunk_sent stays False: the other provider would begin the answer again, and the
+        # caller would hear its first words twice.
+    )
+
+
+def make_session() -> AgentSession[None]:
+    """Put the agent's ears, brain and voice together."""
+    session = AgentSession[None](stt="deepgram/nova-3", llm=make_llm(), tts="cartesia/sonic-3")
+
+    @session.on("error")
+    def on_error(event: ErrorEvent) -> None:
+        # The adapter reports one unrecoverable error, when every provider has failed.
+        if isinstance(event.error, llm.LLMError) and not event.error.recoverable:
+            session.say(APOLOGY)
+
+    return session
+
+
+server = AgentServer()
+
+
+@server.rtc_session()
+async def entrypoint(ctx: JobContext) -> None:
+    """Serve one call."""
+    session = make_session()
+    agent = Agent(instructions="You answer a restaurant's phone. Be brief and friendly.")
+    await session.start(agent=agent, room=ctx.room)
+    session.generate_reply(instructions="Greet the caller and offer your help.")
+
+
+if __name__ == "__main__":
+    cli.run_app(server)

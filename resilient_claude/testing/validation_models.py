@@ -1,0 +1,65 @@
+"""What the Messages API takes from which model. Pure: no I/O.
+
+Source: https://platform.claude.com/docs/en/about-claude/models, "Migration guide" of each model.
+"""
+
+import re
+from typing import NamedTuple
+
+# claude-opus-4-8, claude-sonnet-4-5-20250929, us.anthropic.claude-opus-5-5-v1:0
+_NAME = re.compile(r"claude-([a-z]+)-(\d{1,2})(?:-(\d{1,2}))?(?!\d)")
+# claude-3-5-haiku-20241022
+_OLD_NAME = re.compile(r"claude-(\d)(?:-(\d))?-([a-z]+)")
+# Forced tool choice and disabled thinking ended in each family with this version.
+_ALWAYS_THINKING = {"opus": (5, 5), "sonnet": (5, 5), "fable": (5, 1), "mythos": (5, 1)}
+
+
+class Model(NamedTuple):
+    """A family and a version."""
+
+    family: str
+    version: tuple[int, int]
+
+
+def parse(name: str) -> Model:
+    """Read the family and version of a model's name.
+
+    An unknown name has version 0.0, to which no model-specific rule applies.
+    """
+    if "mythos-preview" in name:
+        return Model("mythos", (5, 0))
+    if match := _NAME.search(name):
+        return Model(match[1], (int(match[2]), int(match[3] or 0)))
+    if match := _OLD_NAME.search(name):
+        return Model(match[3], (int(match[1]), int(match[2] or 0)))
+    # Assumed: a model we cannot place exists and has no restriction; the API answers 404.
+    return Model("", (0, 0))
+
+
+def accepts_prefill(name: str) -> bool:
+    """Tell whether a request may end with an assistant turn."""
+    return parse(name).version < (4, 6)
+
+
+def accepts_sampling(name: str) -> bool:
+    """Tell whether temperature, top_p and top_k may differ from their defaults."""
+    return parse(name).version < (4, 7)
+
+
+def accepts_system_messages(name: str) -> bool:
+    """Tell whether `messages` may hold the role `system`."""
+    model = parse(name)
+    # Not in Sonnet 5. Source: What's new in Claude Sonnet 5.5.
+    return model.version >= (4, 8) and model != ("sonnet", (5, 0))
+
+
+def always_thinks(name: str) -> bool:
+    """Tell whether thinking cannot be disabled and a tool cannot be forced."""
+    model = parse(name)
+    return model.family in _ALWAYS_THINKING and model.version >= _ALWAYS_THINKING[model.family]
+
+
+def thinks_between_tools(name: str) -> bool:
+    """Tell whether thinking may be limited to between tools."""
+    # Assumed: Sonnet keeps `between_tools` after 5.5, and no other family has it.
+    return parse(name).family == "sonnet" and always_thinks(name)

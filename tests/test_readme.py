@@ -1,0 +1,166 @@
+"""What the README says is run here: its snippets, its log line, its tables."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from livekit.agents import AgentSession
+from livekit.agents.types import NOT_GIVEN
+
+from resilient_claude import Failure, FailureKind, Origin, Phase, ResilientClaudeLLM
+from resilient_claude.log import CallLog, request_adjusted
+from resilient_claude.request import Adjustment
+from resilient_claude.testing import Answer, HttpError, SimulatedClaude
+
+from .conftest import KEY
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+
+def snippet(marker: str) -> str:
+    """The one python block that holds *marker*."""
+    (found,) = [code for code in SNIPPETS if marker in code]
+    return found
+
+
+def run(code: str) -> dict[str, Any]:
+    namespace: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), namespace)
+    return namespace
+
+
+def test_every_snippet_is_run_by_a_test_here() -> None:
+    """A new snippet needs a new test."""
+    assert len(SNIPPETS) == 3
+
+
+async def test_the_agent_greets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first thing that a reader copies."""
+    entrypoint = run(snippet("async def entrypoint"))["entrypoint"]
+    sessions: list[AgentSession[None]] = []
+    start = AgentSession.start
+
+    async def started(session: AgentSession[None], *arguments: Any, **keywords: Any) -> Any:
+        sessions.append(session)
+        return await start(session, *arguments, **keywords)
+
+    monkeypatch.setattr(AgentSession, "start", started)
+    with SimulatedClaude(HttpError(529), Answer("Good evening!")) as claude:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", claude.base_url)
+        await entrypoint(SimpleNamespace(room=NOT_GIVEN))
+        (session,) = sessions
+        assert session.history.items[-1].text_content == "Good evening!"  # type: ignore[union-attr]
+        await session.aclose()
+        assert isinstance(session.llm, ResilientClaudeLLM)
+        await session.llm.aclose()
+
+
+async def test_the_apology_is_made_when_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never silent: the caller hears that something went wrong."""
+    apologise = run(snippet("def apologise"))["apologise"]
+    spoken: list[str] = []
+    with SimulatedClaude(HttpError(400)) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        session: AgentSession[None] = AgentSession(llm=adapter)
+        monkeypatch.setattr(session, "say", spoken.append)
+        apologise(session)
+        from livekit.agents import Agent
+
+        await session.start(Agent(instructions="x"))
+        with pytest.raises(Exception, match="rejected"):
+            await session.run(user_input="Hello?")
+        await session.aclose()
+        await adapter.aclose()
+
+    assert spoken == ["Sorry, I lost my train of thought. Could you say that again?"]
+
+
+def test_the_pytest_example_passes(tmp_path: Path) -> None:
+    """With the plugin found through its entry point, as a user has it."""
+    (tmp_path / "test_agent.py").write_text(snippet("simulated_claude: SimulatedClaude"))
+
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+
+# --- what the README says of the log ------------------------------------------------------------
+
+FAILURE = Failure(FailureKind.CONNECT, Origin.LOCAL, Phase.CONNECT, "Root", "why", True)
+
+
+class Recorder:
+    """A structlog-like logger that keeps the fields of each event, in order."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, list[str]] = {}
+
+    def _record(self, event: str, **fields: Any) -> None:
+        self.fields[event] = list(fields)
+
+    info = warning = error = _record
+
+
+def emitted() -> dict[str, list[str]]:
+    """The fields of every event, as the code emits them."""
+    recorder = Recorder()
+    log = CallLog(recorder, model="m", provider="p")
+    log.attempt_failed(FAILURE, attempt=1, elapsed_s=0, wait_s=None)
+    log.call_failed(FAILURE, attempts=1, elapsed_s=0)
+    log.call_interrupted(FAILURE, attempts=1, elapsed_s=0, text_chars=1, tool_calls=0)
+    log.call_recovered(FAILURE, attempts=1, elapsed_s=0, silence_s=0)
+    log.outcome("max_tokens", stop_reason="max_tokens", text_chars=1)
+    request_adjusted(recorder, Adjustment("temperature", "x"), model="m")
+    return recorder.fields
+
+
+def documented() -> dict[str, list[str]]:
+    """The fields of every event, as the README's table lists them."""
+    groups = {
+        "the failure's": re.search(r"The failure's fields: (.*?)\. The call's", README, re.DOTALL),
+        "the call's": re.search(r"The call's: (.*?)\. `origin`", README, re.DOTALL),
+    }
+    expansions = {
+        name: " ".join(f"`{f}`" for f in re.findall(r"`(\w+)`", found.group(1)))
+        for name, found in groups.items()
+        if found is not None
+    }
+    table: dict[str, list[str]] = {}
+    for event, fields in re.findall(r"^\| `(claude\.\w+)` \|.*?\|.*?\| (.*?) \|$", README, re.M):
+        for name, expansion in expansions.items():
+            fields = fields.replace(name, expansion)
+        table[event] = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", fields))
+    return table
+
+
+def test_the_field_table_is_what_is_emitted() -> None:
+    """Dashboards are built from this table."""
+    assert documented() == emitted()
+
+
+def test_the_log_line_has_the_fields_of_a_real_one() -> None:
+    """An example that no version ever printed would be worse than none."""
+    (text,) = re.findall(r"<!-- log line -->\n```json\n(.*?)\n```", README, re.DOTALL)
+
+    assert list(json.loads(text)) == [
+        "message",
+        "level",
+        "name",
+        *emitted()["claude.attempt_failed"],
+    ]
