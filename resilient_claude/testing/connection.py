@@ -1,9 +1,12 @@
 """One accepted connection: its transport, its requests, and the ways in which it ends."""
 
 import asyncio
+import fcntl
 import socket
 import ssl
 import struct
+import sys
+import time
 
 from resilient_claude.testing.http1 import (
     MAX_HEAD_BYTES,
@@ -18,6 +21,8 @@ from resilient_claude.testing.script import Garbage
 from resilient_claude.testing.tls import ALERT, PLAINTEXT, TlsMode
 
 _READ_BYTES = 65536
+_POLL_S = 0.001
+_UNSENT_TIMEOUT_S = 1.0
 
 
 class ClientLeftError(ConnectionError):
@@ -85,8 +90,13 @@ class Connection:
         self._sock.shutdown(socket.SHUT_WR)
         await self._client_left()
 
-    def reset(self) -> None:
-        """Send RST."""
+    async def reset(self) -> None:
+        """Send RST, after every byte that was written before."""
+        # The kernel holds small segments back until the first ones are acknowledged, and a reset
+        # discards what it holds. No event tells when it holds nothing.
+        deadline_s = time.monotonic() + _UNSENT_TIMEOUT_S
+        while _unsent_bytes(self._sock) and time.monotonic() < deadline_s:
+            await self.pause(_POLL_S)
         # Closing with a linger time of zero discards the connection: socket(7), tcp(7).
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._abort()
@@ -159,7 +169,7 @@ class Connection:
             lambda: protocol, self._sock, ssl=self._context
         )
         # With no room in the buffer, drain() waits until the kernel has every byte. Under TLS a
-        # limit of zero pauses for ever: asyncio/sslproto.py pauses at `size >= high`, others at `>`.
+        # limit of zero pauses for ever: asyncio/sslproto.py pauses at size >= high, others at >.
         transport.set_write_buffer_limits(high=0 if self._context is None else 1, low=0)
         self._protocol = protocol
         self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
@@ -201,6 +211,13 @@ class Connection:
             self._sock.close()
         else:
             self._writer.transport.abort()
+
+
+def _unsent_bytes(sock: socket.socket) -> int:
+    if sys.platform != "linux":
+        return 0
+    # SIOCOUTQNSD of linux/sockios.h: what has not been sent yet, acknowledged or not.
+    return int.from_bytes(fcntl.ioctl(sock, 0x894B, b"\0\0\0\0"), sys.byteorder)
 
 
 class _Protocol(asyncio.StreamReaderProtocol):

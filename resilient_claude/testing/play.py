@@ -73,7 +73,7 @@ async def refuse(connection: Connection, error: BadRequestError) -> None:
 async def break_off(connection: Connection, how: How) -> None:
     """End *connection* in one of the ways that send nothing more."""
     if how == "reset":
-        connection.reset()
+        await connection.reset()
     elif how == "close":
         await connection.end()
     else:

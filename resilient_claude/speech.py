@@ -1,0 +1,131 @@
+"""What of the text is for the ear: leaked thinking taken out, a resumed answer joined. Pure."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+TAIL_CHARS = 2000
+"""How far back the beginning of a continuation is looked for in what was said, in characters."""
+
+
+class TextFilter(Protocol):
+    """Text passes through in pieces; some of it may be held until more has come."""
+
+    def feed(self, text: str) -> str:
+        """What can be said now that *text* has come."""
+        ...
+
+    def flush(self) -> str:
+        """What is left to be said when no more comes."""
+        ...
+
+
+class ThinkingTags:
+    """Takes `<thinking>…</thinking>` out of the text, wherever its pieces are cut.
+
+    Some models write their reasoning into the answer when they have tools. A tag that is never
+    closed mutes nothing: its text is said at the end, because it may be the answer.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._inside = False
+
+    def feed(self, text: str) -> str:
+        """The part of *text*, and of what was held, that is outside of the tags."""
+        self._held += text
+        said = ""
+        while True:
+            tag = _CLOSE if self._inside else _OPEN
+            before, found, after = self._held.partition(tag)
+            if not found:
+                break
+            if not self._inside:
+                said += before
+            self._inside = not self._inside
+            self._held = after
+        if not self._inside:
+            keep = _partial(self._held, _OPEN)
+            said += self._held[: len(self._held) - keep]
+            self._held = self._held[len(self._held) - keep :]
+        return said
+
+    def flush(self) -> str:
+        """The text of a tag that was never closed, or the beginning of one that was none."""
+        held, self._held, self._inside = self._held, "", False
+        return held
+
+
+_OPEN, _CLOSE = "<thinking>", "</thinking>"
+
+
+def _partial(text: str, tag: str) -> int:
+    """Length of the longest end of *text* that begins *tag*."""
+    longest = min(len(text), len(tag) - 1)
+    return next((n for n in range(longest, 0, -1) if tag.startswith(text[-n:])), 0)
+
+
+class Join:
+    """Joins a continuation to what was said: drops what it repeats, mends the space between.
+
+    A model that is asked to go on begins with the last words again, or with the next one. Text is
+    held only as long as it may still be a repetition.
+
+    Args:
+        said: everything the caller has heard of the answer.
+    """
+
+    def __init__(self, said: str) -> None:
+        self._tail = said[-TAIL_CHARS:]
+        self._held = ""
+        self._joined = False
+
+    def feed(self, text: str) -> str:
+        """What of *text*, and of what was held, is new."""
+        if self._joined:
+            return text
+        self._held += text
+        start = self._held.lstrip()
+        if not start or self._may_repeat(start):
+            return ""
+        return self._join(start)
+
+    def flush(self) -> str:
+        """What is new of the text that is still held."""
+        start = self._held.lstrip()
+        return "" if self._joined or not start else self._join(start)
+
+    def _may_repeat(self, start: str) -> bool:
+        """Whether *start* is inside of what was said, so that more of it may be a repetition."""
+        return self._tail.find(start, 0, max(0, len(self._tail) - 1)) != -1
+
+    def _join(self, start: str) -> str:
+        self._joined = True
+        overlap = self._overlap(start)
+        if overlap:
+            return start[overlap:]
+        if self._tail[-1:].isspace() or not self._tail:
+            return start
+        spaced = self._held[:1].isspace() or (self._tail[-1].isalnum() and start[0].isalnum())
+        return f" {start}" if spaced else start
+
+    def _overlap(self, start: str) -> int:
+        """Length of the longest beginning of *start* that ends what was said.
+
+        Within a word only a long one counts: "banana" and "nana" share letters by chance.
+        """
+        tail = self._tail.rstrip() if not start[:1].isspace() else self._tail
+        for length in range(min(len(tail), len(start)), 0, -1):
+            if not tail.endswith(start[:length]):
+                continue
+            before = tail[-length - 1 : -length]
+            ends_word = not start[length : length + 1].isalnum() or not start[length - 1].isalnum()
+            if length >= _BY_CHANCE or (not before.isalnum() and ends_word):
+                # What was said may end with a space that the repetition has as well.
+                trailing = len(self._tail) - len(tail)
+                rest = start[length:]
+                return length + min(trailing, len(rest) - len(rest.lstrip()))
+        return 0
+
+
+_BY_CHANCE = 12

@@ -1,0 +1,103 @@
+"""What is said and what is not: text in any pieces."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilient_claude.speech import Join, TextFilter, ThinkingTags
+
+
+def said(filter_: TextFilter, *pieces: str) -> str:
+    return "".join([filter_.feed(piece) for piece in pieces]) + filter_.flush()
+
+
+def cut(text: str, sizes: list[int]) -> list[str]:
+    pieces, start = [], 0
+    for size in [*sizes, len(text)]:
+        pieces.append(text[start : start + size])
+        start += size
+    return pieces
+
+
+PIECES = st.lists(st.integers(1, 12), max_size=40)
+
+
+@given(PIECES)
+def test_thinking_is_taken_out_across_chunk_borders(sizes: list[int]) -> None:
+    """Tokens cut a tag anywhere; the plugin looks only at the start of a chunk."""
+    text = "Hello. <thinking>They want\n4711.</thinking>Sure, <thinking></thinking>one moment."
+
+    assert said(ThinkingTags(), *cut(text, sizes)) == "Hello. Sure, one moment."
+
+
+@given(st.text(alphabet="<thinkg>/ a", max_size=80), PIECES)
+def test_text_without_a_whole_pair_of_tags_is_said_whole(text: str, sizes: list[int]) -> None:
+    """A filter must never mute an answer: an unclosed tag is said at the end."""
+    if "</thinking>" in text:
+        return
+    expected = text.replace("<thinking>", "", 1)
+
+    assert said(ThinkingTags(), *cut(text, sizes)) == expected
+
+
+def test_text_before_a_tag_is_not_held() -> None:
+    """Only what may begin a tag waits."""
+    tags = ThinkingTags()
+
+    assert tags.feed("Hello <b") == "Hello <b"
+    assert tags.feed("old> a <thin") == "old> a "
+    assert tags.feed("g") == "<thing"
+
+
+@pytest.mark.parametrize(
+    ("before", "continuation", "joined"),
+    [
+        ("One two", " three.", "One two three."),
+        ("One two", "three.", "One two three."),
+        ("One two ", "three.", "One two three."),
+        ("One two ", " three.", "One two three."),
+        ("One two", "two three.", "One two three."),
+        ("One two ", "two three.", "One two three."),
+        ("One two", "One two three.", "One two three."),
+        ("One two", "one two three.", "One two one two three."),
+        ("One two,", " three.", "One two, three."),
+        ("One two,", "two, three.", "One two, three."),
+        ("One banana", "nana split.", "One banana nana split."),
+        ("I have 1", "1 apple.", "I have 1 apple."),
+        ("One two three", "two", "One two three two"),
+        ("One two.", "", "One two."),
+        ("One two.", "One two.", "One two."),
+        ("Grüße 👋", "👋 an alle", "Grüße 👋 an alle"),
+    ],
+)
+def test_a_continuation_is_joined(before: str, continuation: str, joined: str) -> None:
+    """Nothing said is said again, and no two words become one."""
+    assert before + said(Join(before), *continuation) == joined
+
+
+WORDS = st.lists(st.sampled_from(["eins", "zwei", "drei", "one", "two"]), min_size=1, max_size=12)
+
+
+@given(WORDS, WORDS, st.integers(0, 12), PIECES)
+def test_repeated_words_are_dropped_whatever_their_number(
+    before: list[str], after: list[str], repeated: int, sizes: list[int]
+) -> None:
+    """The model repeats the last words, all of them, or none."""
+    said_before = " ".join(before)
+    again = before[len(before) - min(repeated, len(before)) :]
+    continuation = " ".join([*again, "NEW", *after])
+
+    joined = said_before + said(Join(said_before), *cut(continuation, sizes))
+
+    assert joined == " ".join([*before, "NEW", *after])
+
+
+def test_only_what_may_be_a_repetition_is_held() -> None:
+    """The caller does not wait for the end of the sentence."""
+    join = Join("One two three four")
+
+    assert join.feed("two thr") == ""
+    assert join.feed("ee x") == " two three x"
+    assert join.feed(" y") == " y"

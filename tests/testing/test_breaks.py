@@ -1,0 +1,260 @@
+"""Every point x every way to break, at the level of bytes."""
+
+import errno
+
+import pytest
+from tests.testing.raw_client import RawClient, dechunk, eventually, parse_events, split_head
+
+from resilient_claude.testing import (
+    HOWS,
+    POINTS,
+    Answer,
+    Break,
+    Garbage,
+    SimulatedClaude,
+    SseError,
+    ToolUse,
+    script,
+    wire,
+)
+
+ANSWER = Answer("One two three.", thinking="Let me see.", tools=[ToolUse("find", {"n": 4711})])
+BYTES = [piece.data for piece in wire.pieces(ANSWER, model="claude-sonnet-5-5")]
+# How many pieces of ANSWER have been sent at each point, counted by hand.
+SENT: dict[script.Point, int] = {
+    "headers": 0,
+    "message_start": 1,
+    "block_start": 2,
+    "thinking": 5,
+    "after_thinking": 8,
+    "text": 11,
+    "after_text": 13,
+    "tool_json": 16,
+    "after_tool": 18,
+    "before_stop": 19,
+}
+IN_STREAM = list(SENT)
+END = b"0\r\n\r\n"
+
+
+def answer_of(response: bytes) -> tuple[list[bytes], bool]:
+    """The chunks of a streamed response, and whether the body is terminated."""
+    status, headers, rest = split_head(response)
+    assert status == "HTTP/1.1 200 OK"
+    assert headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert headers["request-id"].startswith("req_")
+    return dechunk(rest)
+
+
+@pytest.mark.parametrize("at", IN_STREAM)
+def test_reset_in_stream_is_a_real_econnreset_after_every_byte(at: script.Point) -> None:
+    """A retry must see the operating system's error, and the output that came before it."""
+    with SimulatedClaude(Break("reset", at=at, answer=ANSWER)) as claude, RawClient(claude) as raw:
+        raw.send()
+        response, error = raw.read_to_reset()
+
+    assert error.errno == errno.ECONNRESET
+    assert answer_of(response) == (BYTES[: SENT[at]], False)
+
+
+def test_reset_at_accept_reads_nothing() -> None:
+    """The step belongs to the connection: no request is recorded."""
+    with SimulatedClaude(Break("reset", at="accept")) as claude, RawClient(claude) as raw:
+        response, error = raw.read_to_reset()
+
+        assert (response, error.errno) == (b"", errno.ECONNRESET)
+        assert claude.requests == []
+
+
+def test_reset_at_request_answers_nothing() -> None:
+    """The request arrived, so it may have been billed."""
+    with SimulatedClaude(Break("reset", at="request")) as claude, RawClient(claude) as raw:
+        raw.send()
+        response, error = raw.read_to_reset()
+
+        assert (response, error.errno) == (b"", errno.ECONNRESET)
+        assert len(claude.requests) == 1
+
+
+@pytest.mark.parametrize("at", IN_STREAM)
+def test_close_in_stream_is_fin_within_the_chunked_body(at: script.Point) -> None:
+    """HTTP can tell this end from a regular one."""
+    with SimulatedClaude(Break("close", at=at, answer=ANSWER)) as claude, RawClient(claude) as raw:
+        raw.send()
+
+        assert answer_of(raw.read_to_end()) == (BYTES[: SENT[at]], False)
+
+
+@pytest.mark.parametrize("at", ["accept", "request"])
+def test_close_before_headers_is_fin_without_a_byte(at: script.Point) -> None:
+    """What a client calls "Server disconnected without sending a response"."""
+    with SimulatedClaude(Break("close", at=at)) as claude, RawClient(claude) as raw:
+        raw.send()
+
+        assert raw.read_to_end() == b""
+        assert len(claude.requests) == (1 if at == "request" else 0)
+
+
+@pytest.mark.parametrize("at", IN_STREAM)
+def test_end_terminates_the_body_without_message_stop(at: script.Point) -> None:
+    """Only the missing event tells it from a success; the connection is good for another request."""
+    with SimulatedClaude(Break("end", at=at, answer=ANSWER)) as claude, RawClient(claude) as raw:
+        raw.send()
+        assert answer_of(raw.read_until(END)) == (BYTES[: SENT[at]], True)
+
+        raw.send()
+        assert b"message_stop" in raw.read_until(END)
+        assert claude.connections == 1
+
+
+@pytest.mark.parametrize("at", IN_STREAM)
+def test_stall_in_stream_is_silence_until_the_client_leaves(at: script.Point) -> None:
+    """The connection looks healthy: only a clock can tell."""
+    with SimulatedClaude(Break("stall", at=at, answer=ANSWER)) as claude:
+        with RawClient(claude) as raw:
+            raw.send()
+            assert answer_of(raw.read_until_quiet()) == (BYTES[: SENT[at]], False)
+            assert claude.open_connections == 1
+
+        assert eventually(lambda: claude.open_connections == 0)
+
+
+@pytest.mark.parametrize("at", ["accept", "request"])
+def test_stall_before_headers_sends_nothing(at: script.Point) -> None:
+    """The slow answer that never comes."""
+    with SimulatedClaude(Break("stall", at=at)) as claude:
+        with RawClient(claude) as raw:
+            raw.send()
+            assert raw.read_until_quiet() == b""
+            assert claude.open_connections == 1
+
+        assert eventually(lambda: claude.open_connections == 0)
+
+
+@pytest.mark.parametrize("at", IN_STREAM)
+@pytest.mark.parametrize(("how", "filler"), [("pings", wire.encode(wire.PING)), ("comments", b":")])
+def test_fillers_go_on_until_the_client_leaves(
+    at: script.Point, how: script.How, filler: bytes
+) -> None:
+    """Bytes that are no content keep every read timeout from firing."""
+    with SimulatedClaude(Break(how, at=at, answer=ANSWER)) as claude:
+        with RawClient(claude) as raw:
+            raw.send()
+            response = b""
+            while response.count(b"\r\n" + filler) < BYTES[: SENT[at]].count(filler) + 4:
+                response += raw.sock.recv(65536)
+            chunks, terminated = dechunk_complete(response)
+
+        assert not terminated
+        assert chunks[: SENT[at]] == BYTES[: SENT[at]]
+        assert len(chunks) >= SENT[at] + 3
+        assert all(chunk.startswith(filler) for chunk in chunks[SENT[at] :])
+        assert eventually(lambda: claude.open_connections == 0)
+
+
+@pytest.mark.parametrize("at", IN_STREAM)
+def test_empty_deltas_belong_to_an_open_block(at: script.Point) -> None:
+    """They are correct events that say nothing."""
+    kinds = {"block_start": "thinking", "thinking": "thinking", "tool_json": "partial_json"}
+    key = kinds.get(at, "text")
+    with SimulatedClaude(Break("empty_deltas", at=at, answer=ANSWER)) as claude:
+        with RawClient(claude) as raw:
+            raw.send()
+            response = b""
+            while len(empty_deltas(response, SENT[at], key)) < 3:
+                response += raw.sock.recv(65536)
+
+        assert eventually(lambda: claude.open_connections == 0)
+    opened = {event["index"] for event in events_of(response) if "content_block" in event}
+    assert {event["index"] for event in empty_deltas(response, SENT[at], key)} == {max(opened)}
+
+
+@pytest.mark.parametrize("at", IN_STREAM)
+def test_sse_error_is_the_last_event_under_http_200(at: script.Point) -> None:
+    """The status line said 200, so only the event tells what happened."""
+    step = Break(SseError("api_error", "Internal"), at=at, answer=ANSWER)
+    with SimulatedClaude(step) as claude, RawClient(claude) as raw:
+        raw.send()
+        chunks, terminated = answer_of(raw.read_until(END))
+
+    assert terminated
+    assert chunks[:-1] == BYTES[: SENT[at]]
+    assert chunks[-1].startswith(b"event: error\ndata: ")
+    assert parse_events(chunks[-1])[0]["error"] == {"type": "api_error", "message": "Internal"}
+
+
+@pytest.mark.parametrize("at", IN_STREAM)
+def test_garbage_in_stream_is_followed_by_the_rest(at: script.Point) -> None:
+    """What a proxy inserts does not end the answer."""
+    step = Break(Garbage(b"\xff\x00{"), at=at, answer=ANSWER)
+    with SimulatedClaude(step) as claude, RawClient(claude) as raw:
+        raw.send()
+        chunks, terminated = answer_of(raw.read_until(END))
+
+    assert terminated
+    assert chunks == [*BYTES[: SENT[at]], b"\xff\x00{", *BYTES[SENT[at] :]]
+
+
+@pytest.mark.parametrize("at", ["accept", "request"])
+def test_garbage_before_headers_precedes_the_status_line(at: script.Point) -> None:
+    """The response is no HTTP any more."""
+    step = Break(Garbage(b"SSH-2.0-x\r\n"), at=at, answer=ANSWER)
+    with SimulatedClaude(step) as claude, RawClient(claude) as raw:
+        raw.send()
+        response = raw.read_until(END)
+
+        assert response.startswith(b"SSH-2.0-x\r\nHTTP/1.1 200 OK\r\n")
+        assert answer_of(response.partition(b"\n")[2]) == (BYTES, True)
+        assert len(claude.requests) == 1
+
+
+def test_garbage_at_accept_precedes_the_request() -> None:
+    """Some middleboxes speak first."""
+    step = Break(Garbage(b"hello"), at="accept")
+    with SimulatedClaude(step) as claude, RawClient(claude) as raw:
+        assert raw.read_until_quiet() == b"hello"
+
+
+def test_accept_step_met_on_a_kept_alive_connection_breaks_at_the_request() -> None:
+    """Every request consumes one step, so the script stays in order."""
+    with SimulatedClaude() as claude, RawClient(claude) as raw:
+        raw.send()
+        raw.read_until(END)
+        claude.script(Break("close", at="accept"))
+        raw.send()
+
+        assert raw.read_to_end() == b""
+        assert len(claude.requests) == 2
+
+
+@pytest.mark.parametrize("how", [*HOWS, SseError(), Garbage(b"x")], ids=str)
+@pytest.mark.parametrize("at", POINTS)
+def test_every_combination_is_playable_or_refused_on_construction(
+    at: script.Point, how: script.How
+) -> None:
+    """A script that cannot be played must not wait until it is."""
+    needs_stream = isinstance(how, SseError) or how in script.HOWS_IN_STREAM
+    if at in ("accept", "request") and needs_stream:
+        with pytest.raises(ValueError, match="needs a stream"):
+            Break(how, at=at, answer=ANSWER)
+    else:
+        assert Break(how, at=at, answer=ANSWER).at == at
+
+
+def dechunk_complete(response: bytes) -> tuple[list[bytes], bool]:
+    """Like `answer_of`, without a last chunk that has not arrived in full."""
+    whole, _, _ = response.rpartition(b"\n\n\r\n")
+    return answer_of(whole + b"\n\n\r\n")
+
+
+def events_of(response: bytes) -> list[dict[str, object]]:
+    """The events of a streamed response so far."""
+    if response.count(b"\n\n\r\n") == 0:
+        return []
+    return parse_events(b"".join(dechunk_complete(response)[0]))
+
+
+def empty_deltas(response: bytes, after: int, key: str) -> list[dict[str, object]]:
+    """The deltas after the first *after* events whose *key* is empty."""
+    deltas = [event for event in events_of(response)[after:] if "delta" in event]
+    return [event for event in deltas if event["delta"] and event["delta"].get(key) == ""]  # type: ignore[attr-defined]
