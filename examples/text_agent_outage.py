@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 
-from livekit.agents import Agent, AgentSession, APIError, ErrorEvent
+from livekit.agents import Agent, AgentSession, ErrorEvent
 from livekit.agents.voice.io import TextOutput
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy
@@ -61,9 +60,7 @@ def log_to_stdout() -> None:
 async def ask(session: AgentSession[None], question: str) -> None:
     """Say *question* and wait until the turn is over."""
     print(f"caller: {question}")
-    # `run` raises what failed the turn for good. `on_error` has dealt with it by then.
-    with suppress(APIError):
-        await session.run(user_input=question)
+    await session.run(user_input=question)
 
 
 async def main() -> None:

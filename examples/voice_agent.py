@@ -9,6 +9,7 @@ Set LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET and ANTHROPIC_API_KEY, then
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 from livekit.agents import (
     Agent,
@@ -43,16 +44,17 @@ class Receptionist(Agent):
         return f"On {day}, from 17:00 to 23:00."
 
 
-def make_session() -> AgentSession[None]:
+def make_llm() -> ResilientClaudeLLM:
+    """Make the agent's brain."""
+    # A caller who has heard nothing for 12 s is about to hang up, so the turn is given up and the
+    # apology below is said while somebody still listens. The default is 20 s.
+    return ResilientClaudeLLM(retry=RetryPolicy(max_silence_s=12))
+
+
+def make_session(claude: llm.LLM[Any]) -> AgentSession[None]:
     """Put the agent's ears, brain and voice together."""
-    session = AgentSession[None](
-        # Strings are models of LiveKit Inference, which need no plugin and no key of their own.
-        stt="deepgram/nova-3",
-        # A caller who has heard nothing for 12 s is about to hang up, so the turn is given up and
-        # the apology below is said, while somebody still listens. The default is 20 s.
-        llm=ResilientClaudeLLM(retry=RetryPolicy(max_silence_s=12)),
-        tts="cartesia/sonic-3",
-    )
+    # Strings are models of LiveKit Inference, which need no plugin and no key of their own.
+    session = AgentSession[None](stt="deepgram/nova-3", llm=claude, tts="cartesia/sonic-3")
     apologise_for_failed_turns(session)
     return session
 
@@ -87,7 +89,10 @@ server = AgentServer(setup_fnc=set_up)
 @server.rtc_session()
 async def entrypoint(ctx: JobContext) -> None:
     """Serve one call."""
-    session = make_session()
+    claude = make_llm()
+    # The session leaves the LLM open, which may be shared; here it ends with the call.
+    ctx.add_shutdown_callback(claude.aclose)
+    session = make_session(claude)
     await session.start(agent=Receptionist(), room=ctx.room)
     session.generate_reply(instructions="Greet the caller and offer your help.")
 

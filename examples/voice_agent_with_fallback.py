@@ -6,6 +6,8 @@ minutes, for exhausted credit and for rejected keys, which no retry heals.
 
 from __future__ import annotations
 
+from typing import Any
+
 from livekit.agents import (
     Agent,
     AgentServer,
@@ -22,10 +24,10 @@ from resilient_claude import ResilientClaudeLLM
 APOLOGY = "I'm sorry, I lost my train of thought. Could you say that again?"
 
 
-def make_llm() -> llm.FallbackAdapter:
+def make_llm(claude: ResilientClaudeLLM) -> llm.FallbackAdapter:
     """Claude first, then another provider."""
     return llm.FallbackAdapter(
-        [ResilientClaudeLLM(), inference.LLM(model="openai/gpt-4.1-mini")],
+        [claude, inference.LLM(model="openai/gpt-4.1-mini")],
         # The adapter's options reach ResilientClaudeLLM and cap what its own policy would do: at
         # most 1 + max_retry_per_llm attempts, each of which has attempt_timeout seconds to begin
         # its answer. By default that is a single attempt, and every dropped packet would send a
@@ -37,17 +39,21 @@ def make_llm() -> llm.FallbackAdapter:
     )
 
 
-def make_session() -> AgentSession[None]:
+def make_session(brain: llm.LLM[Any]) -> AgentSession[None]:
     """Put the agent's ears, brain and voice together."""
-    session = AgentSession[None](stt="deepgram/nova-3", llm=make_llm(), tts="cartesia/sonic-3")
+    session = AgentSession[None](stt="deepgram/nova-3", llm=brain, tts="cartesia/sonic-3")
+    apologise_for_failed_turns(session)
+    return session
+
+
+def apologise_for_failed_turns(session: AgentSession[None]) -> None:
+    """Say something when every provider has failed: livekit itself would stay silent."""
 
     @session.on("error")
     def on_error(event: ErrorEvent) -> None:
-        # The adapter reports one unrecoverable error, when every provider has failed.
+        # One that is recoverable is followed by another round through the providers.
         if isinstance(event.error, llm.LLMError) and not event.error.recoverable:
             session.say(APOLOGY)
-
-    return session
 
 
 server = AgentServer()
@@ -56,7 +62,9 @@ server = AgentServer()
 @server.rtc_session()
 async def entrypoint(ctx: JobContext) -> None:
     """Serve one call."""
-    session = make_session()
+    claude = ResilientClaudeLLM()
+    ctx.add_shutdown_callback(claude.aclose)  # the fallback adapter leaves its LLMs open
+    session = make_session(make_llm(claude))
     agent = Agent(instructions="You answer a restaurant's phone. Be brief and friendly.")
     await session.start(agent=agent, room=ctx.room)
     session.generate_reply(instructions="Greet the caller and offer your help.")

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from .failures import Phase as Phase
     from .failures import failure_of as failure_of
     from .llm import ResilientClaudeLLM as ResilientClaudeLLM
-    from .llm import ResilientClaudeStream as ResilientClaudeStream
     from .retry import RetryPolicy as RetryPolicy
     from .retry import Timeouts as Timeouts
+    from .stream import ResilientClaudeStream as ResilientClaudeStream
+    from .stream import TurnEnded as TurnEnded
     from .translate import Outcome as Outcome
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ResilientClaudeStream",
     "RetryPolicy",
     "Timeouts",
+    "TurnEnded",
     "__version__",
     "failure_of",
 ]
@@ -42,9 +44,10 @@ _HOMES = {
     "Outcome": "translate",
     "Phase": "failures",
     "ResilientClaudeLLM": "llm",
-    "ResilientClaudeStream": "llm",
+    "ResilientClaudeStream": "stream",
     "RetryPolicy": "retry",
     "Timeouts": "retry",
+    "TurnEnded": "stream",
     "failure_of": "failures",
 }
 

@@ -7,6 +7,7 @@ can hold a key, a header, a prompt or a reply: root messages are redacted where 
 from __future__ import annotations
 
 import logging
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
@@ -49,7 +50,7 @@ def make_logger(given: Any = None) -> Any:
     )
 
 
-def _point_here(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def _point_here(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """Make stdlib name the line in this module, not the one in structlog, as the place."""
     return {**event, "stacklevel": 4}
 
@@ -97,13 +98,16 @@ class CallLog:
         self._log.warning("claude.attempt_failed", **fields)
         return fields
 
-    def call_failed(self, failure: Failure, *, attempts: int, elapsed_s: float) -> None:
+    def call_failed(
+        self, failure: Failure, *, attempts: int, elapsed_s: float, wasted_tokens: int
+    ) -> None:
         """The turn failed before the caller heard anything of it."""
         self._log.error(
             "claude.call_failed",
             attempts=attempts,
             **failure_fields(failure),
             elapsed_s=round(elapsed_s, 3),
+            wasted_tokens=wasted_tokens,
             **self._call,
         )
 
@@ -115,6 +119,7 @@ class CallLog:
         elapsed_s: float,
         text_chars: int,
         tool_calls: int,
+        wasted_tokens: int,
     ) -> None:
         """The turn broke off after the caller had heard some of it."""
         self._log.error(
@@ -124,11 +129,19 @@ class CallLog:
             tool_calls=tool_calls,
             **failure_fields(failure),
             elapsed_s=round(elapsed_s, 3),
+            wasted_tokens=wasted_tokens,
             **self._call,
         )
 
     def call_recovered(
-        self, last_failure: Failure, *, attempts: int, elapsed_s: float, silence_s: float
+        self,
+        last_failure: Failure,
+        *,
+        attempts: int,
+        resumed: bool,
+        elapsed_s: float,
+        silence_s: float,
+        wasted_tokens: int,
     ) -> None:
         """The turn succeeded after failed attempts; *last_failure* is that of the last one."""
         self._log.info(
@@ -136,8 +149,10 @@ class CallLog:
             attempts=attempts,
             kind=last_failure.kind.value,
             origin=last_failure.origin.value,
+            resumed=resumed,
             elapsed_s=round(elapsed_s, 3),
             silence_s=round(silence_s, 3),
+            wasted_tokens=wasted_tokens,
             **self._call,
         )
 

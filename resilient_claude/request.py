@@ -14,7 +14,7 @@ import re
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import zip_longest
 from operator import attrgetter
@@ -768,3 +768,18 @@ def _is_int(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def continued(request: Request, content: list[dict[str, Any]]) -> Request:
+    """PLACEHOLDER until helper's version."""
+    messages = [*request.body["messages"], {"role": "assistant", "content": content}]
+    return replace(request, body={**request.body, "messages": messages})
+
+
+def resumed(request: Request, said: str, *, instruction: str) -> Request:
+    """PLACEHOLDER until helper's version."""
+    text = instruction.replace("{said}", said).replace("{last_words}", " ".join(said.split()[-3:]))
+    messages = [*request.body["messages"]]
+    block = {"type": "text", "text": text}
+    messages[-1] = {**messages[-1], "content": [*messages[-1]["content"], block]}
+    return replace(request, body={**request.body, "messages": messages})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
@@ -55,6 +55,17 @@ class Timeouts:
             _check_positive(field.name, getattr(self, field.name))
 
 
+RESUME_INSTRUCTION = (
+    "The connection broke while you were speaking. The caller has already heard this:\n"
+    "<heard>{said}</heard>\n"
+    "Go on from exactly there: begin by repeating its last words, <last_words>{last_words}"
+    "</last_words>, and continue the sentence as if nothing had happened. Do not start over, do "
+    "not apologise, and do not mention the interruption."
+)
+"""Default of `RetryPolicy.resume_instruction`. The repeated words make an exact join; they are
+dropped before the caller could hear them again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """When a failed attempt is followed by another one.
@@ -74,6 +85,12 @@ class RetryPolicy:
         throttled_wait_base_s: cap of the first wait after 429 or 529, where haste makes it worse.
         wait_multiplier: growth of the cap per attempt.
         wait_cap_s: the cap's own upper limit.
+        on_interruption: what to do when a stream breaks after text was heard. "raise" ends the
+            turn with an error. "resume" asks Claude once to go on from where it stopped, unless a
+            tool call had begun; what was said stays said, and is not said again.
+        resume_instruction: how Claude is asked to go on, for models that do not continue an
+            assistant message by themselves. Write it in the language of the call. `{said}` stands
+            for all that was said, `{last_words}` for the last three words.
 
     Raises:
         TypeError: a value is not a number.
@@ -86,6 +103,8 @@ class RetryPolicy:
     throttled_wait_base_s: float = 0.5
     wait_multiplier: float = 2.0
     wait_cap_s: float = 2.0
+    on_interruption: Literal["raise", "resume"] = "raise"
+    resume_instruction: str = RESUME_INSTRUCTION
 
     def __post_init__(self) -> None:
         if isinstance(self.max_attempts, bool) or not isinstance(self.max_attempts, int):
@@ -95,12 +114,20 @@ class RetryPolicy:
                 f"max_attempts must be >= 1 (1 means: never retry), got {self.max_attempts}"
             )
         for field in fields(self):
-            if field.name != "max_attempts":
+            if field.name.endswith("_s") or field.name == "wait_multiplier":
                 _check_positive(field.name, getattr(self, field.name))
         if self.wait_multiplier < 1:
             raise ValueError(
                 f"wait_multiplier must be >= 1, so that waits do not shrink, "
                 f"got {self.wait_multiplier}"
+            )
+        if self.on_interruption not in ("raise", "resume"):
+            raise ValueError(
+                f'on_interruption must be "raise" or "resume", got {self.on_interruption!r}'
+            )
+        if not isinstance(self.resume_instruction, str) or "{said}" not in self.resume_instruction:
+            raise ValueError(
+                "resume_instruction must hold {said}, which stands for what the caller has heard"
             )
 
 
@@ -181,7 +208,7 @@ def attempts(
     now: Callable[[], float],
     random: Callable[[], float],
     sleep: Callable[[float], Awaitable[Any]],
-    before_wait: Callable[[AttemptFailed, int, float], None],
+    before_wait: Callable[[AttemptFailed, float], None],
 ) -> AsyncRetrying:
     """Tenacity's loop for one turn. Make a new one for every turn.
 
@@ -194,7 +221,7 @@ def attempts(
         random: draws from [0, 1).
         sleep: waits; must be cancellable.
         before_wait: told of every failed attempt that will be followed by another: the failure,
-            its number from 1, and the wait in seconds.
+            and the wait in seconds.
     """
 
     def failed(state: RetryCallState) -> AttemptFailed:
@@ -213,7 +240,7 @@ def attempts(
         return now() + state.upcoming_sleep >= deadline
 
     def tell(state: RetryCallState) -> None:
-        before_wait(failed(state), state.attempt_number, state.upcoming_sleep)
+        before_wait(failed(state), state.upcoming_sleep)
 
     return AsyncRetrying(
         sleep=sleep,

@@ -6,18 +6,21 @@ One translator per attempt: nothing of a failed attempt reaches the next.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from livekit.agents import llm
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from .failures import FailureKind, Origin, StreamFault, kind_of_error_type
+from .speech import TextFilter
 from .sse import Event
 
-TOOL_BYTES = 8 * 1024 * 1024
-"""Longest input of all tool calls of one message, in characters; beyond it, the stream is bad."""
+MESSAGE_CHARS = 8 * 1024 * 1024
+"""Longest message that is kept, in characters; beyond it, the stream is not Claude's."""
 
 
 class Outcome(StrEnum):
@@ -62,6 +65,12 @@ class Usage:
         if isinstance(tier, str):
             self.service_tier = tier
 
+    def add(self, other: Usage) -> None:
+        """Add the counts of another message of the same turn."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.service_tier = other.service_tier or self.service_tier
+
     @property
     def total_tokens(self) -> int:
         """All tokens of the message, cached ones included."""
@@ -99,8 +108,22 @@ class _Block:
 
     type: str
     start: Event
-    json_parts: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    signature: str = ""
+    citations: list[Any] = field(default_factory=list)
     closed: bool = False
+
+    def to_api(self) -> dict[str, Any]:
+        """The block as the API takes it back, whole."""
+        content = "".join(self.parts)
+        if self.type == "text":
+            whole = {**self.start, "text": self.start.get("text", "") + content}
+            return {**whole, "citations": self.citations} if self.citations else whole
+        if self.type == "thinking":
+            return {"type": "thinking", "thinking": content, "signature": self.signature}
+        if "input" in self.start:
+            return {**self.start, "input": from_json(content) if content else self.start["input"]}
+        return self.start
 
 
 class Translator:
@@ -108,6 +131,10 @@ class Translator:
 
     Text is handed on as it comes. Tool calls are kept until `message_stop`: only then are all
     blocks closed and the stop reason known, and livekit runs a tool as soon as it sees the call.
+
+    Args:
+        model: id of the model that was asked; its signed thinking is of use to no other.
+        filters: what the text passes through on its way out.
 
     Attributes:
         message_id: id of the message, empty until `message_start`.
@@ -119,7 +146,9 @@ class Translator:
         progress: grows with every event that is progress; pings and empty deltas are not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, model: str = "", filters: Sequence[TextFilter] = ()) -> None:
+        self._model = model
+        self._filters = filters
         self.message_id = ""
         self.usage = Usage()
         self.stop_reason: str | None = None
@@ -129,7 +158,7 @@ class Translator:
         self.progress = 0
         self._blocks: dict[int, _Block] = {}
         self._open: _Block | None = None
-        self._tool_chars = 0
+        self._chars = 0
         self._text: list[str] = []
 
     @property
@@ -179,17 +208,31 @@ class Translator:
             return []
         text = "".join(self._text)
         self._text.clear()
+        for each in self._filters:
+            text = each.feed(text)
+        return self._chunk(text)
+
+    def _held_text(self) -> list[llm.ChatChunk]:
+        """The text that the filters still hold, now that no more comes."""
+        text = ""
+        for each in self._filters:
+            text = each.feed(text) + each.flush()
+        return self._chunk(text)
+
+    def _chunk(self, text: str) -> list[llm.ChatChunk]:
+        if not text:
+            return []
         self.text_chars += len(text)
         return [
             llm.ChatChunk(id=self.message_id, delta=llm.ChoiceDelta(role="assistant", content=text))
         ]
 
-    def finish(self, *, after_tool_result: bool) -> tuple[Outcome, list[llm.ChatChunk]]:
+    def finish(self, *, may_be_empty: bool) -> tuple[Outcome, list[llm.ChatChunk]]:
         """The outcome of the stream and its last chunks: the tool calls, now that they are safe.
 
         Args:
-            after_tool_result: whether the request ended with a tool's result, after which Claude
-                may rightly have nothing to add.
+            may_be_empty: whether Claude may rightly have nothing to add: after a tool's result,
+                or when it goes on with an answer that broke off.
 
         Raises:
             StreamFault: the stream is no answer: cut off, or ended without output.
@@ -202,10 +245,11 @@ class Translator:
             )
         outcome = _OUTCOMES.get(self.stop_reason or "", Outcome.COMPLETE)
         calls = self._finished_calls(outcome)
+        held = self._held_text()
         if not self.output_started and not calls and outcome is not Outcome.PAUSE_TURN:
             if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
                 raise _no_answer(outcome)
-            if not after_tool_result:
+            if not may_be_empty:
                 raise StreamFault(
                     FailureKind.EMPTY, "the answer has neither text nor tool calls", retryable=True
                 )
@@ -217,7 +261,21 @@ class Translator:
             )
             for call in calls
         ]
-        return outcome, chunks
+        return outcome, held + chunks
+
+    def content(self) -> list[dict[str, Any]]:
+        """What Claude has said and done so far, as an assistant message takes it back.
+
+        Raises:
+            StreamFault: a server tool's input is not JSON.
+        """
+        try:
+            blocks = [block.to_api() for block in self._blocks.values() if block.closed]
+        except ValueError as exc:
+            raise StreamFault(
+                FailureKind.MALFORMED, "a server tool's input is not JSON", retryable=False
+            ) from exc
+        return [block for block in blocks if block["type"] != "text" or block["text"].strip()]
 
     def _finished_calls(self, outcome: Outcome) -> list[llm.FunctionToolCall]:
         blocks = [block for block in self._blocks.values() if block.type == "tool_use"]
@@ -225,7 +283,12 @@ class Translator:
             return []
         if outcome in _CUTS_TOOLS:
             raise _no_answer(outcome)
-        return [_call(block) for block in blocks]
+        calls = [_call(block) for block in blocks]
+        thinking = [b.to_api() for b in self._blocks.values() if b.type in _THINKING and b.closed]
+        if thinking:
+            # livekit keeps this with the call, and the API wants it back with the tool's result.
+            calls[0].extra = {"claude": {"model": self._model, "thinking": thinking}}
+        return calls
 
     # --- one method per event type ----------------------------------------------------------
 
@@ -245,7 +308,7 @@ class Translator:
         self._open = self._blocks[index] = _Block(_string(content["type"]), content)
         self.progress += 1
         if content["type"] == "text":
-            self._speak(_string(content.get("text") or ""))
+            self._text.append(_string(content.get("text") or ""))
         elif content["type"] == "tool_use":
             _string(content["id"]), _string(content["name"])
 
@@ -256,12 +319,20 @@ class Translator:
         delta = event["delta"]
         kind = delta["type"]
         if kind == "text_delta":
-            if block.type == "text":
-                self._speak(_string(delta["text"]))
+            text = _string(delta["text"])
+            if block.type == "text" and text:
+                self._keep(block, text)
+                self._text.append(text)
         elif kind == "input_json_delta":
-            self._tool_json(block, _string(delta["partial_json"]))
+            self._keep(block, _string(delta["partial_json"]))
+        elif kind == "thinking_delta":
+            self._keep(block, _string(delta["thinking"]))
         else:
-            self.progress += 1  # thinking, signatures, citations, what is newer than we are
+            if kind == "signature_delta":
+                block.signature = _string(delta["signature"])
+            elif kind == "citations_delta":
+                block.citations.append(delta["citation"])
+            self.progress += 1  # also what is newer than we are
 
     def _block_stop(self, event: Event) -> None:
         block = self._blocks[event["index"]]
@@ -295,28 +366,22 @@ class Translator:
             origin=Origin.REMOTE if kind in _RETRYABLE_ERRORS else Origin.CALLER,
         )
 
-    def _speak(self, text: str) -> None:
-        if text:
-            self._text.append(text)
-            self.progress += 1
-
-    def _tool_json(self, block: _Block, part: str) -> None:
+    def _keep(self, block: _Block, part: str) -> None:
         if not part:
             return
         self.progress += 1
-        if block.type != "tool_use":
-            return  # input of a server tool: Anthropic runs it
-        self._tool_chars += len(part)
-        if self._tool_chars > TOOL_BYTES:
+        self._chars += len(part)
+        if self._chars > MESSAGE_CHARS:
             raise StreamFault(
                 FailureKind.MALFORMED,
-                f"tool input is longer than {TOOL_BYTES} characters",
+                f"the message is longer than {MESSAGE_CHARS} characters",
                 retryable=False,
             )
-        block.json_parts.append(part)
+        block.parts.append(part)
 
 
 _SPEAKING = ("text", "tool_use")
+_THINKING = ("thinking", "redacted_thinking")
 _OUTCOMES = {
     "end_turn": Outcome.COMPLETE,
     "tool_use": Outcome.COMPLETE,
@@ -376,7 +441,7 @@ def _call(block: _Block) -> llm.FunctionToolCall:
     if not block.closed:
         raise _out_of_order("message_stop inside a tool call")
     given = block.start.get("input")
-    arguments = "".join(block.json_parts) or json.dumps(given if given else {})
+    arguments = "".join(block.parts) or json.dumps(given if given else {})
     try:
         valid = isinstance(from_json(arguments), dict)
     except ValueError:

@@ -106,6 +106,10 @@ class Clocks(Progress):
         else:
             self._watch(now + self._timeouts.thinking_s, "thinking_s")
 
+    def stop(self) -> None:
+        """The answer is whole: no clock may end it any more."""
+        self._deadline = float("inf")
+
     def _wait_until(self, deadline: float, clock: str) -> None:
         """Watch a phase without progress, which the silence budget bounds too."""
         self._watch(*min([(deadline, clock), *self._caps]))
@@ -119,6 +123,8 @@ class Clocks(Progress):
 
     def _look(self) -> None:
         self._timer = None
+        if self._deadline == float("inf"):
+            return
         if self._loop.time() < self._deadline:
             self._watch(self._deadline, self._clock)
             return

@@ -1,4 +1,4 @@
-"""What the tests of the shell share: a Claude that fails on script, and adapters that talk to it."""
+"""What the tests of the shell share: adapters that talk to a Claude that fails on script."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import socket
 import ssl
 import warnings
 from collections.abc import Iterator
+from itertools import pairwise
 
 import aiohttp
 import anthropic
@@ -47,7 +48,9 @@ from resilient_claude.failures import (
 CONNECTING = Evidence(Phase.CONNECT)
 STREAMING = Evidence(Phase.STREAMING, request_id="req_1")
 REQUEST = httpx2.Request("POST", "https://api.anthropic.com/v1/messages")
-KEY = ConnectionKey("api.anthropic.com", 443, True, True, *[None] * (len(ConnectionKey._fields) - 4))
+KEY = ConnectionKey(
+    "api.anthropic.com", 443, True, True, *[None] * (len(ConnectionKey._fields) - 4)
+)
 
 
 def status_error(
@@ -68,14 +71,14 @@ def status_error(
 
 def chained(*errors: BaseException) -> BaseException:
     """*errors* from the outside in, linked by `raise ... from`."""
-    for outer, inner in zip(errors, errors[1:], strict=False):
+    for outer, inner in pairwise(errors):
         outer.__cause__ = inner
     return errors[0]
 
 
 def hidden(*errors: BaseException) -> BaseException:
     """*errors* from the outside in, linked as httpcore2 does it: `raise ... from None`."""
-    for outer, inner in zip(errors, errors[1:], strict=False):
+    for outer, inner in pairwise(errors):
         outer.__context__ = inner
         outer.__suppress_context__ = True
     return errors[0]

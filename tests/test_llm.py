@@ -470,7 +470,7 @@ async def test_aclose_closes_a_client_of_our_own(make_llm: MakeLLM) -> None:
 
         await adapter.aclose()
 
-        assert adapter._client.is_closed()
+        assert adapter.client.is_closed()
 
 
 async def test_prewarm_opens_the_connection_that_the_first_turn_uses(make_llm: MakeLLM) -> None:
@@ -598,8 +598,8 @@ async def test_the_plugin_s_timeout_is_translated() -> None:
     """A drop-in takes what the plugin took."""
     adapter = ResilientClaudeLLM(api_key=KEY, timeout=httpx2.Timeout(4.0, read=25.0))
 
-    assert adapter._timeouts == Timeouts(
+    assert adapter.timeouts == Timeouts(
         connect_s=4.0, response_s=25.0, first_token_s=25.0, stall_s=25.0, thinking_s=25.0
     )
-    assert adapter._policy == RetryPolicy()
+    assert adapter.retry == RetryPolicy()
     await adapter.aclose()

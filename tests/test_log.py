@@ -111,8 +111,10 @@ async def test_a_recovered_turn(make_llm: MakeLLM, worker: Worker) -> None:
             attempts=2,
             kind="overloaded",
             origin="remote",
+            resumed=False,
             elapsed_s=0.0,
             silence_s=0.0,
+            wasted_tokens=0,
         ),
     ]
 
@@ -134,7 +136,9 @@ async def test_a_failed_turn(make_llm: MakeLLM, worker: Worker) -> None:
             elapsed_s=0.0,
             wait_s=None,
         ),
-        line("claude.call_failed", "ERROR", attempts=1, **OVERLOADED, elapsed_s=0.0),
+        line(
+            "claude.call_failed", "ERROR", attempts=1, **OVERLOADED, elapsed_s=0.0, wasted_tokens=0
+        ),
     ]
 
 

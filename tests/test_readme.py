@@ -122,9 +122,13 @@ def emitted() -> dict[str, list[str]]:
     recorder = Recorder()
     log = CallLog(recorder, model="m", provider="p")
     log.attempt_failed(FAILURE, attempt=1, elapsed_s=0, wait_s=None)
-    log.call_failed(FAILURE, attempts=1, elapsed_s=0)
-    log.call_interrupted(FAILURE, attempts=1, elapsed_s=0, text_chars=1, tool_calls=0)
-    log.call_recovered(FAILURE, attempts=1, elapsed_s=0, silence_s=0)
+    log.call_failed(FAILURE, attempts=1, elapsed_s=0, wasted_tokens=0)
+    log.call_interrupted(
+        FAILURE, attempts=1, elapsed_s=0, text_chars=1, tool_calls=0, wasted_tokens=0
+    )
+    log.call_recovered(
+        FAILURE, attempts=1, resumed=False, elapsed_s=0, silence_s=0, wasted_tokens=0
+    )
     log.outcome("max_tokens", stop_reason="max_tokens", text_chars=1)
     request_adjusted(recorder, Adjustment("temperature", "x"), model="m")
     return recorder.fields

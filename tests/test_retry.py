@@ -47,7 +47,7 @@ class Turn:
             now=lambda: self.now,
             random=random,
             sleep=self._sleep,
-            before_wait=lambda failed, attempt, wait_s: self.waits.append(wait_s),
+            before_wait=lambda failed, wait_s: self.waits.append(wait_s),
         )
 
     async def _sleep(self, seconds: float) -> None:

@@ -45,20 +45,20 @@ def end(stop_reason: str | None = "end_turn", **usage: int) -> list[Event]:
 
 
 def translate(
-    *events: Event, after_tool_result: bool = False
+    *events: Event, may_be_empty: bool = False
 ) -> tuple[str, list[llm.FunctionToolCall], Outcome]:
     """Text, tool calls and outcome of a stream whose events come one by one."""
     translator = Translator()
     chunks = [chunk for event in events for chunk in translator.feed([event])]
-    outcome, last = translator.finish(after_tool_result=after_tool_result)
+    outcome, last = translator.finish(may_be_empty=may_be_empty)
     deltas = [chunk.delta for chunk in [*chunks, *last] if chunk.delta is not None]
     calls = [call for delta in deltas for call in delta.tool_calls]
     return "".join(delta.content or "" for delta in deltas), calls, outcome
 
 
-def fault_of(*events: Event, after_tool_result: bool = False) -> StreamFault:
+def fault_of(*events: Event, may_be_empty: bool = False) -> StreamFault:
     with pytest.raises(StreamFault) as raised:
-        translate(*events, after_tool_result=after_tool_result)
+        translate(*events, may_be_empty=may_be_empty)
     return raised.value
 
 
@@ -110,7 +110,7 @@ def test_no_tool_call_before_message_stop() -> None:
         assert translator.feed([event]) == []
 
     with pytest.raises(StreamFault, match="before message_stop"):
-        translator.finish(after_tool_result=False)
+        translator.finish(may_be_empty=False)
 
 
 @pytest.mark.parametrize("kind", ["server_tool_use", "mcp_tool_use"])
@@ -179,7 +179,7 @@ def test_without_output_no_ending_is_an_answer(
 
 def test_after_a_tool_result_claude_may_have_nothing_to_add() -> None:
     """Documented, and seen when the tool's own side effect was all that was asked for."""
-    assert translate(start(), *end(), after_tool_result=True) == ("", [], Outcome.EMPTY)
+    assert translate(start(), *end(), may_be_empty=True) == ("", [], Outcome.EMPTY)
 
 
 @pytest.mark.parametrize("stop_reason", ["max_tokens", "model_context_window_exceeded", "refusal"])
@@ -221,7 +221,7 @@ def test_a_stream_cut_anywhere_is_a_prefix_and_never_a_success(cut: int) -> None
     assert "One two three".startswith(said)
     assert all(not chunk.delta.tool_calls for chunk in chunks if chunk.delta)
     with pytest.raises(StreamFault) as raised:
-        translator.finish(after_tool_result=True)
+        translator.finish(may_be_empty=True)
     assert raised.value.kind is FailureKind.TRUNCATED
 
 

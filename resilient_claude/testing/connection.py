@@ -23,6 +23,7 @@ from resilient_claude.testing.tls import ALERT, PLAINTEXT, TlsMode
 _READ_BYTES = 65536
 _POLL_S = 0.001
 _UNSENT_TIMEOUT_S = 1.0
+_CONNECTED_AFTER_S = 0.02
 
 
 class ClientLeftError(ConnectionError):
@@ -144,8 +145,21 @@ class Connection:
         if isinstance(how, Garbage):
             await asyncio.get_running_loop().sock_sendall(self._sock, how.data)
             return True
+        await self._client_connected()
         await break_off(self, how)
         return False
+
+    async def _client_connected(self) -> None:
+        """Wait until the client knows that it is connected, lest connecting fails instead."""
+        loop = asyncio.get_running_loop()
+        readable = asyncio.Event()
+        loop.add_reader(self._sock, readable.set)
+        try:
+            await asyncio.wait_for(readable.wait(), _CONNECTED_AFTER_S)
+        except TimeoutError:
+            return  # A client that sends nothing has had the time.
+        finally:
+            loop.remove_reader(self._sock)
 
     async def _open(self) -> bool:
         """Make the connection ready for requests; whether that succeeded."""

@@ -56,8 +56,8 @@ async def play(connection: Connection, step: Step, request: RecordedRequest) -> 
 async def play_other(connection: Connection, request: RecordedRequest) -> None:
     """Answer a request that is none for a message: the list of models, one of them, or 404."""
     error = validate_headers(request.headers) if connection.strict else None
-    if error is None and request.method == "GET" and request.path.startswith("/v1/models"):
-        _, _, name = request.path.removeprefix("/v1/models").partition("/")
+    base, _, name = request.path.rstrip("/").partition("/v1/models/")
+    if error is None and request.method == "GET" and (name or base == "/v1/models"):
         body = model(name) if name else model_list()
         await _send_json(connection, 200, {}, body, connection.ledger.serial())
         return

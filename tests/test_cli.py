@@ -1,0 +1,283 @@
+"""The command line: what a person sees who tries this package before reading anything."""
+
+from __future__ import annotations
+
+import functools
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from resilient_claude import demo
+from resilient_claude.cli import app
+from resilient_claude.testing import Answer, HttpError, SimulatedClaude
+from resilient_claude.version import __version__
+
+KEY = "sk-ant-test-0123456789"
+
+Chat = Callable[..., Result]
+
+
+@pytest.fixture
+def chat(simulated_claude: SimulatedClaude) -> Chat:
+    """Runs `chat` against the simulated Claude with *lines* typed in."""
+
+    def run(*lines: str, arguments: tuple[str, ...] = ()) -> Result:
+        return CliRunner().invoke(
+            app,
+            ["chat", "--base-url", simulated_claude.base_url, *arguments],
+            input="".join(f"{line}\n" for line in lines),
+            env={"ANTHROPIC_API_KEY": KEY, "COLUMNS": "300"},
+        )
+
+    return run
+
+
+# --- the command itself -----------------------------------------------------------------------
+
+
+def test_version_is_printed_by_the_module_too() -> None:
+    """`python -m` is what works where the scripts directory is not on the path."""
+    done = subprocess.run(
+        [sys.executable, "-m", "resilient_claude", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert (done.stdout, done.stderr) == (f"resilient-claude {__version__}\n", "")
+
+
+def test_help_names_the_commands() -> None:
+    """Without arguments the command says what it can do."""
+    result = CliRunner().invoke(app, [])
+
+    assert "demo" in result.output
+    assert "chat" in result.output
+
+
+def test_the_command_starts_without_importing_livekit() -> None:
+    """`--help` and `--version` must not take the seconds that livekit and the SDK need."""
+    code = "import sys, resilient_claude.cli; sys.exit('livekit' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+# --- demo -------------------------------------------------------------------------------------
+
+
+def test_the_demo_without_the_plugin_installed_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A comparison that cannot be made is not a crash."""
+    monkeypatch.setitem(sys.modules, "livekit.plugins", None)
+
+    result = CliRunner().invoke(app, ["demo", "--plugin"])
+
+    assert result.exit_code == 2
+    assert "pip install livekit-plugins-anthropic" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_the_demo_exits_with_1_when_a_turn_was_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In CI only the exit code is read."""
+    day = [demo.Trouble("rejected", "Hello?", [HttpError(400)])]
+    monkeypatch.setattr(demo, "play", functools.partial(demo.play, day=day))
+
+    result = CliRunner().invoke(app, ["demo"])
+
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == "NOT heard once and whole: rejected."
+
+
+# --- chat -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"), [(None, "API key is missing"), ("sk ant", "ANTHROPIC_API_KEY has")]
+)
+def test_chat_without_a_usable_key_says_so(key: str | None, complaint: str) -> None:
+    """It is everybody's first mistake, and a traceback would show the key."""
+    result = CliRunner().invoke(app, ["chat"], env={"ANTHROPIC_API_KEY": key, "COLUMNS": "300"})
+
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_chat_keeps_the_history(chat: Chat, simulated_claude: SimulatedClaude) -> None:
+    """A second question refers to the first answer."""
+    simulated_claude.script(Answer("Hi."), Answer("Bye."))
+
+    result = chat("Hello?", "And now?", "/quit", "never sent", arguments=("--system", "Be brief."))
+
+    body = simulated_claude.requests[-1].body
+    said = [(each["role"], each["content"][0]["text"]) for each in body["messages"]]
+    assert said == [("user", "Hello?"), ("assistant", "Hi."), ("user", "And now?")]
+    assert body["system"][0]["text"] == "Be brief."
+    assert len(simulated_claude.requests) == 2
+    assert result.output.count("claude Hi.") == 1
+    assert result.exit_code == 0
+
+
+def test_chat_ends_at_the_end_of_its_input(chat: Chat) -> None:
+    """Ctrl-D, and `chat < file`; empty lines are not questions."""
+    result = chat("", "Hello?", "   ")
+
+    assert (result.exit_code, result.output.count("claude Hello.")) == (0, 1)
+
+
+def test_chat_sends_the_model_and_the_key(chat: Chat, simulated_claude: SimulatedClaude) -> None:
+    """The key travels in its header and is shown nowhere."""
+    result = chat("Hello?", arguments=("--model", "claude-haiku-4-5"))
+
+    (request,) = simulated_claude.requests
+    assert request.body["model"] == "claude-haiku-4-5"
+    assert request.headers["x-api-key"] == KEY
+    assert KEY not in result.output
+
+
+def test_chat_shows_the_log_line_of_a_failed_attempt(
+    chat: Chat, simulated_claude: SimulatedClaude
+) -> None:
+    """Recovery is the point of the package: it is shown, beside the whole answer."""
+    simulated_claude.script(HttpError(529), Answer("Here I am."))
+
+    lines = chat("Hello?").output.splitlines()
+
+    failed, recovered, answer = lines[0].removeprefix("you    "), lines[1], lines[2]
+    assert failed.startswith("claude.attempt_failed attempt=1 kind=overloaded origin=remote")
+    assert recovered.startswith("claude.call_recovered attempts=2") or answer == ""
+    assert any(line.endswith("Here I am.") for line in lines)
+
+
+def test_a_failed_turn_prints_its_cause_and_the_chat_goes_on(
+    chat: Chat, simulated_claude: SimulatedClaude
+) -> None:
+    """One rejected request must not end a conversation."""
+    simulated_claude.script(HttpError(401, message="invalid x-api-key"), Answer("Better."))
+
+    result = chat("Hello?", "Again?")
+
+    (cause,) = [line for line in result.output.splitlines() if "no answer from Claude" in line]
+    assert "auth (caller) in phase response: AuthenticationError: invalid x-api-key" in cause
+    assert "claude Better." in result.output
+    assert result.exit_code == 0
+
+
+# --- chat, in a process of its own ------------------------------------------------------------
+
+
+class Terminal:
+    """A running `chat`, read as it writes."""
+
+    def __init__(self, base_url: str) -> None:
+        # A process started in the background ignores SIGINT, and so would its children.
+        code = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+            "from resilient_claude.cli import app; app()"
+        )
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "always", "-c", code, "chat", "--base-url", base_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "ANTHROPIC_API_KEY": KEY, "COLUMNS": "300"},
+        )
+        self.output = ""
+
+    def read_until(self, text: str, timeout_s: float = 30.0) -> None:
+        """Read until *text* has appeared after all that was read before."""
+        stdout, start = self._process.stdout, len(self.output)
+        assert stdout is not None
+        deadline = time.monotonic() + timeout_s
+        while text not in self.output[start:]:
+            ready, _, _ = select.select([stdout], [], [], max(0, deadline - time.monotonic()))
+            data = os.read(stdout.fileno(), 65536) if ready else b""
+            assert data, f"{text!r} did not appear in {self.output!r}"
+            self.output += data.decode()
+
+    def type(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self) -> tuple[int, str]:
+        """End the input; the exit code and everything on stderr."""
+        stdout, stderr = self._process.communicate(timeout=30)
+        self.output += stdout.decode()
+        return self._process.returncode, stderr.decode()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture
+def terminal(simulated_claude: SimulatedClaude) -> Iterator[Terminal]:
+    terminal = Terminal(simulated_claude.base_url)
+    yield terminal
+    terminal.kill()
+
+
+def test_ctrl_c_interrupts_the_answer_and_not_the_chat(
+    terminal: Terminal, simulated_claude: SimulatedClaude
+) -> None:
+    """It is barge-in: what was heard stays in the history, the rest is never said."""
+    simulated_claude.script(Answer("One two three four five.", piece_s=0.3), Answer("Sorry."))
+    terminal.read_until("you")
+    terminal.type("Count!")
+    terminal.read_until("two")
+    assert "five" not in terminal.output  # it streams: the answer is still being made
+
+    terminal.interrupt()
+    terminal.read_until("interrupted")
+    terminal.type("Stop!")
+    terminal.read_until("Sorry.")
+
+    assert terminal.end() == (0, "")
+    assert "five" not in terminal.output
+    messages: Any = simulated_claude.requests[-1].body["messages"]
+    assert [each["role"] for each in messages] == ["user", "assistant", "user"]
+    assert messages[1]["content"][0]["text"].strip() == "One two"
+
+
+def test_ctrl_c_at_the_prompt_says_how_to_leave(terminal: Terminal) -> None:
+    """As Python's own prompt does; a habit must not cost the conversation."""
+    terminal.read_until("you")
+
+    terminal.interrupt()
+    terminal.read_until("Ctrl-D or /quit ends")
+    terminal.type("Hello?")
+    terminal.read_until("Hello.")
+
+    assert terminal.end() == (0, "")
+
+
+def test_a_connection_closed_at_the_prompt_is_not_used_again(
+    terminal: Terminal, simulated_claude: SimulatedClaude
+) -> None:
+    """Servers close idle connections while somebody thinks: that is no failure to report."""
+    terminal.read_until("you")
+    terminal.type("Hello?")
+    terminal.read_until("you")
+
+    simulated_claude.drop_idle()
+    terminal.type("Still there?")
+    terminal.read_until("Hello.")
+
+    assert terminal.end() == (0, "")
+    assert "attempt_failed" not in terminal.output
+    assert simulated_claude.connections == 2
