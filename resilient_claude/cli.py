@@ -135,7 +135,7 @@ def chat(
     except (TypeError, ValueError) as exc:
         _fail(str(exc))
     conversation = _Conversation(claude, system)
-    with captured(conversation.note), asyncio.Runner() as runner:
+    with captured(conversation.log), asyncio.Runner() as runner:
         while (line := conversation.ask()) is not None:
             try:
                 runner.run(conversation.answer(line))
@@ -153,6 +153,7 @@ class _Conversation:
         self._claude = claude
         self._console = Console(highlight=False)
         self._within_line = False
+        self._held: list[str] = []
         self._history = llm.ChatContext.empty()
         if system:
             self._history.add_message(role="system", content=system)
@@ -195,6 +196,13 @@ class _Conversation:
                 self._history.add_message(role="assistant", content=heard, interrupted=not whole)
             self._end_line()
 
+    def log(self, line: str) -> None:
+        """Show a line of the log, after the answer that is being printed if there is one."""
+        if self._within_line:
+            self._held.append(line)
+        else:
+            self.note(line)
+
     def note(self, text: str, style: str = "dim") -> None:
         """Show *text* on a line of its own."""
         self._end_line()
@@ -210,6 +218,9 @@ class _Conversation:
         if self._within_line:
             self._console.print()
         self._within_line = False
+        held, self._held = self._held, []
+        for line in held:
+            self._console.print(Text(line, style="dim"))
 
 
 def _fail(message: str) -> NoReturn:

@@ -262,6 +262,8 @@ _HIDES_CAUSE = ("anthropic", "httpx2", "httpcore2", "aiohttp")
 
 
 def _next_cause(exc: BaseException) -> BaseException | None:
+    if isinstance(exc, ClockExpired):
+        return None  # a verdict of ours; what it interrupted is not its cause
     if isinstance(exc, BaseExceptionGroup):
         return _telling(exc.exceptions)
     if exc.__cause__ is not None:

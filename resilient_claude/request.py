@@ -770,10 +770,15 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def continued(request: Request, content: list[dict[str, Any]]) -> Request:
-    """PLACEHOLDER until helper's version."""
+def continued(
+    request: Request, content: list[dict[str, Any]], *, container: str | None = None
+) -> Request:
+    """PLACEHOLDER until helper's version (container: body["container"] unless the body has one)."""
     messages = [*request.body["messages"], {"role": "assistant", "content": content}]
-    return replace(request, body={**request.body, "messages": messages})
+    body = {**request.body, "messages": messages}
+    if container is not None:
+        body.setdefault("container", container)
+    return replace(request, body=body)
 
 
 def resumed(request: Request, said: str, *, instruction: str) -> Request:

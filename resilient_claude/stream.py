@@ -123,7 +123,7 @@ class ResilientClaudeStream(llm.LLMStream):
         Raises:
             AttemptFailed: the turn failed.
         """
-        part, pauses = _Part(self._request, self._policy), 0
+        part = _Part(self._request, self._policy)
         while True:
             try:
                 outcome = await self._play(part)
@@ -132,12 +132,10 @@ class ResilientClaudeStream(llm.LLMStream):
                     raise
                 part = await self._resume(failed)
                 continue
-            content = self._translator.content() if outcome is Outcome.PAUSE_TURN else []
-            self._part_ended()
-            if not content or pauses == MAX_PAUSES:
+            if outcome is not Outcome.PAUSE_TURN or part.pauses == MAX_PAUSES:
+                self._part_ended()
                 return outcome
-            pauses += 1
-            part = _Part(continued(part.request, content), self._policy)
+            part = self._continue(part)
 
     async def _play(self, part: _Part) -> Outcome:
         """One part of the turn, tried until it succeeds or may not be tried again.
@@ -201,7 +199,8 @@ class ResilientClaudeStream(llm.LLMStream):
                 seen = translator.progress
                 clocks.progressed(translator.activity)
         outcome, chunks = translator.finish(
-            may_be_empty=part.resumed or _ends_with_tool_result(part.request)
+            may_be_empty=part.resumed or _ends_with_tool_result(part.request),
+            may_pause=part.pauses < MAX_PAUSES,
         )
         clocks.stop()
         self._send(chunks)
@@ -260,6 +259,14 @@ class ResilientClaudeStream(llm.LLMStream):
         self._stop_reason = self._translator.stop_reason
         self._tool_calls += self._translator.tool_calls
         self._translator = Translator()
+
+    def _continue(self, part: _Part) -> _Part:
+        """The part after one that server tools paused: what Claude did so far is sent back."""
+        request = continued(
+            part.request, self._translator.content(), container=self._translator.container
+        )
+        self._part_ended()
+        return _Part(request, self._policy, pauses=part.pauses + 1)
 
     def _may_resume(self, failed: AttemptFailed) -> bool:
         return (
@@ -400,6 +407,7 @@ class _Part:
     request: Request
     policy: RetryPolicy
     resumed: bool = False
+    pauses: int = 0
 
 
 def _limits(

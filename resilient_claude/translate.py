@@ -140,6 +140,7 @@ class Translator:
         message_id: id of the message, empty until `message_start`.
         usage: its token counts so far.
         stop_reason: the API's word for why it ended, None until it says so.
+        container: id of the server-side container that its tools ran in, if any.
         finished: whether `message_stop` has arrived.
         text_chars: characters of text handed on.
         tool_calls: tool calls handed on.
@@ -152,6 +153,7 @@ class Translator:
         self.message_id = ""
         self.usage = Usage()
         self.stop_reason: str | None = None
+        self.container: str | None = None
         self.finished = False
         self.text_chars = 0
         self.tool_calls = 0
@@ -227,12 +229,15 @@ class Translator:
             llm.ChatChunk(id=self.message_id, delta=llm.ChoiceDelta(role="assistant", content=text))
         ]
 
-    def finish(self, *, may_be_empty: bool) -> tuple[Outcome, list[llm.ChatChunk]]:
+    def finish(
+        self, *, may_be_empty: bool, may_pause: bool = False
+    ) -> tuple[Outcome, list[llm.ChatChunk]]:
         """The outcome of the stream and its last chunks: the tool calls, now that they are safe.
 
         Args:
             may_be_empty: whether Claude may rightly have nothing to add: after a tool's result,
                 or when it goes on with an answer that broke off.
+            may_pause: whether an answer that server tools paused will be continued.
 
         Raises:
             StreamFault: the stream is no answer: cut off, or ended without output.
@@ -246,7 +251,8 @@ class Translator:
         outcome = _OUTCOMES.get(self.stop_reason or "", Outcome.COMPLETE)
         calls = self._finished_calls(outcome)
         held = self._held_text()
-        if not self.output_started and not calls and outcome is not Outcome.PAUSE_TURN:
+        pauses = may_pause and outcome is Outcome.PAUSE_TURN
+        if not self.output_started and not calls and not pauses:
             if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
                 raise _no_answer(outcome)
             if not may_be_empty:
@@ -298,6 +304,7 @@ class Translator:
             raise _out_of_order("a second message_start")
         self.message_id = _string(message["id"]) or "msg_unknown"
         self.usage.update(message.get("usage"))
+        self._take_container(message)
 
     def _block_start(self, event: Event) -> None:
         index, content = event["index"], event["content_block"]
@@ -347,6 +354,7 @@ class Translator:
             raise _out_of_order("message_delta before message_start")
         self.stop_reason = _string(event["delta"].get("stop_reason") or "") or self.stop_reason
         self.usage.update(event.get("usage"))
+        self._take_container(event["delta"])
         self.progress += 1
 
     def _message_stop(self, event: Event) -> None:
@@ -365,6 +373,11 @@ class Translator:
             error_type=_string(error.get("type") or "unknown"),
             origin=Origin.REMOTE if kind in _RETRYABLE_ERRORS else Origin.CALLER,
         )
+
+    def _take_container(self, holder: dict[str, Any]) -> None:
+        container = holder.get("container")
+        if isinstance(container, dict) and isinstance(container.get("id"), str):
+            self.container = container["id"]
 
     def _keep(self, block: _Block, part: str) -> None:
         if not part:
@@ -419,7 +432,11 @@ _ADVICE = {
     "raise max_tokens, or lower the thinking budget",
     Outcome.CONTEXT_EXCEEDED: "the model's context window is full: shorten the chat context",
     Outcome.REFUSED: "Claude refused to answer",
+    Outcome.PAUSE_TURN: "server tools did not finish, however often the turn was continued",
 }
+
+
+_OF_THE_SETTINGS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED)
 
 
 def _no_answer(outcome: Outcome) -> StreamFault:
@@ -428,7 +445,7 @@ def _no_answer(outcome: Outcome) -> StreamFault:
         FailureKind.REFUSED if refused else FailureKind.TRUNCATED,
         _ADVICE[outcome],
         retryable=False,
-        origin=Origin.REMOTE if refused else Origin.CALLER,
+        origin=Origin.CALLER if outcome in _OF_THE_SETTINGS else Origin.REMOTE,
     )
 
 

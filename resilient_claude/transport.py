@@ -64,15 +64,15 @@ class Clocks(Progress):
             self._caps.append((self._started + attempt_s, "conn_options.timeout"))
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
+        self._since = self._deadline = self._started
         self._clock = ""
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()
         if self._observed:
-            self._wait_until(self._started + self._timeouts.connect_s, "connect_s")
+            self._wait(self._started, self._timeouts.connect_s, "connect_s")
         else:
-            self._wait_until(self._started + self._response_s, "response_s")
+            self._wait(self._started, self._response_s, "response_s")
         return self
 
     async def __aexit__(
@@ -86,47 +86,50 @@ class Clocks(Progress):
         try:
             await self._scope.__aexit__(exc_type, exc, traceback)
         except TimeoutError:
-            raise ClockExpired(self._clock, self._deadline - self._started) from None
+            raise ClockExpired(self._clock, self._deadline - self._since) from None
 
     def enter(self, phase: Phase) -> None:
         """The connection has come as far as *phase*; its clock starts."""
         super().enter(phase)
-        now = self._loop.time()
         if phase is Phase.SEND:
-            self._wait_until(now + self._response_s, "response_s")
+            self._wait(self._loop.time(), self._response_s, "response_s")
         elif phase is Phase.FIRST_TOKEN:
-            self._wait_until(self._started + self._timeouts.first_token_s, "first_token_s")
+            self._wait(self._started, self._timeouts.first_token_s, "first_token_s")
 
     def progressed(self, activity: Activity) -> None:
         """The response got further: the clock of what it is doing now starts anew."""
         self.phase = Phase.STREAMING
         now = self._loop.time()
         if activity is Activity.SPEAKING:
-            self._watch(now + self._timeouts.stall_s, "stall_s")
+            self._watch(now, now + self._timeouts.stall_s, "stall_s")
         else:
-            self._watch(now + self._timeouts.thinking_s, "thinking_s")
+            self._watch(now, now + self._timeouts.thinking_s, "thinking_s")
 
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""
         self._deadline = float("inf")
 
-    def _wait_until(self, deadline: float, clock: str) -> None:
+    def _wait(self, since: float, seconds: float, clock: str) -> None:
         """Watch a phase without progress, which the silence budget bounds too."""
-        self._watch(*min([(deadline, clock), *self._caps]))
+        deadline, clock = min([(since + seconds, clock), *self._caps])
+        self._watch(since, deadline, clock)
 
-    def _watch(self, deadline: float, clock: str) -> None:
-        self._deadline, self._clock = deadline, clock
+    def _watch(self, since: float, deadline: float, clock: str) -> None:
+        self._since, self._deadline, self._clock = since, deadline, clock
         if self._timer is None or deadline < self._timer.when():
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._look)
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._deadline, self._look)
 
     def _look(self) -> None:
         self._timer = None
         if self._deadline == float("inf"):
             return
         if self._loop.time() < self._deadline:
-            self._watch(self._deadline, self._clock)
+            self._set_timer()
             return
         if self.phase is Phase.CONNECT and self.tcp_connected():
             self.phase = Phase.TLS

@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from resilient_claude import demo
 from resilient_claude.cli import app
-from resilient_claude.testing import Answer, HttpError, SimulatedClaude
+from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
 from resilient_claude.version import __version__
 
 KEY = "sk-ant-test-0123456789"
@@ -142,7 +141,9 @@ def test_chat_sends_the_model_and_the_key(chat: Chat, simulated_claude: Simulate
 
     (request,) = simulated_claude.requests
     assert request.body["model"] == "claude-haiku-4-5"
-    assert request.headers["x-api-key"] == KEY
+    # One or the other: SDK 1.x sends it as x-api-key, 2.x as a bearer token.
+    sent = [request.headers.get("x-api-key"), request.headers.get("authorization")]
+    assert KEY in sent or f"Bearer {KEY}" in sent
     assert KEY not in result.output
 
 
@@ -154,10 +155,10 @@ def test_chat_shows_the_log_line_of_a_failed_attempt(
 
     lines = chat("Hello?").output.splitlines()
 
-    failed, recovered, answer = lines[0].removeprefix("you    "), lines[1], lines[2]
-    assert failed.startswith("claude.attempt_failed attempt=1 kind=overloaded origin=remote")
-    assert recovered.startswith("claude.call_recovered attempts=2") or answer == ""
-    assert any(line.endswith("Here I am.") for line in lines)
+    failed = "you    claude.attempt_failed attempt=1 kind=overloaded origin=remote"
+    assert lines[0].startswith(failed)
+    assert sum(line.startswith("claude.call_recovered attempts=2") for line in lines) == 1
+    assert "claude Here I am." in lines
 
 
 def test_a_failed_turn_prints_its_cause_and_the_chat_goes_on(
@@ -236,11 +237,11 @@ def test_ctrl_c_interrupts_the_answer_and_not_the_chat(
     terminal: Terminal, simulated_claude: SimulatedClaude
 ) -> None:
     """It is barge-in: what was heard stays in the history, the rest is never said."""
-    simulated_claude.script(Answer("One two three four five.", piece_s=0.3), Answer("Sorry."))
+    count = Answer("One two three four five.")
+    simulated_claude.script(Break("stall", at="text", answer=count), Answer("Sorry."))
     terminal.read_until("you")
     terminal.type("Count!")
-    terminal.read_until("two")
-    assert "five" not in terminal.output  # it streams: the answer is still being made
+    terminal.read_until("two")  # while the rest of the answer is still to come
 
     terminal.interrupt()
     terminal.read_until("interrupted")
@@ -248,7 +249,6 @@ def test_ctrl_c_interrupts_the_answer_and_not_the_chat(
     terminal.read_until("Sorry.")
 
     assert terminal.end() == (0, "")
-    assert "five" not in terminal.output
     messages: Any = simulated_claude.requests[-1].body["messages"]
     assert [each["role"] for each in messages] == ["user", "assistant", "user"]
     assert messages[1]["content"][0]["text"].strip() == "One two"

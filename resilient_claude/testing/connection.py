@@ -1,11 +1,9 @@
 """One accepted connection: its transport, its requests, and the ways in which it ends."""
 
 import asyncio
-import fcntl
 import socket
 import ssl
 import struct
-import sys
 import time
 
 from resilient_claude.testing.http1 import (
@@ -18,9 +16,16 @@ from resilient_claude.testing.http1 import (
 from resilient_claude.testing.ledger import MESSAGES_PATH, Ledger
 from resilient_claude.testing.play import break_off, play, play_other, refuse
 from resilient_claude.testing.script import Garbage
+from resilient_claude.testing.sockets import (
+    READ_BYTES,
+    Protocol,
+    swallow,
+    swallow_and_close,
+    unsent_bytes,
+    wait_for_bytes,
+)
 from resilient_claude.testing.tls import ALERT, PLAINTEXT, TlsMode
 
-_READ_BYTES = 65536
 _POLL_S = 0.001
 _UNSENT_TIMEOUT_S = 1.0
 _CONNECTED_AFTER_S = 0.02
@@ -57,7 +62,7 @@ class Connection:
         self._sock = sock
         self._context = context
         self._tls_mode = tls_mode
-        self._protocol: _Protocol | None = None
+        self._protocol: Protocol | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._step = ledger.accept()
         self.task = asyncio.get_running_loop().create_task(self._serve())
@@ -96,7 +101,7 @@ class Connection:
         # The kernel holds small segments back until the first ones are acknowledged, and a reset
         # discards what it holds. No event tells when it holds nothing.
         deadline_s = time.monotonic() + _UNSENT_TIMEOUT_S
-        while _unsent_bytes(self._sock) and time.monotonic() < deadline_s:
+        while unsent_bytes(self._sock) and time.monotonic() < deadline_s:
             await self.pause(_POLL_S)
         # Closing with a linger time of zero discards the connection: socket(7), tcp(7).
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -119,7 +124,7 @@ class Connection:
         if self._writer is not None:
             self._writer.transport.abort()
         self.task.cancel()
-        self.task = asyncio.get_running_loop().create_task(_swallow_and_close(sock))
+        self.task = asyncio.get_running_loop().create_task(swallow_and_close(sock))
         self.tasks.append(self.task)
 
     async def _serve(self) -> None:
@@ -145,21 +150,10 @@ class Connection:
         if isinstance(how, Garbage):
             await asyncio.get_running_loop().sock_sendall(self._sock, how.data)
             return True
-        await self._client_connected()
+        # Let the client know that it is connected, lest connecting fails instead.
+        await wait_for_bytes(self._sock, _CONNECTED_AFTER_S)
         await break_off(self, how)
         return False
-
-    async def _client_connected(self) -> None:
-        """Wait until the client knows that it is connected, lest connecting fails instead."""
-        loop = asyncio.get_running_loop()
-        readable = asyncio.Event()
-        loop.add_reader(self._sock, readable.set)
-        try:
-            await asyncio.wait_for(readable.wait(), _CONNECTED_AFTER_S)
-        except TimeoutError:
-            return  # A client that sends nothing has had the time.
-        finally:
-            loop.remove_reader(self._sock)
 
     async def _open(self) -> bool:
         """Make the connection ready for requests; whether that succeeded."""
@@ -168,7 +162,7 @@ class Connection:
             return True
         loop = asyncio.get_running_loop()
         if self._tls_mode != "hang":
-            await loop.sock_recv(self._sock, _READ_BYTES)
+            await loop.sock_recv(self._sock, READ_BYTES)
             answer = ALERT if self._tls_mode == "alert" else PLAINTEXT
             await loop.sock_sendall(self._sock, answer)
             self._sock.shutdown(socket.SHUT_WR)
@@ -178,7 +172,7 @@ class Connection:
     async def _connect(self) -> None:
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(MAX_HEAD_BYTES, loop)
-        protocol = _Protocol(reader, loop)
+        protocol = Protocol(reader, loop)
         transport, _ = await loop.connect_accepted_socket(
             lambda: protocol, self._sock, ssl=self._context
         )
@@ -216,7 +210,7 @@ class Connection:
 
     async def _client_left(self) -> None:
         if self._protocol is None:
-            await _swallow(self._sock)
+            await swallow(self._sock)
         else:
             await self._protocol.left.wait()
 
@@ -225,42 +219,3 @@ class Connection:
             self._sock.close()
         else:
             self._writer.transport.abort()
-
-
-def _unsent_bytes(sock: socket.socket) -> int:
-    if sys.platform != "linux":
-        return 0
-    # SIOCOUTQNSD of linux/sockios.h: what has not been sent yet, acknowledged or not.
-    return int.from_bytes(fcntl.ioctl(sock, 0x894B, b"\0\0\0\0"), sys.byteorder)
-
-
-class _Protocol(asyncio.StreamReaderProtocol):
-    """Tells when the client has left, whether or not anybody reads."""
-
-    def __init__(self, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(reader, loop=loop)
-        self.left = asyncio.Event()
-        self.lost = asyncio.Event()
-
-    def eof_received(self) -> bool | None:
-        self.left.set()
-        return super().eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self.left.set()
-        self.lost.set()
-
-
-async def _swallow(sock: socket.socket) -> None:
-    while await asyncio.get_running_loop().sock_recv(sock, _READ_BYTES):
-        pass
-
-
-async def _swallow_and_close(sock: socket.socket) -> None:
-    try:
-        await _swallow(sock)
-    except OSError:
-        return  # The client reset the connection: it has left.
-    finally:
-        sock.close()

@@ -105,7 +105,7 @@ def split_head(response: bytes) -> tuple[str, dict[str, str], bytes]:
 
 def dechunk(data: bytes) -> tuple[list[bytes], bool]:
     """The chunks of a chunked body, and whether it is terminated."""
-    chunks = []
+    chunks: list[bytes] = []
     while data:
         size, _, data = data.partition(b"\r\n")
         length = int(size, 16)

@@ -1,9 +1,11 @@
 """Every point x every way to break, at the level of bytes."""
 
+from __future__ import annotations
+
 import errno
+from typing import Any
 
 import pytest
-from tests.testing.raw_client import RawClient, dechunk, eventually, parse_events, split_head
 
 from resilient_claude.testing import (
     HOWS,
@@ -17,6 +19,7 @@ from resilient_claude.testing import (
     script,
     wire,
 )
+from tests.testing.raw_client import RawClient, dechunk, eventually, parse_events, split_head
 
 ANSWER = Answer("One two three.", thinking="Let me see.", tools=[ToolUse("find", {"n": 4711})])
 BYTES = [piece.data for piece in wire.pieces(ANSWER, model="claude-sonnet-5-5")]
@@ -97,7 +100,7 @@ def test_close_before_headers_is_fin_without_a_byte(at: script.Point) -> None:
 
 @pytest.mark.parametrize("at", IN_STREAM)
 def test_end_terminates_the_body_without_message_stop(at: script.Point) -> None:
-    """Only the missing event tells it from a success; the connection is good for another request."""
+    """Only the missing event tells it from a success; the connection can be used again."""
     with SimulatedClaude(Break("end", at=at, answer=ANSWER)) as claude, RawClient(claude) as raw:
         raw.send()
         assert answer_of(raw.read_until(END)) == (BYTES[: SENT[at]], True)
@@ -247,14 +250,14 @@ def dechunk_complete(response: bytes) -> tuple[list[bytes], bool]:
     return answer_of(whole + b"\n\n\r\n")
 
 
-def events_of(response: bytes) -> list[dict[str, object]]:
+def events_of(response: bytes) -> list[dict[str, Any]]:
     """The events of a streamed response so far."""
     if response.count(b"\n\n\r\n") == 0:
         return []
     return parse_events(b"".join(dechunk_complete(response)[0]))
 
 
-def empty_deltas(response: bytes, after: int, key: str) -> list[dict[str, object]]:
+def empty_deltas(response: bytes, after: int, key: str) -> list[dict[str, Any]]:
     """The deltas after the first *after* events whose *key* is empty."""
     deltas = [event for event in events_of(response)[after:] if "delta" in event]
-    return [event for event in deltas if event["delta"] and event["delta"].get(key) == ""]  # type: ignore[attr-defined]
+    return [event for event in deltas if event["delta"] and event["delta"].get(key) == ""]

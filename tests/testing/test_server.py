@@ -402,10 +402,12 @@ def test_control_takes_milliseconds() -> None:
 def test_control_works_from_many_threads() -> None:
     """An agent's loop and a test's thread may both steer."""
     with SimulatedClaude() as claude:
-        threads = [
-            threading.Thread(target=lambda: (claude.script(Answer("a")), claude.drop_idle()))
-            for _ in range(8)
-        ]
+
+        def steer() -> None:
+            claude.script(Answer("a"))
+            claude.drop_idle()
+
+        threads = [threading.Thread(target=steer) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import json
 import socket
 import ssl
 from typing import Any
@@ -108,7 +109,7 @@ async def read_over_tls(claude: SimulatedClaude) -> bytes:
     reader, writer = await asyncio.open_connection("localhost", port, ssl=context)
     try:
         head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-        body = str(BODY).replace("'", '"').replace("True", "true").encode()
+        body = json.dumps(BODY).encode()
         writer.write(f"POST /v1/messages HTTP/1.1\r\ncontent-length: {len(body)}\r\n".encode())
         writer.write(f"{head}\r\n".encode() + body)
         return await reader.read(-1)
@@ -119,9 +120,11 @@ async def read_over_tls(claude: SimulatedClaude) -> bytes:
 @pytest.mark.parametrize("at", ["accept", "request", "headers", "message_start", "before_stop"])
 async def test_reset_is_a_real_econnreset_under_tls_too(at: script.Point) -> None:
     """A TLS layer that said goodbye first would hide the fault."""
-    with SimulatedClaude(Break("reset", at=at), tls=True) as claude:
-        with pytest.raises(ConnectionResetError):
-            await read_over_tls(claude)
+    with (
+        SimulatedClaude(Break("reset", at=at), tls=True) as claude,
+        pytest.raises(ConnectionResetError),
+    ):
+        await read_over_tls(claude)
 
 
 def test_close_is_fin_without_close_notify() -> None:

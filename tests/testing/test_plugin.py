@@ -1,0 +1,63 @@
+"""The pytest plugin, in a pytest of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = """
+import ssl
+import urllib.request
+
+
+def test_plain(simulated_claude):
+    assert simulated_claude.base_url.startswith("http://127.0.0.1:")
+
+
+def test_plain_is_new_for_every_test(simulated_claude):
+    assert simulated_claude.requests == []
+
+
+def test_tls(simulated_claude_tls):
+    context = ssl.create_default_context(cafile=simulated_claude_tls.ca_file)
+    request = urllib.request.Request(
+        simulated_claude_tls.base_url + "/v1/models",
+        headers={"x-api-key": "key", "anthropic-version": "2023-06-01"},
+    )
+    with urllib.request.urlopen(request, context=context) as response:
+        assert response.status == 200
+"""
+
+
+def test_the_fixtures_give_a_running_server(tmp_path: Path) -> None:
+    """In the pytest of a project that only installs us."""
+    (tmp_path / "test_fixtures.py").write_text(TESTS)
+    arguments = ["-p", "resilient_claude.testing.pytest_plugin", "-q", "-W", "error", str(tmp_path)]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert "3 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_loading_the_plugin_loads_nothing_heavy() -> None:
+    """Pytest loads it in every project where we are installed, also for tests without it."""
+    code = (
+        "import sys, resilient_claude.testing.pytest_plugin\n"
+        "print([n for n in ('livekit', 'anthropic', 'trustme', 'asyncio') if n in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+
+    assert "livekit" not in result.stdout
+    assert "anthropic" not in result.stdout
+    assert "trustme" not in result.stdout
