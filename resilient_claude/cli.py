@@ -21,8 +21,8 @@ from .version import __version__
 if TYPE_CHECKING:
     from livekit.agents import llm
 
+    from . import ResilientClaudeLLM
     from .demo import Turn
-    from .llm import ResilientClaudeLLM
 
 # The local variables of a traceback would show the API key.
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False, add_completion=False)
@@ -71,7 +71,7 @@ def demo(
 
 
 def _resilient_claude(base_url: str) -> llm.LLM[Any]:
-    from .llm import ResilientClaudeLLM
+    from . import ResilientClaudeLLM
 
     return ResilientClaudeLLM(api_key="demo", base_url=base_url)
 
@@ -127,8 +127,8 @@ def chat(
     """
     from livekit.agents import NOT_GIVEN
 
+    from . import ResilientClaudeLLM
     from .demo import captured
-    from .llm import ResilientClaudeLLM
 
     try:
         claude = ResilientClaudeLLM(model=model, base_url=base_url or NOT_GIVEN)

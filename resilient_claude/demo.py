@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .failures import failure_of
+from . import failure_of
 from .log import LOGGER_NAME
 from .testing import Answer, Break, HttpError, SimulatedClaude, Step, ToolUse
 
@@ -44,7 +44,7 @@ class Trouble:
     @property
     def answer(self) -> str:
         """What the caller must hear, once and whole."""
-        return " ".join(step.text for step in self.steps if isinstance(step, Answer))
+        return " ".join(s.text for s in self.steps if isinstance(s, Answer) and s.text)
 
     @property
     def bookings(self) -> int:

@@ -18,7 +18,10 @@ from livekit.agents.llm import ChatContext, Tool
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from opentelemetry import trace
 
-from .failures import Evidence, Failure, StreamFault, classify, relink, scrub, to_api_error
+from .causes import relink
+from .classify import classify
+from .errors import scrub, to_api_error
+from .failures import Evidence, Failure, StreamFault
 from .log import CallLog
 from .request import Request, continued, resumed
 from .retry import AttemptFailed, RetryPolicy, attempts, response_clock_s, wait_before

@@ -15,9 +15,10 @@ from livekit.agents import llm
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from .failures import FailureKind, Origin, StreamFault, kind_of_error_type
+from .failures import FailureKind, Origin, StreamFault
 from .speech import TextFilter
 from .sse import Event
+from .statuses import kind_of_error_type
 
 MESSAGE_CHARS = 8 * 1024 * 1024
 """Longest message that is kept, in characters; beyond it, the stream is not Claude's."""

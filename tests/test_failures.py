@@ -24,9 +24,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
+from resilient_claude.causes import cause_chain, relink, root_cause
+from resilient_claude.classify import classify
+from resilient_claude.errors import scrub, to_api_error
 from resilient_claude.failures import (
-    KIND_OF_CLASS,
-    MESSAGE_CHARS,
     ClockExpired,
     Evidence,
     Failure,
@@ -34,16 +35,11 @@ from resilient_claude.failures import (
     Origin,
     Phase,
     StreamFault,
-    cause_chain,
-    classify,
     failure_of,
-    redact,
-    relink,
-    retry_after_s,
-    root_cause,
-    scrub,
-    to_api_error,
 )
+from resilient_claude.known_errors import KIND_OF_CLASS
+from resilient_claude.redaction import MESSAGE_CHARS, redact
+from resilient_claude.statuses import retry_after_s
 
 CONNECTING = Evidence(Phase.CONNECT)
 STREAMING = Evidence(Phase.STREAMING, request_id="req_1")

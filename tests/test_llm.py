@@ -15,7 +15,7 @@ from livekit.agents import APIConnectionError, APIError, APIStatusError, APITime
 from livekit.agents.types import APIConnectOptions
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
-from resilient_claude.failures import root_cause
+from resilient_claude.causes import root_cause
 from resilient_claude.testing import (
     Answer,
     Break,

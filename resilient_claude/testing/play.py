@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from resilient_claude.testing import http1, wire
 from resilient_claude.testing.http1 import BadRequestError, RecordedRequest
@@ -141,11 +141,10 @@ class _Stream:
             return True
         if how in ("pings", "comments", "empty_deltas"):
             await self._fill(how, cut)
-            return False
         await break_off(self._connection, how)
         return False
 
-    async def _fill(self, how: str, cut: int) -> None:
+    async def _fill(self, how: str, cut: int) -> NoReturn:
         """Send what is no content until the client leaves, which the pause raises."""
         if how == "comments":
             once, always = [], wire.COMMENT

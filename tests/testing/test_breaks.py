@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from typing import Any
 
 import pytest
@@ -77,6 +78,20 @@ def test_reset_at_request_answers_nothing() -> None:
 
         assert (response, error.errno) == (b"", errno.ECONNRESET)
         assert len(claude.requests) == 1
+
+
+def test_reset_loses_nothing_that_a_slow_reader_has_not_read_yet() -> None:
+    """A reset discards what the kernel still holds; the point would not be where it should."""
+    answer = Answer(pieces=["x" * 20_000] * 100)
+    step = Break("reset", at="text", answer=answer, after_pieces=99)
+    with SimulatedClaude(step) as claude, RawClient(claude) as raw:
+        raw.send()
+        assert raw.sock.recv(1) == b"H"
+        time.sleep(0.05)
+        response, error = raw.read_to_reset()
+
+    assert error.errno == errno.ECONNRESET
+    assert response.count(b"text_delta") == 99
 
 
 @pytest.mark.parametrize("at", IN_STREAM)
@@ -216,6 +231,33 @@ def test_garbage_at_accept_precedes_the_request() -> None:
     step = Break(Garbage(b"hello"), at="accept")
     with SimulatedClaude(step) as claude, RawClient(claude) as raw:
         assert raw.read_until_quiet() == b"hello"
+
+
+def test_a_default_at_accept_breaks_every_new_connection() -> None:
+    """An outage that does not refuse."""
+    with SimulatedClaude(default=Break("close", at="accept")) as claude:
+        for _ in range(3):
+            with RawClient(claude) as raw:
+                assert raw.read_to_end() == b""
+
+        assert claude.connections == 3
+
+
+def test_empty_deltas_find_the_open_block_among_raw_events() -> None:
+    """Ready events may be bytes."""
+    events: list[dict[str, Any] | bytes] = [
+        b": raw\n\n",
+        {"type": "message_start", "message": {}},
+        {"type": "content_block_start", "index": 3, "content_block": {"type": "thinking"}},
+    ]
+    step = Break("empty_deltas", at="block_start", answer=Answer(events=events))
+    with SimulatedClaude(step) as claude, RawClient(claude) as raw:
+        raw.send()
+        response = b""
+        while b"thinking_delta" not in response:
+            response += raw.sock.recv(65536)
+
+    assert events_of(response)[-1]["index"] == 3
 
 
 def test_accept_step_met_on_a_kept_alive_connection_breaks_at_the_request() -> None:

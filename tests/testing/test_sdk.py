@@ -113,6 +113,16 @@ def test_the_sdk_reads_a_message_without_streaming(connect: Connect) -> None:
     assert message.stop_reason == "tool_use"
 
 
+def test_a_message_of_nothing_but_a_tool_call_has_no_text_block(connect: Connect) -> None:
+    """An empty text block would be refused when it is sent back."""
+    with SimulatedClaude(Answer(tools=[ToolUse("find")])) as claude:
+        message = connect(claude).messages.create(
+            model=MODEL, max_tokens=100, messages=MESSAGES, tools=TOOLS
+        )
+
+    assert [block.type for block in message.content] == ["tool_use"]
+
+
 def test_listing_models_works_so_that_prewarming_does(connect: Connect) -> None:
     """The livekit plugin prewarms with it."""
     with SimulatedClaude() as claude:
@@ -136,7 +146,7 @@ def test_listing_models_works_so_that_prewarming_does(connect: Connect) -> None:
         (404, anthropic.NotFoundError),
         (429, anthropic.RateLimitError),
         (500, anthropic.InternalServerError),
-        (529, anthropic.InternalServerError),
+        (529, anthropic.APIStatusError),  # the subclass differs between the SDKs
     ],
 )
 def test_http_errors_are_the_sdks_typed_errors(

@@ -234,7 +234,14 @@ def test_a_body_over_32_mib_is_413(chunked: bool) -> None:
     assert b'"type": "request_too_large"' in response
 
 
-@pytest.mark.parametrize("sent", [b"POST /v1", b"POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nabc"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"POST /v1",
+        b"POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nabc",
+        b"POST / HTTP/1.1\r\ncontent-length: 99999999\r\n\r\nabc",
+    ],
+)
 def test_a_client_that_leaves_within_its_request_is_forgotten(sent: bytes) -> None:
     """Cancelled requests are no requests."""
     with SimulatedClaude() as claude:
@@ -316,6 +323,7 @@ def test_refuse_is_a_real_econnrefused_and_listen_brings_the_port_back() -> None
         with pytest.raises(ConnectionRefusedError) as caught:
             RawClient(claude)
         assert caught.value.errno == errno.ECONNREFUSED
+        assert claude.open_connections == 1
 
         old.send()
         assert b"message_stop" in old.read_until(END)

@@ -94,6 +94,25 @@ def test_a_handshake_fails_in_the_chosen_way_for_new_connections_only(
         handshake(claude)
 
 
+def test_a_connection_that_goes_dark_before_its_handshake_never_shakes_hands() -> None:
+    """A TLS client waits for bytes that a dead path will not bring."""
+    with SimulatedClaude(tls=True) as claude:
+        port = urlsplit(claude.base_url).port or 0
+        context = ssl.create_default_context(cafile=claude.ca_file)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=0.05) as one,
+            socket.create_connection(("127.0.0.1", port), timeout=0.05) as two,
+        ):
+            assert eventually(lambda: claude.connections == 2)
+            claude.go_dark()
+            for sock in (one, two):
+                with pytest.raises(TimeoutError):
+                    context.wrap_socket(sock, server_hostname="localhost")
+            handshake(claude)
+
+        assert eventually(lambda: claude.open_connections == 0)
+
+
 def test_tls_modes_are_checked() -> None:
     """A typo must not leave TLS working."""
     with SimulatedClaude(tls=True) as claude, pytest.raises(ValueError, match="mode must be one"):

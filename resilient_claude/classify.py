@@ -1,0 +1,171 @@
+"""Name any exception: what kind of failure it is, whose side it was on, how far it had come.
+
+Pure: no I/O, no clock but the one that is passed in.
+"""
+
+from __future__ import annotations
+
+import errno as errnos
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from traceback import extract_tb
+
+from .causes import NO_ROUTE, cause_chain
+from .failures import ClockExpired, Evidence, Failure, FailureKind, Origin, Phase, StreamFault
+from .known_errors import kind_of_class
+from .redaction import redact
+from .statuses import OF_THE_CALLER, classify_status, status_of
+
+
+def classify(
+    exc: BaseException, evidence: Evidence, *, wall_clock: Callable[[], float] = time.time
+) -> Failure:
+    """Name *exc*. Total: every exception gets a `Failure`, an unknown one is a `bug`."""
+    status = status_of(exc)
+    if status is not None:
+        return classify_status(exc, status, evidence, wall_clock)
+    chain = list(cause_chain(exc))
+    root = chain[-1]
+    kind = _kind_of_chain(chain, evidence.phase)
+    phase = _phase(kind, chain, evidence)
+    fault = _fault(chain)
+    return Failure(
+        kind=kind,
+        origin=fault.origin if fault else _origin(kind, root, phase, evidence.request_id),
+        phase=phase,
+        root_type=type(root).__name__,
+        root_message=_message(kind, root, fault, evidence.private),
+        retryable=fault.retryable if fault else kind in _RETRYABLE,
+        errno=root.errno if isinstance(root, OSError) else None,
+        status=200 if phase in (Phase.FIRST_TOKEN, Phase.STREAMING) else None,
+        error_type=fault.error_type if fault else None,
+        request_id=evidence.request_id,
+    )
+
+
+_RETRYABLE = frozenset(
+    {
+        FailureKind.DNS,
+        FailureKind.CONNECT,
+        FailureKind.TLS,
+        FailureKind.RESET,
+        FailureKind.TIMEOUT,
+        FailureKind.STALL,
+        FailureKind.TRUNCATED,
+        FailureKind.MALFORMED,
+        FailureKind.EMPTY,
+        FailureKind.OVERLOADED,
+        FailureKind.RATE_LIMITED,
+        FailureKind.SERVER,
+    }
+)
+
+
+_CONNECT_PHASES = (Phase.BUILD, Phase.DNS, Phase.CONNECT, Phase.TLS)
+
+
+_REQUEST_PHASES = (*_CONNECT_PHASES, Phase.SEND)
+
+
+def _fault(chain: list[BaseException]) -> StreamFault | None:
+    return next((error for error in chain if isinstance(error, StreamFault)), None)
+
+
+def _kind_of_chain(chain: list[BaseException], phase: Phase) -> FailureKind:
+    """The kind the root knows best; a bug unless the outermost exception is one we know."""
+    root = chain[-1]
+    fault = _fault(chain)
+    if fault is not None:
+        return fault.kind
+    if isinstance(root, ClockExpired):
+        streaming = root.clock in ("stall_s", "thinking_s")
+        return FailureKind.STALL if streaming else FailureKind.TIMEOUT
+    if kind_of_class(chain[0]) is None and not _is_network_error(chain[0]):
+        return FailureKind.BUG
+    for error in reversed(chain):
+        if isinstance(error, ssl.SSLError) and phase not in _REQUEST_PHASES:
+            return FailureKind.RESET  # the handshake was long done: the peer went away
+        kind = kind_of_class(error)
+        if kind is not None:
+            # aiohttp reports a body that stops short as a payload error; so do we, by our name.
+            cut = type(error).__name__ in ("TransferEncodingError", "ContentLengthError")
+            return FailureKind.RESET if cut else kind
+        if _is_network_error(error):
+            return FailureKind.CONNECT if phase in _REQUEST_PHASES else FailureKind.RESET
+    return FailureKind.BUG
+
+
+def _is_network_error(exc: BaseException) -> bool:
+    """A plain OSError with the number of a network error; FileNotFoundError is not one."""
+    return type(exc) is OSError and exc.errno in (*NO_ROUTE, *_NETWORK_ERRNOS)
+
+
+_NETWORK_ERRNOS = (
+    errnos.ENETDOWN,
+    errnos.ENETRESET,
+    errnos.ENOTCONN,
+    errnos.ENOBUFS,
+    errnos.EMFILE,
+    errnos.ENFILE,
+    errnos.EHOSTDOWN,
+    errnos.EPROTO,
+)
+
+
+def _origin(kind: FailureKind, root: BaseException, phase: Phase, request_id: str | None) -> Origin:
+    if kind in (FailureKind.BUG, FailureKind.CANCELLED):
+        return Origin.LOCAL
+    if kind in OF_THE_CALLER:
+        return Origin.CALLER
+    if kind in (FailureKind.DNS, FailureKind.CONNECT):
+        return Origin.LOCAL
+    if isinstance(root, ssl.SSLCertVerificationError):
+        return Origin.LOCAL  # a wrong clock, a missing CA, or somebody inspecting TLS
+    if kind is FailureKind.TIMEOUT and phase in (Phase.DNS, Phase.CONNECT):
+        return Origin.LOCAL  # nothing beyond this machine's network ever answered
+    if kind is FailureKind.RESET and phase not in _CONNECT_PHASES:
+        return Origin.REMOTE  # an established exchange was closed by the other side
+    if kind is FailureKind.MALFORMED and request_id is not None:
+        return Origin.REMOTE
+    return Origin.UNKNOWN
+
+
+_AFTER_CONNECTING = {"ReadError", "ReadTimeout", "RemoteProtocolError", "ServerDisconnectedError"}
+
+
+def _phase(kind: FailureKind, chain: list[BaseException], evidence: Evidence) -> Phase:
+    """The phase, as far as the root cause knows it better than the attempt did."""
+    if evidence.phase not in _CONNECT_PHASES:
+        return evidence.phase
+    names = {type(error).__name__ for error in chain}
+    if names & _AFTER_CONNECTING:  # httpx2's own transport does not report its phases
+        return Phase.RESPONSE
+    if kind is FailureKind.DNS:
+        return Phase.DNS
+    # connect() itself is refused or times out; a reset there comes out of the TLS handshake.
+    if kind is FailureKind.TLS or (kind is FailureKind.RESET and evidence.https):
+        return Phase.TLS
+    if kind is FailureKind.CONNECT and evidence.phase is Phase.BUILD:
+        return Phase.CONNECT
+    return evidence.phase
+
+
+def _message(
+    kind: FailureKind,
+    root: BaseException,
+    fault: StreamFault | None,
+    private: Callable[[], Iterable[str]],
+) -> str:
+    """The root's message where its class is known to say nothing private, else where it arose."""
+    if kind is FailureKind.BUG:
+        frames = extract_tb(root.__traceback__)
+        if not frames:
+            return "raised outside of any frame"
+        last = frames[-1]
+        return f"at {last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"
+    if fault is not None and kind_of_class(root) is None:
+        return redact(str(fault), private())
+    if "LocalProtocolError" in {cls.__name__ for cls in type(root).__mro__}:
+        return "a header or body that cannot be sent"  # h11 quotes the header, key included
+    return redact(str(root))
