@@ -278,6 +278,7 @@ class ResilientClaudeStream(llm.LLMStream):
             and not self._resumed
             and self._translator.text_chars > 0
             and not self._translator.tool_block_began
+            and (failed.failure.retry_after_s or 0.0) < self._policy.max_silence_s
         )
 
     async def _resume(self, failed: AttemptFailed) -> _Part:

@@ -261,6 +261,8 @@ class Translator:
                     FailureKind.EMPTY, "the answer has neither text nor tool calls", retryable=True
                 )
             outcome = Outcome.EMPTY
+        if pauses:
+            self.content()  # what cannot be sent back is found out while it can be a failure
         self.tool_calls = len(calls)
         chunks = [
             llm.ChatChunk(

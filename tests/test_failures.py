@@ -387,11 +387,7 @@ def test_every_exception_class_of_the_packages_below_us_has_a_kind() -> None:
 )
 def test_classify_is_total(cls: type[Exception], phase: Phase, number: int) -> None:
     """A failure without a name would be a second failure, in the middle of a call."""
-    exc = (
-        cls(FailureKind.EMPTY, "x", retryable=True)  # type: ignore[call-arg]
-        if cls is StreamFault
-        else cls(number, "x")
-    )
+    exc = cls(FailureKind.EMPTY, "x", retryable=True) if cls is StreamFault else cls(number, "x")
 
     failure = classify(exc, Evidence(phase))
 

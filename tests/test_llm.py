@@ -26,6 +26,8 @@ from resilient_claude.testing import (
     Step,
     ToolUse,
 )
+from resilient_claude.testing.script import How, Point
+from resilient_claude.testing.tls import TlsMode
 
 from .conftest import KEY, Lines, MakeLLM, conversation, read_stream, shrunk_policy
 
@@ -96,7 +98,7 @@ async def test_a_refused_connection_is_not_heard(make_llm: MakeLLM, lines: Lines
 
 @pytest.mark.parametrize("mode", ["hang", "alert", "plaintext"])
 async def test_a_failed_tls_handshake_is_not_heard(
-    mode: str, make_llm: MakeLLM, lines: Lines
+    mode: TlsMode, make_llm: MakeLLM, lines: Lines
 ) -> None:
     """A load balancer with one bad host."""
     with SimulatedClaude(HELLO, tls=True) as claude:
@@ -188,7 +190,7 @@ async def test_a_reset_always_ends_in_connection_reset(make_llm: MakeLLM) -> Non
 
 @pytest.mark.parametrize("at", ["request", "message_start"])
 @pytest.mark.parametrize("how", ["stall", "pings", "comments"])
-async def test_silence_is_bounded(how: str, at: str, make_llm: MakeLLM) -> None:
+async def test_silence_is_bounded(how: How, at: Point, make_llm: MakeLLM) -> None:
     """Promise 5: over all attempts and waits, whatever keeps the connection alive."""
     if at == "request" and how != "stall":
         at = "headers"
@@ -367,7 +369,7 @@ async def test_after_text_was_heard_nothing_is_sent_again(
 @pytest.mark.parametrize("at", ["tool_json", "after_tool", "before_stop"])
 @pytest.mark.parametrize("how", ["reset", "close", "end", SseError()])
 async def test_a_tool_call_that_broke_off_is_made_once(
-    how: Any, at: str, make_llm: MakeLLM
+    how: How, at: Point, make_llm: MakeLLM
 ) -> None:
     """A booking made twice loses the caller, and so does one for half the number."""
     call = Answer(tools=[ToolUse("book", {"id": 4711})])

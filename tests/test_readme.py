@@ -28,7 +28,7 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 def snippet(marker: str) -> str:
     """The one python block that holds *marker*."""
     (found,) = [code for code in SNIPPETS if marker in code]
-    return found
+    return str(found)
 
 
 def run(code: str) -> dict[str, Any]:

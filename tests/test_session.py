@@ -20,6 +20,7 @@ from resilient_claude.testing import (
     Step,
     ToolUse,
 )
+from resilient_claude.testing.script import Point
 
 from .conftest import Lines, MakeLLM, shrunk_policy
 
@@ -43,7 +44,9 @@ class Receptionist(Agent):
 
 
 @asynccontextmanager
-async def call(adapter: llm.LLM, agent: Agent | None = None) -> AsyncIterator[AgentSession[None]]:
+async def call(
+    adapter: llm.LLM[Any], agent: Agent | None = None
+) -> AsyncIterator[AgentSession[None]]:
     """A session in text mode that is closed whatever happens."""
     session: AgentSession[None] = AgentSession(llm=adapter)
     await session.start(agent or Receptionist())
@@ -91,7 +94,7 @@ async def test_the_greeting_plays_once_and_whole(
 
 
 @pytest.mark.parametrize("at", ["tool_json", "after_tool", "before_stop"])
-async def test_a_tool_runs_once_although_its_call_broke_off(at: str, make_llm: MakeLLM) -> None:
+async def test_a_tool_runs_once_although_its_call_broke_off(at: Point, make_llm: MakeLLM) -> None:
     """livekit runs a tool when it sees the call; it must not see it twice."""
     booking = Answer(tools=[ToolUse("book", {"guests": 4})])
     agent = Receptionist()

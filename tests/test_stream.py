@@ -63,10 +63,10 @@ def block_delta(index: int, delta: dict[str, Any]) -> dict[str, Any]:
     return {"type": "content_block_delta", "index": index, "delta": delta}
 
 
-async def turn(adapter: llm.LLM, **arguments: Any) -> tuple[Any, TurnEnded]:
+async def turn(adapter: llm.LLM[Any], **arguments: Any) -> tuple[Any, TurnEnded]:
     """What was heard of one turn, and what was told at its end."""
     ended: list[TurnEnded] = []
-    adapter.on("claude_turn_ended", ended.append)  # type: ignore[arg-type]
+    adapter.on("claude_turn_ended", ended.append)
     heard = await read_stream(adapter.chat(chat_ctx=conversation(), **arguments))
     await adapter.aclose()
     (one,) = ended

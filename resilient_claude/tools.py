@@ -1,0 +1,291 @@
+"""Tools and the tool choice, turned into what the Messages API takes. Pure: values in, values out.
+
+What cannot be sent as asked is sent as near to it as the API allows, and the reason is returned.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, TypeAlias
+
+from livekit.agents import llm
+from livekit.agents.llm import ToolChoice
+
+from .models import Model
+
+__all__ = [
+    "Definition",
+    "ToolSchemas",
+    "add_tool_choice",
+    "api_tool_choice",
+    "asks_for_thinking",
+    "stand_in_tools",
+    "tool_definitions",
+]
+
+_FunctionTool: TypeAlias = llm.FunctionTool[..., Any]
+_RawFunctionTool: TypeAlias = llm.RawFunctionTool[..., Any]
+
+_TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+# "Too many strict tools (48). The maximum number of strict tools supported is 20." Likewise for
+# parameters with a union type, which livekit makes of every optional one.
+# Source: platform.claude.com/docs/en/build-with-claude/structured-outputs#schema-complexity-limits
+_MAX_STRICT_TOOLS = 20
+_MAX_STRICT_UNIONS = 16
+_PARTS_OF_A_TOOL = ("__name__", "__doc__", "__signature__", "__annotations__")
+_PARTS_OF_A_FUNCTION = attrgetter(
+    "__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__dict__"
+)
+
+
+class Definition(dict[str, Any]):
+    """A tool's definition, the same object in every request: never change one.
+
+    Attributes:
+        text: Its JSON, once a request has encoded it.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        # A default may be NaN or infinite, which JSON lacks: null instead.
+        text = json.dumps(definition, default=str)
+        super().__init__(json.loads(text, parse_constant=lambda _: None))
+        self.text: str | None = None
+
+
+class ToolSchemas:
+    """The definitions of function tools, built once per tool instead of once per turn.
+
+    Building one costs pydantic 0.5 to 2 ms on the event loop. An entry dies with the tool's
+    function and is rebuilt when the name, the description, the docstring, the signature or an
+    annotation differs. What an entry cannot see: a global that a string annotation names being
+    rebound, or an object other than a list, dict or set being changed in place.
+
+    Attributes:
+        builds: How many definitions were built rather than found.
+    """
+
+    def __init__(self) -> None:
+        self.builds = 0
+        # By function, not by tool: `FunctionTool.__get__` makes a new tool on every access.
+        self._entries: weakref.WeakKeyDictionary[Any, dict[str, _Entry]]
+        self._entries = weakref.WeakKeyDictionary()
+
+    def definitions(
+        self, tools: Iterable[_FunctionTool | _RawFunctionTool], *, strict: bool
+    ) -> list[dict[str, Any]]:
+        """The Messages API definitions, strict as far as one request may be (if *strict*)."""
+        definitions: list[dict[str, Any]] = []
+        strict_tools = unions = 0
+        for tool in tools:
+            if isinstance(tool, llm.RawFunctionTool):
+                definitions.append(_raw_definition(tool))
+                continue
+            entry = self._entry(tool)
+            if strict and strict_tools < _MAX_STRICT_TOOLS:
+                if entry.strict is None:
+                    entry.strict = self._build(tool, strict=True)
+                    entry.unions = _count_unions(entry.strict["input_schema"])
+                if unions + entry.unions <= _MAX_STRICT_UNIONS:
+                    strict_tools += 1
+                    unions += entry.unions
+                    definitions.append(entry.strict)
+                    continue
+            if entry.loose is None:
+                entry.loose = self._build(tool, strict=False)
+            definitions.append(entry.loose)
+        return definitions
+
+    def _entry(self, tool: _FunctionTool) -> _Entry:
+        try:
+            name = tool.info.name
+            look = _look(tool)
+            entries = self._entries.setdefault(vars(tool)["__wrapped__"], {})
+        except (AttributeError, TypeError):  # not a function: what it is made of cannot be seen
+            return _Entry([])
+        entry = entries.get(name)
+        if entry is None or entry.look != look:
+            entry = entries[name] = _Entry([_snapshot(part) for part in look])
+        return entry
+
+    def _build(self, tool: _FunctionTool, *, strict: bool) -> Definition:
+        self.builds += 1
+        context = llm.ToolContext([tool])
+        (definition,) = context.parse_function_tools("anthropic", strict=strict)
+        return Definition(definition)
+
+
+@dataclass(slots=True)
+class _Entry:
+    look: list[Any]
+    strict: Definition | None = None
+    loose: Definition | None = None
+    unions: int = 0  # in the strict definition
+
+
+def tool_definitions(
+    tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas, *, strict: bool
+) -> tuple[list[dict[str, Any]], list[str], str | None]:
+    """The definitions, function tools first; the beta flags they need; why some are not strict.
+
+    Raises:
+        TypeError: A provider tool is none of Anthropic's.
+        ValueError: Two tools have one name.
+    """
+    if not tools:
+        return [], [], None
+    functions = [t for t in tools if isinstance(t, (llm.FunctionTool, llm.RawFunctionTool))]
+    providers = [tool for tool in tools if isinstance(tool, llm.ProviderTool)]
+    distinct = len({tool.info.name for tool in functions}) == len(functions)
+    if not distinct or len(functions) + len(providers) < len(tools):
+        # Toolsets, wrapped functions and duplicates are livekit's business; it takes its time.
+        context = llm.ToolContext(tools)
+        functions, providers = [*context.function_tools.values()], context.provider_tools
+    definitions = schemas.definitions(functions, strict=strict)
+    typed = sum(isinstance(tool, llm.FunctionTool) for tool in functions)
+    reason = None
+    if strict and sum("strict" in definition for definition in definitions) < typed:
+        reason = (
+            f"not sent for some tools: a request may have {_MAX_STRICT_TOOLS} strict tools, with"
+            f" {_MAX_STRICT_UNIONS} optional or union parameters among them"
+        )
+    definitions += map(_provider_definition, providers)
+    betas = [beta for tool in providers if (beta := getattr(tool, "beta_flag", None))]
+    return definitions, betas, reason
+
+
+def stand_in_tools(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The fields without which a request that has no tools, but a history of calls, is a 400.
+
+    The API: "Requests which include `tool_use` or `tool_result` blocks must define tools."
+    Source: github.com/BerriAI/litellm/issues/4689
+    """
+    calls = [m["content"] for m in messages if m["role"] == "assistant"]
+    names = dict.fromkeys(b["name"] for c in calls for b in c if b["type"] == "tool_use")
+    if not names:
+        return {}
+    tools = [{"name": name, "input_schema": {"type": "object"}} for name in names]
+    return {"tools": tools, "tool_choice": {"type": "none"}}
+
+
+def api_tool_choice(choice: object) -> dict[str, Any]:
+    """Livekit's tool choice in the API's words.
+
+    Raises:
+        ValueError: It is none of livekit's.
+    """
+    if isinstance(choice, str) and choice in _TOOL_CHOICES:
+        return {"type": _TOOL_CHOICES[choice]}
+    if isinstance(choice, Mapping) and choice.get("type") == "function":
+        function = choice.get("function")
+        if isinstance(function, Mapping) and isinstance(function.get("name"), str):
+            return {"type": "tool", "name": function["name"]}
+    got = repr(choice) if isinstance(choice, str) else type(choice).__name__
+    raise ValueError(
+        'tool_choice must be "auto", "required", "none" or'
+        f' {{"type": "function", "function": {{"name": ...}}}}, got {got}'
+    )
+
+
+def add_tool_choice(
+    body: dict[str, Any], model: Model, *, choice: ToolChoice | None, parallel: bool | None
+) -> str | None:
+    """Put the tool choice into *body*, unless it has one; why it is not sent as asked, if so.
+
+    Raises:
+        ValueError: *choice* is none of livekit's, or names a tool that *body* lacks.
+    """
+    wanted = None if choice is None else api_tool_choice(choice)
+    if not body.get("tools"):
+        if wanted is None or wanted["type"] in ("auto", "none"):
+            return None
+        return "not sent: the request has no tools"
+    if wanted is None and parallel is not None:
+        wanted = {"type": "auto"}
+    if wanted is None or "tool_choice" in body:
+        return None
+    if wanted["type"] == "tool":
+        names = [tool.get("name") for tool in body["tools"]]
+        if wanted["name"] not in names and None not in names:  # an MCP toolset has no name
+            raise ValueError(f"tool_choice names {wanted['name']!r}, which is not among the tools")
+    reason = None
+    if wanted["type"] in ("any", "tool") and (reason := _why_not_forced(body, model)):
+        wanted = {"type": "auto"}
+    if parallel is not None and wanted["type"] != "none":
+        wanted["disable_parallel_tool_use"] = not parallel
+    body["tool_choice"] = wanted
+    return reason and f"sent as auto: {reason}"
+
+
+def asks_for_thinking(fields: Mapping[str, Any]) -> bool:
+    """Whether the `thinking` among a request's *fields* is on; without one, it may still be."""
+    thinking = fields.get("thinking")
+    return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")
+
+
+def _why_not_forced(body: Mapping[str, Any], model: Model) -> str | None:
+    if not model.accepts_forced_tool_choice:
+        return f"model {model.id} rejects a forced tool choice"
+    if asks_for_thinking(body) and not model.accepts_forced_tool_choice_with_thinking:
+        return f"model {model.id} rejects a forced tool choice together with thinking"
+    return None
+
+
+def _provider_definition(tool: llm.ProviderTool) -> dict[str, Any]:
+    # By what it has, not by its class, so that the plugin's tools work without the plugin.
+    to_dict = getattr(tool, "to_dict", None)
+    definition = to_dict() if callable(to_dict) else None
+    if not isinstance(definition, Mapping):
+        raise TypeError(
+            f"provider tool {tool.id!r} ({type(tool).__name__}) needs a to_dict() that returns"
+            " its Messages API definition"
+        )
+    return dict(definition)
+
+
+def _raw_definition(tool: _RawFunctionTool) -> dict[str, Any]:
+    # Rebuilt every time: three lookups cost less than finding out whether the schema changed.
+    schema = tool.info.raw_schema
+    parameters = schema.get("parameters") or {}
+    if "type" not in parameters:  # "input_schema.type: Field required"
+        parameters = {"type": "object", **parameters}
+    return {
+        "name": tool.info.name,
+        "description": schema.get("description") or "",
+        "input_schema": parameters,
+    }
+
+
+def _look(tool: _FunctionTool) -> list[Any]:
+    """Everything that the definition of *tool* is made of."""
+    own = vars(tool)
+    look = [tool.info.description, *map(own.get, _PARTS_OF_A_TOOL)]
+    function = own["__wrapped__"]
+    while function is not None:
+        *parts, attributes = _PARTS_OF_A_FUNCTION(function)
+        look += parts
+        look.append(attributes.get("__signature__"))
+        function = attributes.get("__wrapped__")
+    return look
+
+
+def _snapshot(part: Any) -> Any:
+    """*part* of a tool's look, such that changing the tool's own in place makes them differ."""
+    if isinstance(part, tuple):
+        return tuple(map(_snapshot, part))
+    return copy.copy(part) if isinstance(part, (list, dict, set)) else part
+
+
+def _count_unions(schema: object) -> int:
+    if isinstance(schema, list):
+        return sum(map(_count_unions, schema))
+    if not isinstance(schema, dict):
+        return 0
+    union = "anyOf" in schema or isinstance(schema.get("type"), list)
+    return union + sum(map(_count_unions, schema.values()))
