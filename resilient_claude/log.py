@@ -12,7 +12,8 @@ from typing import Any
 
 import structlog
 
-from .failures import Failure
+from .classify import classify
+from .failures import Evidence, Failure, Phase
 from .request import Adjustment
 
 LOGGER_NAME = "livekit.plugins.resilient_claude"
@@ -165,6 +166,17 @@ class CallLog:
             text_chars=text_chars,
             **self._call,
         )
+
+
+def handler_failed(log: Any, exc: Exception, *, event: str) -> None:
+    """A handler of the application raised; the turn goes on without it."""
+    failure = classify(exc, Evidence(Phase.BUILD))
+    log.error(
+        "claude.handler_failed",
+        handled=event,
+        root_type=failure.root_type,
+        root_message=failure.root_message,
+    )
 
 
 def request_adjusted(log: Any, adjustment: Adjustment, *, model: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,7 +22,7 @@ from .causes import relink
 from .classify import classify
 from .errors import scrub, to_api_error
 from .failures import Evidence, Failure, StreamFault
-from .log import CallLog
+from .log import CallLog, handler_failed
 from .request import Request, continued, resumed
 from .retry import AttemptFailed, RetryPolicy, attempts, response_clock_s, wait_before
 from .speech import Join, TextFilter, ThinkingTags
@@ -304,7 +304,9 @@ class ResilientClaudeStream(llm.LLMStream):
     def _report_retry(self, failed: AttemptFailed, wait_s: float) -> None:
         self._report_attempt(failed, wait_s)
         summary = f"attempt {self._attempts} failed, the next follows in {wait_s:.2f} s"
-        self._emit_error(to_api_error(failed.failure, summary=summary), recoverable=True)
+        error = to_api_error(failed.failure, summary=summary)
+        with self._guarded("error"):
+            self._emit_error(error, recoverable=True)
         # livekit suppresses the metrics of a stream whose last attempt has an error.
         self._current_attempt_has_error = False
 
@@ -386,22 +388,32 @@ class ResilientClaudeStream(llm.LLMStream):
         self, outcome: Outcome | None, failure: Failure | None, *, cancelled: bool = False
     ) -> None:
         heard = self._first_heard
-        self._claude.emit(
-            "claude_turn_ended",
-            TurnEnded(
-                outcome=outcome,
-                stop_reason=self._stop_reason,
-                failure=failure,
-                cancelled=cancelled,
-                attempts=self._attempts,
-                text_chars=sum(map(len, self._said)),
-                tool_calls=self._tool_calls,
-                silence_s=None if heard is None else heard - self._started,
-                elapsed_s=self._elapsed_s(),
-                usage=self._usage.to_livekit(),
-                wasted_tokens=self._wasted_tokens,
-            ),
+        ended = TurnEnded(
+            outcome=outcome,
+            stop_reason=self._stop_reason,
+            failure=failure,
+            cancelled=cancelled,
+            attempts=self._attempts,
+            text_chars=sum(map(len, self._said)),
+            tool_calls=self._tool_calls,
+            silence_s=None if heard is None else heard - self._started,
+            elapsed_s=self._elapsed_s(),
+            usage=self._usage.to_livekit(),
+            wasted_tokens=self._wasted_tokens,
         )
+        with self._guarded("claude_turn_ended"):
+            self._claude.emit("claude_turn_ended", ended)
+
+    @contextmanager
+    def _guarded(self, event: str) -> Iterator[None]:
+        """Livekit logs what a handler raises, but lets a TypeError out, which would end the turn.
+
+        Source: livekit/rtc/event_emitter.py, `emit`.
+        """
+        try:
+            yield
+        except TypeError as exc:
+            handler_failed(self._claude._log, exc, event=event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "translate": {"failures", "speech", "sse", "statuses"},
     "connection": {"failures"},
     "transport": {"connection", "failures", "request", "retry", "sse", "translate"},
-    "log": {"failures", "request"},
+    "log": {"classify", "failures", "request"},
     "stream": {
         "causes",
         "classify",

@@ -15,7 +15,7 @@ from livekit.agents import AgentSession
 from livekit.agents.types import NOT_GIVEN
 
 from resilient_claude import Failure, FailureKind, Origin, Phase, ResilientClaudeLLM
-from resilient_claude.log import CallLog, request_adjusted
+from resilient_claude.log import CallLog, handler_failed, request_adjusted
 from resilient_claude.request import Adjustment
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
 
@@ -130,6 +130,7 @@ def emitted() -> dict[str, list[str]]:
         FAILURE, attempts=1, resumed=False, elapsed_s=0, silence_s=0, wasted_tokens=0
     )
     log.outcome("max_tokens", stop_reason="max_tokens", text_chars=1)
+    handler_failed(recorder, TypeError(), event="error")
     request_adjusted(recorder, Adjustment("temperature", "x"), model="m")
     return recorder.fields
 

@@ -334,6 +334,25 @@ async def test_the_end_of_a_lost_turn_is_told(make_llm: MakeLLM) -> None:
     assert (ended.outcome, ended.cancelled, ended.silence_s) == (None, False, None)
 
 
+async def test_a_handler_that_raises_does_not_end_the_turn(make_llm: MakeLLM, lines: Lines) -> None:
+    """livekit lets a TypeError of a handler out; a caller must not be lost to it."""
+
+    def handler(event: object) -> None:
+        raise TypeError("my card number")
+
+    with SimulatedClaude(HttpError(529), Answer("Hi.")) as claude:
+        adapter = make_llm(claude)
+        adapter.on("error", handler)
+        adapter.on("claude_turn_ended", handler)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert (heard.text, heard.error) == ("Hi.", None)
+    failed = lines.named("claude.handler_failed")
+    assert [line["handled"] for line in failed] == ["error", "claude_turn_ended"]
+    assert "card" not in str(failed)
+
+
 # --- clocks -------------------------------------------------------------------------------------
 
 
