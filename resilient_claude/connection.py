@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import weakref
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from functools import lru_cache
@@ -78,6 +79,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         self._trust_env = bool(getproxies())
         self._pool: _Pool | None = None
         self._retired: set[_Pool] = set()
+        self._sessions: set[aiohttp.ClientSession] = set()
+        # Nobody is told when an AgentSession ends, so nobody may have called `aclose`.
+        weakref.finalize(self, _abandon, self._sessions)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send *request*; the body of the response is still to be read.
@@ -89,6 +93,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         pool = self._pool
         if pool is None:
             pool = self._pool = _Pool(self._ssl, trust_env=self._trust_env)
+            self._sessions.add(pool.session)
         pool.users += 1
         try:
             response = await pool.session.request(
@@ -124,7 +129,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         self._pool = None
         self._retired.clear()
         for pool in pools:
-            await pool.session.close()
+            await self._close(pool)
 
     async def _leave(self, pool: _Pool) -> None:
         pool.users -= 1
@@ -134,7 +139,11 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     async def _close_if_unused(self, pool: _Pool) -> None:
         if pool.users == 0:
             self._retired.discard(pool)
-            await pool.session.close()
+            await self._close(pool)
+
+    async def _close(self, pool: _Pool) -> None:
+        self._sessions.discard(pool.session)
+        await pool.session.close()
 
 
 class _Pool:
@@ -197,6 +206,19 @@ class _Body(httpx2.AsyncByteStream):
         pool, self._pool = self._pool, None
         if pool is not None:
             await self._transport._leave(pool)
+
+
+def _abandon(sessions: set[aiohttp.ClientSession]) -> None:
+    """Let go of *sessions* that nobody closed, without aiohttp's complaints on stderr.
+
+    Runs when the transport is collected or the interpreter ends; the event loop may be gone. The
+    operating system closes the sockets.
+    """
+    for session in sessions:
+        idle = getattr(session.connector, "_conns", None)  # private: what its `__del__` looks at
+        session.detach()
+        if idle is not None:
+            idle.clear()
 
 
 def _with_os_error(exc: BaseException | None) -> BaseException | None:

@@ -155,16 +155,23 @@ _THROTTLED = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED)
 
 
 def wait_before(
-    attempt: int, policy: RetryPolicy, failure: Failure, random: Callable[[], float]
+    attempt: int,
+    policy: RetryPolicy,
+    failure: Failure,
+    *,
+    remaining_s: float,
+    random: Callable[[], float],
 ) -> float:
     """Seconds to wait before *attempt* (2 is the first retry): full jitter, capped.
 
-    A `retry-after` of the server is a lower bound, not subject to the cap.
+    What is left of the silence budget is a cap too, so that none of it is given away. A
+    `retry-after` of the server is a lower bound, subject to no cap.
 
     Args:
         attempt: number of the attempt to come.
         policy: the caps.
         failure: why the one before it failed.
+        remaining_s: what is left of the silence budget.
         random: draws from [0, 1).
 
     Raises:
@@ -176,7 +183,8 @@ def wait_before(
     base = policy.throttled_wait_base_s if throttled else policy.wait_base_s
     # Compared as logarithms would be: the power alone overflows a float after 1,000 attempts.
     growth = policy.wait_multiplier ** min(attempt - 2, 64)
-    return max(random() * min(policy.wait_cap_s, base * growth), failure.retry_after_s or 0.0)
+    cap_s = max(0.0, min(policy.wait_cap_s, base * growth, remaining_s))
+    return max(random() * cap_s, failure.retry_after_s or 0.0)
 
 
 def response_clock_s(
@@ -230,14 +238,21 @@ def attempts(
         return error
 
     def wait(state: RetryCallState) -> float:
-        return wait_before(state.attempt_number + 1, policy, failed(state).failure, random)
+        return wait_before(
+            state.attempt_number + 1,
+            policy,
+            failed(state).failure,
+            remaining_s=deadline - now(),
+            random=random,
+        )
 
     def stop(state: RetryCallState) -> bool:
         if not may_retry(failed(state), state.attempt_number):
             return True
         if state.attempt_number >= policy.max_attempts:
             return True
-        return now() + state.upcoming_sleep >= deadline
+        # With less than the first wait's cap left, an attempt would have no time to succeed.
+        return now() + max(state.upcoming_sleep, policy.wait_base_s) >= deadline
 
     def tell(state: RetryCallState) -> None:
         before_wait(failed(state), state.upcoming_sleep)

@@ -283,7 +283,13 @@ class ResilientClaudeStream(llm.LLMStream):
 
     async def _resume(self, failed: AttemptFailed) -> _Part:
         """The part that goes on from what was said, after a wait if the service asked for one."""
-        wait_s = wait_before(2, self._policy, failed.failure, random.random)
+        wait_s = wait_before(
+            2,
+            self._policy,
+            failed.failure,
+            remaining_s=self._policy.max_silence_s,
+            random=random.random,
+        )
         self._resumed = True
         self._report_retry(failed, wait_s)
         self._part_ended()

@@ -85,7 +85,7 @@ def test_a_wait_is_never_negative_or_above_the_cap(
     """Full jitter, whatever the attempt."""
     policy = RetryPolicy()
 
-    wait_s = wait_before(attempt, policy, failure(kind), lambda: draw)
+    wait_s = wait_before(attempt, policy, failure(kind), remaining_s=20.0, random=lambda: draw)
 
     assert 0 <= wait_s <= policy.wait_cap_s
 
@@ -101,7 +101,7 @@ def test_a_wait_is_never_negative_or_above_the_cap(
 def test_caps_double_and_throttling_waits_longer(kind: FailureKind, caps: list[float]) -> None:
     """Haste makes an overload worse, and costs a caller nothing after a lost connection."""
     waits = [
-        wait_before(attempt, RetryPolicy(), failure(kind), lambda: 1.0)
+        wait_before(attempt, RetryPolicy(), failure(kind), remaining_s=20.0, random=lambda: 1.0)
         for attempt in range(2, 2 + len(caps))
     ]
 
@@ -112,13 +112,21 @@ def test_retry_after_is_a_lower_bound() -> None:
     """Asking again earlier would be refused again."""
     asked = failure(FailureKind.RATE_LIMITED, retry_after_s=5.0)
 
-    assert wait_before(2, RetryPolicy(), asked, lambda: 1.0) == 5.0
+    assert wait_before(2, RetryPolicy(), asked, remaining_s=20.0, random=lambda: 1.0) == 5.0
+
+
+def test_what_is_left_of_the_budget_caps_the_wait() -> None:
+    """A budget of which seconds are given away is a shorter budget."""
+    last = failure(FailureKind.CONNECT)
+
+    assert wait_before(20, RetryPolicy(), last, remaining_s=0.5, random=lambda: 1.0) == 0.5
+    assert wait_before(20, RetryPolicy(), last, remaining_s=-0.5, random=lambda: 1.0) == 0.0
 
 
 def test_the_first_attempt_never_waits() -> None:
     """A caller is on the phone."""
     with pytest.raises(ValueError, match="attempt must be >= 2, got 1"):
-        wait_before(1, RetryPolicy(), failure(), lambda: 0.5)
+        wait_before(1, RetryPolicy(), failure(), remaining_s=20.0, random=lambda: 0.5)
 
 
 # --- the loop -----------------------------------------------------------------------------------
