@@ -216,9 +216,9 @@ def _abandon(sessions: set[aiohttp.ClientSession]) -> None:
     """
     for session in sessions:
         idle = getattr(session.connector, "_conns", None)  # private: what its `__del__` looks at
-        session.detach()
         if idle is not None:
             idle.clear()
+        session.detach()
 
 
 def _with_os_error(exc: BaseException | None) -> BaseException | None:
