@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import Any, Self, cast
@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 import anthropic
 import httpx2
 
-from .connection import AiohttpTransport, Progress, current_progress
+from .connection import BODY, AiohttpTransport, Progress, current_progress
 from .failures import ClockExpired, FailureKind, Phase, StreamFault
 from .request import Request
 from .retry import Timeouts
@@ -143,13 +143,12 @@ class Exchange:
         request_id: the response's `request-id` header.
     """
 
-    def __init__(self, response: httpx2.Response, reads: AsyncIterator[list[Event]]) -> None:
+    def __init__(
+        self, response: httpx2.Response, read: Callable[[], Awaitable[list[Event] | None]]
+    ) -> None:
         self.request_id: str | None = response.headers.get("request-id")
-        self._reads = reads
-
-    async def read(self) -> list[Event] | None:
+        self.read = read
         """The events of the next read, possibly none; None at the end of the body."""
-        return await anext(self._reads, None)
 
     async def drain(self) -> None:
         """Read the body to its end, if that comes at once, so that the connection can be kept."""
@@ -191,8 +190,7 @@ async def open_exchange(
         current_progress.reset(token)
     stack.push_async_callback(stream.close)
     clocks.enter(Phase.FIRST_TOKEN)
-    reads = await stack.enter_async_context(aclosing(_reads(stream)))
-    return Exchange(stream.response, reads)
+    return Exchange(stream.response, await _reader(stream, stack))
 
 
 async def fresh_connections(client: anthropic.AsyncAnthropic) -> None:
@@ -241,9 +239,30 @@ def _options(request: Request, *, connect_s: float) -> dict[str, Any]:
     }
 
 
-async def _reads(stream: anthropic.AsyncStream[object]) -> AsyncGenerator[list[Event], None]:
+async def _reader(
+    stream: anthropic.AsyncStream[object], stack: AsyncExitStack
+) -> Callable[[], Awaitable[list[Event] | None]]:
+    """What reads the events of *stream*, each time all that have come."""
     response = stream.response
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = response.extensions.get(BODY)
+    encoded = response.headers.get("content-encoding", "identity") != "identity"
+    if body is None or encoded or _content_type(response) != "text/event-stream":
+        batches = await stack.enter_async_context(aclosing(_batches(stream)))
+        return lambda: anext(batches, None)
+
+    decoder = EventDecoder()
+
+    async def read() -> list[Event] | None:
+        data = await body.read()
+        return decoder.feed(data) if data else None
+
+    return read
+
+
+async def _batches(stream: anthropic.AsyncStream[object]) -> AsyncGenerator[list[Event], None]:
+    """The events of any response, through httpx2 or, where it knows better, the SDK."""
+    response = stream.response
+    kind = _content_type(response)
     if kind == "application/vnd.amazon.eventstream":
         async for event in stream:  # Bedrock's binary framing, which the SDK decodes
             yield [cast(Event, event)]
@@ -255,8 +274,11 @@ async def _reads(stream: anthropic.AsyncStream[object]) -> AsyncGenerator[list[E
             retryable=True,
         )
     decoder = EventDecoder()
-    encoded = response.headers.get("content-encoding", "identity") != "identity"
-    source = response.aiter_bytes() if encoded else response.aiter_raw()
-    async with aclosing(source):
+    async with aclosing(response.aiter_bytes()) as source:
         async for data in source:
             yield decoder.feed(data)
+
+
+def _content_type(response: httpx2.Response) -> str:
+    content_type: str = response.headers.get("content-type", "")
+    return content_type.partition(";")[0].strip().lower()
