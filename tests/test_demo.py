@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,7 +35,6 @@ class Demo:
     stdout: str
     stderr: str
     returncode: int
-    elapsed_s: float
 
     @property
     def rows(self) -> list[list[str]]:
@@ -48,7 +46,6 @@ class Demo:
 
 def run_demo(*arguments: str, columns: int = 600, warnings: str = "always") -> Demo:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ANTHROPIC_")}
-    started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-W", warnings, "-m", "resilient_claude", "demo", *arguments],
         env={**environment, "COLUMNS": str(columns)},
@@ -57,8 +54,7 @@ def run_demo(*arguments: str, columns: int = 600, warnings: str = "always") -> D
         timeout=60,
         check=False,
     )
-    elapsed_s = time.monotonic() - started
-    return Demo(done.stdout, done.stderr, done.returncode, elapsed_s)
+    return Demo(done.stdout, done.stderr, done.returncode)
 
 
 @pytest.fixture(scope="module")
@@ -116,11 +112,6 @@ def test_the_demo_says_so_exits_with_0_and_prints_nothing_else(demo: Demo) -> No
 
     assert (last, demo.stderr) == ("All 4 turns were heard once and whole.", "")
     assert demo.returncode == 0
-
-
-def test_the_demo_ends_within_10_seconds(demo: Demo) -> None:
-    """Nobody watches a demo longer; most of it is importing livekit."""
-    assert demo.elapsed_s < 10
 
 
 def test_the_demo_fits_80_columns() -> None:
