@@ -13,7 +13,7 @@ from traceback import extract_tb
 
 from .causes import NO_ROUTE, cause_chain
 from .failures import ClockExpired, Evidence, Failure, FailureKind, Origin, Phase, StreamFault
-from .known_errors import kind_of_class
+from .known_errors import kind_of_class, quotes_bytes
 from .redaction import redact
 from .statuses import OF_THE_CALLER, classify_status, status_of
 
@@ -32,11 +32,11 @@ def classify(
     fault = _fault(chain)
     return Failure(
         kind=kind,
-        origin=fault.origin if fault else _origin(kind, root, phase, evidence.request_id),
+        origin=_origin(kind, root, fault, phase, evidence.request_id),
         phase=phase,
         root_type=type(root).__name__,
         root_message=_message(kind, root, fault, evidence.private),
-        retryable=fault.retryable if fault else kind in _RETRYABLE,
+        retryable=fault.retryable if fault else kind in _RETRYABLE and not _proxy_refuses(root),
         errno=root.errno if isinstance(root, OSError) else None,
         status=200 if phase in (Phase.FIRST_TOKEN, Phase.STREAMING) else None,
         error_type=fault.error_type if fault else None,
@@ -81,8 +81,9 @@ def _kind_of_chain(chain: list[BaseException], phase: Phase) -> FailureKind:
     if isinstance(root, ClockExpired):
         streaming = root.clock in ("stall_s", "thinking_s")
         return FailureKind.STALL if streaming else FailureKind.TIMEOUT
-    if kind_of_class(chain[0]) is None and not _is_network_error(chain[0]):
-        return FailureKind.BUG
+    known = kind_of_class(chain[0]) is not None or _is_network_error(chain[0])
+    if not known or _is_mistake(root):
+        return FailureKind.BUG  # also below the SDK, which wraps whatever it meets
     for error in reversed(chain):
         if isinstance(error, ssl.SSLError) and phase not in _REQUEST_PHASES:
             return FailureKind.RESET  # the handshake was long done: the peer went away
@@ -94,6 +95,21 @@ def _kind_of_chain(chain: list[BaseException], phase: Phase) -> FailureKind:
         if _is_network_error(error):
             return FailureKind.CONNECT if phase in _REQUEST_PHASES else FailureKind.RESET
     return FailureKind.BUG
+
+
+def _is_mistake(root: BaseException) -> bool:
+    """Whether *root* tells of a mistake in code: a KeyError, but not an OSError of any number.
+
+    A class of a package that nobody named, such as h11, is left to what was raised from it.
+    """
+    builtin = type(root).__module__ == "builtins" and not isinstance(root, OSError)
+    return builtin and kind_of_class(root) is None
+
+
+def _proxy_refuses(root: BaseException) -> bool:
+    """Whether a proxy wants credentials or forbids the host: it will do so again."""
+    refused = getattr(root, "status", None) in (403, 407)
+    return refused and type(root).__name__ == "ClientHttpProxyError"
 
 
 def _is_network_error(exc: BaseException) -> bool:
@@ -113,7 +129,17 @@ _NETWORK_ERRNOS = (
 )
 
 
-def _origin(kind: FailureKind, root: BaseException, phase: Phase, request_id: str | None) -> Origin:
+def _origin(
+    kind: FailureKind,
+    root: BaseException,
+    fault: StreamFault | None,
+    phase: Phase,
+    request_id: str | None,
+) -> Origin:
+    if fault is not None:
+        # Without Anthropic's request id, anything on the way may have written the response.
+        by_id = Origin.UNKNOWN if request_id is None else Origin.REMOTE
+        return fault.origin or by_id
     if kind in (FailureKind.BUG, FailureKind.CANCELLED):
         return Origin.LOCAL
     if kind in OF_THE_CALLER:
@@ -166,6 +192,6 @@ def _message(
         return f"at {last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"
     if fault is not None and kind_of_class(root) is None:
         return redact(str(fault), private())
-    if "LocalProtocolError" in {cls.__name__ for cls in type(root).__mro__}:
-        return "a header or body that cannot be sent"  # h11 quotes the header, key included
-    return redact(str(root))
+    if quotes_bytes(root):
+        return "the bytes on the wire are not what HTTP asks for"
+    return redact(str(root), private())

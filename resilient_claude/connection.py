@@ -8,11 +8,14 @@ connections that shared its path are dead as well.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import ssl
+import warnings
 import weakref
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from types import SimpleNamespace
@@ -27,8 +30,14 @@ from .failures import Phase
 KEEPALIVE_S = 120.0
 """How long an idle connection is kept, in seconds: voice turns are 5 to 60 s apart."""
 
+TLS_SHUTDOWN_S = 0.1
+"""How long a closed TLS connection waits for its peer to say goodbye, in seconds."""
+
 ERROR_BODY_BYTES = 256 * 1024
 """How much of an error response is read; the SDK reads error bodies whole."""
+
+ERROR_BODY_S = 0.5
+"""How long the body of an error response is awaited, in seconds."""
 
 
 class Progress:
@@ -153,14 +162,7 @@ class _Pool:
     def __init__(self, ssl_context: ssl.SSLContext, *, trust_env: bool) -> None:
         self.users = 0
         self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=ssl_context,
-                keepalive_timeout=KEEPALIVE_S,
-                limit=0,
-                # With its cache, aiohttp shields a look-up from cancellation in a task of its own.
-                use_dns_cache=False,
-                socket_factory=_socket,
-            ),
+            connector=_connector(ssl_context),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
@@ -173,6 +175,22 @@ class _Pool:
 
 BODY = "resilient_claude.body"
 """The key under which a response's `extensions` hold its `Body`."""
+
+
+def _connector(ssl_context: ssl.SSLContext) -> aiohttp.TCPConnector:
+    with warnings.catch_warnings():
+        # The shutdown time-out is deprecated without a replacement before aiohttp 4.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return aiohttp.TCPConnector(
+            ssl=ssl_context,
+            keepalive_timeout=KEEPALIVE_S,
+            limit=0,
+            # With its cache, aiohttp shields a look-up from cancellation in a task of its own.
+            use_dns_cache=False,
+            socket_factory=_socket,
+            # asyncio otherwise waits 30 s for a peer that went dark to end its side of TLS.
+            ssl_shutdown_timeout=TLS_SHUTDOWN_S,
+        )
 
 
 class Body(httpx2.AsyncByteStream):
@@ -191,14 +209,20 @@ class Body(httpx2.AsyncByteStream):
         self._pool: _Pool | None = pool
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = ERROR_BODY_BYTES if self._response.status >= 400 else None
+        if self._response.status >= 400:
+            yield await self._error_body()
+            return
         while data := await self.read():
-            if left is not None:
-                data = data[:left]
-                left -= len(data)
             yield data
-            if left == 0:
-                return
+
+    async def _error_body(self) -> bytes:
+        """As much of an error's body as comes soon: its status must not be lost to a slow rest."""
+        body = b""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ERROR_BODY_S):
+                while len(body) < ERROR_BODY_BYTES and (data := await self.read()):
+                    body += data
+        return body[:ERROR_BODY_BYTES]
 
     async def read(self) -> bytes:
         """The bytes that have arrived, at least one; none at the end of the body.
@@ -243,7 +267,9 @@ def _with_os_error(exc: BaseException | None) -> BaseException | None:
     cause is set only if somebody was waiting at that moment.
     """
     if isinstance(exc, aiohttp.ClientOSError) and exc.__cause__ is None and exc.errno is not None:
-        exc.__cause__ = OSError(exc.errno, exc.strerror)  # the subclass follows from the number
+        # The subclass of OSError follows from the number, but OpenSSL has numbers of its own.
+        kind = ssl.SSLError if "[SSL" in (exc.strerror or "") else OSError
+        exc.__cause__ = kind(exc.errno, exc.strerror)
     return exc
 
 

@@ -6,7 +6,7 @@ from livekit.agents import APIConnectionError, APIError, APIStatusError, APITime
 
 from .causes import cause_chain
 from .failures import Failure, FailureKind, StreamFault
-from .known_errors import class_names
+from .known_errors import class_names, quotes_bytes
 
 
 def to_api_error(failure: Failure, *, summary: str) -> APIError:
@@ -28,9 +28,16 @@ def scrub(exc: BaseException, failure: Failure) -> None:
 
     The API's own words may quote the prompt, and tracebacks print every message of the chain.
     """
+    # A bug's message may hold anything, and so may that of the application's own `api_key()`.
+    anything = failure.kind in (FailureKind.BUG, FailureKind.AUTH) and failure.status is None
     for error in cause_chain(exc):
-        if isinstance(error, StreamFault) or "anthropic.APIStatusError" in class_names(error):
+        if anything:
             error.args = (failure.root_message,)
+        quotes = isinstance(error, StreamFault) or quotes_bytes(error)
+        if quotes or "anthropic.APIStatusError" in class_names(error):
+            error.args = (failure.root_message,)
+        if quotes and hasattr(error, "message"):
+            error.message = failure.root_message  # aiohttp's `__str__` reads it
         if "anthropic.APIStatusError" in class_names(error):
             vars(error).update(message=failure.root_message, body=None)
 

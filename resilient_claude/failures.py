@@ -107,6 +107,13 @@ class StreamFault(Exception):
     """A response that arrived but cannot be an answer: truncated, malformed, refused, empty.
 
     Also carries an SSE `error` event, which arrives under HTTP 200.
+
+    Args:
+        kind: what is wrong with it.
+        message: the same in words.
+        retryable: whether another sample may be fine.
+        origin: whose side it was on; None leaves that to the evidence.
+        error_type: the API's own word, from an `error` event.
     """
 
     def __init__(
@@ -115,7 +122,7 @@ class StreamFault(Exception):
         message: str,
         *,
         retryable: bool,
-        origin: Origin = Origin.REMOTE,
+        origin: Origin | None = None,
         error_type: str | None = None,
     ) -> None:
         super().__init__(message)

@@ -106,6 +106,17 @@ def class_names(exc: BaseException) -> Iterator[str]:
         yield f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
 
 
+def quotes_bytes(exc: BaseException) -> bool:
+    """Whether the message of *exc* quotes what was sent or received: a header, a key, a reply.
+
+    Source: h11/_util.py and aiohttp/http_exceptions.py, whose errors show the bytes they reject.
+    """
+    return bool(_QUOTING & {cls.__name__ for cls in type(exc).__mro__})
+
+
+_QUOTING = {"HttpProcessingError", "LocalProtocolError", "ClientResponseError"}
+
+
 def kind_of_class(exc: BaseException) -> FailureKind | None:
     """The kind that the class of *exc*, or the nearest one it inherits from, stands for."""
     return next((KIND_OF_CLASS[n] for n in class_names(exc) if n in KIND_OF_CLASS), None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import re
 import threading
+import weakref
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import anthropic
@@ -23,7 +26,7 @@ from livekit.agents.utils import is_given
 
 from .connection import AiohttpTransport
 from .failures import FailureKind, Origin, StreamFault
-from .log import logger, make_logger, request_adjusted
+from .log import handler_failed, logger, make_logger, request_adjusted
 from .request import RequestOptions, ToolSchemas, build_request
 from .retry import RetryPolicy, Timeouts
 from .stream import ResilientClaudeStream
@@ -50,7 +53,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         tool_choice: "auto", "required", "none" or a named function.
         caching: "ephemeral" caches tools, system prompt and history at the API.
         timeout: `Timeouts`, the clocks of one attempt. An `httpx2.Timeout`, as the plugin takes
-            it, is translated: its `connect` is `connect_s`, its `read` every other clock.
+            it, is translated: its `connect` is `connect_s`, its `read` every other clock; so is
+            a number of seconds, which is both.
         max_retries: only 0; see `retry`.
         retry: `RetryPolicy`, when and how often to try again.
         filter_thinking: whether `<thinking>` tags that leak into the text are taken out of it.
@@ -100,12 +104,17 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self.retry = RetryPolicy() if retry is None else retry
         if not isinstance(self.retry, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy, got {type(retry).__name__}")
+        if not isinstance(filter_thinking, bool):
+            raise TypeError(f"filter_thinking must be a bool, got {filter_thinking!r}")
         self.filter_thinking = filter_thinking
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
         self._adjusted: set[tuple[str, str]] = set()
+        _check_client(client, base_url)
         self._api_key = None if client is not None else _check_api_key(api_key)
         self._owned = client is None
+        self._closed = False
+        self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
         self.client = client or _make_client(self._api_key, base_url)
 
     @property
@@ -141,9 +150,12 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             extra_kwargs: any argument of the SDK's `messages.create`; they win over all others.
 
         Raises:
+            RuntimeError: `aclose()` was called.
             TypeError: something cannot be sent; the message names it.
             ValueError: likewise.
         """
+        if self._closed:
+            raise RuntimeError("this ResilientClaudeLLM is closed: make a new one")
         request = build_request(
             self._options,
             chat_ctx,
@@ -157,34 +169,64 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             if (adjustment.argument, adjustment.reason) not in self._adjusted:
                 self._adjusted.add((adjustment.argument, adjustment.reason))
                 request_adjusted(self._log, adjustment, model=self.model)
-        return ResilientClaudeStream(
+        stream = ResilientClaudeStream(
             self, request, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options
         )
+        self._streams.add(stream)
+        return stream
+
+    def emit(self, event: Any, *arguments: Any) -> None:
+        """Tell the application's handlers of *event*; what one of them raises ends no turn.
+
+        livekit logs it, but lets a TypeError out. Source: livekit/rtc/event_emitter.py, `emit`.
+        """
+        try:
+            super().emit(event, *arguments)
+        except TypeError as exc:
+            handler_failed(self._log, exc, event=str(event))
 
     async def aclose(self) -> None:
-        """Cancel a prewarm under way and close the client, unless the application made it."""
+        """Cancel a prewarm, end running turns with an error, and close a client of our own."""
+        self._closed = True
+        for stream in list(self._streams):
+            stream.abort()
         await super().aclose()
         if self._owned:
             await self.client.close()
 
     async def _prewarm_impl(self) -> None:
         """Open a connection and prove the key on it, without spending a token."""
-        await self.renew_api_key()
+        await self.prepare()
         models = getattr(self.client, "models", None)  # some platforms' clients have none
         if models is not None:
-            await models.list(limit=1)
+            async with asyncio.timeout(self.timeouts.connect_s + self.timeouts.response_s):
+                await models.list(limit=1)
 
-    async def renew_api_key(self) -> None:
-        """Ask for the current key, where it comes from a function.
+    async def prepare(self) -> None:
+        """Before an attempt: ask for the current key, where it comes from a function.
 
         Raises:
-            StreamFault: the function failed, or what it returned cannot be a key.
+            StreamFault: the adapter is closed, the function failed, or it returned no key.
         """
+        if self._closed:
+            raise StreamFault(
+                FailureKind.CANCELLED,
+                "the adapter was closed",
+                retryable=False,
+                origin=Origin.LOCAL,
+            )
         if not callable(self._api_key):
             return
         try:
             key = self._api_key()
             self.client.api_key = _check_key(await key if inspect.isawaitable(key) else key)
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise StreamFault(  # something that the function shares was cancelled, not this turn
+                FailureKind.AUTH, "api_key() was cancelled", retryable=True, origin=Origin.CALLER
+            ) from exc
         except Exception as exc:  # the application's own code: any exception may come out of it
             raise StreamFault(
                 FailureKind.AUTH, "api_key() gave no key", retryable=True, origin=Origin.CALLER
@@ -211,7 +253,7 @@ def _timeouts(timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None]) -> 
         return Timeouts()
     if isinstance(timeout, Timeouts):
         return timeout
-    if isinstance(timeout, (int, float)):
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
         timeout = httpx2.Timeout(timeout)
     if not isinstance(timeout, httpx2.Timeout):
         raise TypeError(
@@ -219,14 +261,26 @@ def _timeouts(timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None]) -> 
             f"got {type(timeout).__name__}"
         )
     default = Timeouts()
-    read = timeout.read
-    return Timeouts(
-        connect_s=timeout.connect or default.connect_s,
-        response_s=read or default.response_s,
-        first_token_s=read or default.first_token_s,
-        stall_s=read or default.stall_s,
-        thinking_s=read or default.thinking_s,
-    )
+    connect, read = timeout.connect, timeout.read
+    if connect is not None:
+        default = replace(default, connect_s=connect)
+    if read is not None:
+        default = replace(
+            default, response_s=read, first_token_s=read, stall_s=read, thinking_s=read
+        )
+    return default
+
+
+def _check_client(client: object, base_url: NotGivenOr[str]) -> None:
+    if client is not None:
+        if not inspect.iscoroutinefunction(getattr(client, "post", None)):
+            raise TypeError(
+                f"client must be an async anthropic client, got {type(client).__name__}"
+            )
+        if is_given(base_url):
+            raise ValueError("base_url has no effect with client=: give it to the client")
+    elif is_given(base_url) and not re.match(r"https?://\S", base_url):
+        raise ValueError(f"base_url must begin with http:// or https://, got {base_url!r}")
 
 
 def _check_api_key(api_key: NotGivenOr[ApiKey]) -> ApiKey:

@@ -9,13 +9,27 @@ MESSAGE_CHARS = 300
 """Longest `Failure.root_message`, in characters; the rest is dropped."""
 
 
+def identifier(value: object) -> str | None:
+    """*value* if it can be an id or a name of the API's, else None: it goes into logs as it is."""
+    return value if isinstance(value, str) and re.fullmatch(r"[\w.:-]{1,80}", value) else None
+
+
 def redact(text: str, private: Iterable[str] = ()) -> str:
     """*text* on one line, without API keys and without any long piece of *private*, shortened."""
-    text = _SECRET.sub("[redacted]", " ".join(text[: 4 * MESSAGE_CHARS].split()))
+    text = "".join(c if c.isprintable() else " " for c in text[: 2 * MESSAGE_CHARS])
+    text = _SECRET.sub("[redacted]", " ".join(text.split()))[:MESSAGE_CHARS]
+    looked_at = 0
     for spoken in private:
+        looked_at += len(spoken)
+        if looked_at > PRIVATE_CHARS:
+            return "[not shown: the conversation is too long to check it for quotations]"
         text = _hide(text, " ".join(spoken.split()))
     return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 1] + "…"
 
+
+PRIVATE_CHARS = 400_000
+"""How much of a conversation a message is compared with, in characters: about 0.1 s of CPU at
+worst, on the event loop of a call."""
 
 _SECRET = re.compile(
     r"sk-[\w-]{8,}|(?i:(?:x-api-key|authorization)\W{1,5}(?:bearer\s+)?|bearer\s+)\S+"
@@ -25,8 +39,13 @@ _SECRET = re.compile(
 _SPEECH_CHARS = 12  # a shared run this long is a quotation, not a coincidence
 
 
+_UTTERANCE_CHARS = 5  # "4921." may be a PIN; shorter ones are in every message by chance
+
+
 def _hide(text: str, spoken: str) -> str:
-    """*text* with every run of `_SPEECH_CHARS` or more characters of *spoken* blanked out."""
+    """*text* without any run of `_SPEECH_CHARS` or more characters of *spoken*, or all of it."""
+    if _UTTERANCE_CHARS <= len(spoken) < _SPEECH_CHARS:
+        return text.replace(spoken, "[…]")
     start = 0
     while start + _SPEECH_CHARS <= len(text):
         end = start + _SPEECH_CHARS

@@ -76,8 +76,8 @@ class RetryPolicy:
 
     Attributes:
         max_attempts: HTTP requests per turn at most, the first one included. The default is
-            chosen so that the silence budget always ends first: 24 attempts whose waits average
-            1 s outlast 20 s.
+            chosen so that the silence budget ends first: the waits of 64 attempts, 1 s each on
+            the average, add up to three times 20 s.
         max_silence_s: from `chat()` to the first speakable chunk, over all attempts and waits.
             No attempt starts after it, and no attempt without progress outlives it. 20 s is what
             a caller bears with a filler phrase; far beyond it the call is lost anyway.
@@ -97,7 +97,7 @@ class RetryPolicy:
         ValueError: a value is out of its range.
     """
 
-    max_attempts: int = 24
+    max_attempts: int = 64
     max_silence_s: float = 20.0
     wait_base_s: float = 0.1
     throttled_wait_base_s: float = 0.5
@@ -116,9 +116,9 @@ class RetryPolicy:
         for field in fields(self):
             if field.name.endswith("_s") or field.name == "wait_multiplier":
                 _check_positive(field.name, getattr(self, field.name))
-        if self.wait_multiplier < 1:
+        if not 1 <= self.wait_multiplier <= 100:
             raise ValueError(
-                f"wait_multiplier must be >= 1, so that waits do not shrink, "
+                f"wait_multiplier must be from 1, so that waits do not shrink, to 100, "
                 f"got {self.wait_multiplier}"
             )
         if self.on_interruption not in ("raise", "resume"):
@@ -232,6 +232,9 @@ def attempts(
             and the wait in seconds.
     """
 
+    # An attempt without time to succeed would only hide the true cause behind a time-out.
+    last_start = deadline - policy.max_silence_s / 20
+
     def failed(state: RetryCallState) -> AttemptFailed:
         error = state.outcome.exception() if state.outcome is not None else None
         assert isinstance(error, AttemptFailed)  # `retry` lets nothing else come this far
@@ -242,7 +245,7 @@ def attempts(
             state.attempt_number + 1,
             policy,
             failed(state).failure,
-            remaining_s=deadline - now(),
+            remaining_s=last_start - now(),
             random=random,
         )
 
@@ -251,8 +254,7 @@ def attempts(
             return True
         if state.attempt_number >= policy.max_attempts:
             return True
-        # With less than the first wait's cap left, an attempt would have no time to succeed.
-        return now() + max(state.upcoming_sleep, policy.wait_base_s) >= deadline
+        return now() + max(state.upcoming_sleep, policy.wait_base_s) >= last_start
 
     def tell(state: RetryCallState) -> None:
         before_wait(failed(state), state.upcoming_sleep)

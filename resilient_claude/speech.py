@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 TAIL_CHARS = 2000
@@ -97,35 +98,55 @@ class Join:
 
     def _may_repeat(self, start: str) -> bool:
         """Whether *start* is inside of what was said, so that more of it may be a repetition."""
-        return self._tail.find(start, 0, max(0, len(self._tail) - 1)) != -1
+        return _plain(start) in _plain(self._tail[:-1]) or start in self._tail[:-1]
 
     def _join(self, start: str) -> str:
         self._joined = True
-        overlap = self._overlap(start)
+        overlap = self._overlap(start) or self._repeated_words(start)
         if overlap:
-            return start[overlap:]
+            return self._after(start[overlap:])
         if self._tail[-1:].isspace() or not self._tail:
             return start
-        spaced = self._held[:1].isspace() or (self._tail[-1].isalnum() and start[0].isalnum())
+        # Digits and words may have been cut in two; between two words the space is missing.
+        spaced = self._held[:1].isspace() or (self._tail[-1].isalpha() and start[0].isalpha())
         return f" {start}" if spaced else start
+
+    def _after(self, rest: str) -> str:
+        """What follows a repetition; a space that was said is not said again."""
+        return rest.lstrip() if self._tail[-1:].isspace() else rest
 
     def _overlap(self, start: str) -> int:
         """Length of the longest beginning of *start* that ends what was said.
 
-        Within a word only a long one counts: "banana" and "nana" share letters by chance.
+        Part of one word counts only when it is long: "banana" and "nana" share it by chance.
         """
-        tail = self._tail.rstrip() if not start[:1].isspace() else self._tail
+        tail = self._tail.rstrip()
         for length in range(min(len(tail), len(start)), 0, -1):
             if not tail.endswith(start[:length]):
                 continue
-            before = tail[-length - 1 : -length]
+            begins_word = not tail[-length - 1 : -length].isalnum()
             ends_word = not start[length : length + 1].isalnum() or not start[length - 1].isalnum()
-            if length >= _BY_CHANCE or (not before.isalnum() and ends_word):
-                # What was said may end with a space that the repetition has as well.
-                trailing = len(self._tail) - len(tail)
-                rest = start[length:]
-                return length + min(trailing, len(rest) - len(rest.lstrip()))
+            if length >= _BY_CHANCE or (begins_word and (ends_word or " " in start[:length])):
+                return length
+        return 0
+
+    def _repeated_words(self, start: str) -> int:
+        """Length of the words at the beginning of *start* that end what was said.
+
+        Two at least; capitals and punctuation may differ.
+        """
+        said = [word.casefold() for word in _WORD.findall(self._tail)]
+        words = list(_WORD.finditer(start))
+        for count in range(min(len(said), len(words)), 1, -1):
+            if [word.group().casefold() for word in words[:count]] == said[-count:]:
+                return words[count - 1].end()
         return 0
 
 
+def _plain(text: str) -> str:
+    """The words of *text* alone, in small letters."""
+    return " ".join(_WORD.findall(text)).casefold()
+
+
+_WORD = re.compile(r"\w+")
 _BY_CHANCE = 12

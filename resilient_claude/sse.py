@@ -5,6 +5,7 @@ Format: https://html.spec.whatwg.org/multipage/server-sent-events.html, section 
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import Any
 
@@ -27,6 +28,7 @@ class EventDecoder:
     def __init__(self, *, event_bytes: int = EVENT_BYTES) -> None:
         self._event_bytes = event_bytes
         self._rest = b""
+        self._begun = False
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that *data* completes, in order.
@@ -35,6 +37,9 @@ class EventDecoder:
             StreamFault: an event is longer than allowed, or its data is not a JSON object.
         """
         data = self._rest + data
+        if not self._begun and len(data) >= len(codecs.BOM_UTF8):
+            self._begun = True
+            data = data.removeprefix(codecs.BOM_UTF8)
         if b"\r" in data:
             data = self._normalise(data)
         *blocks, self._rest = data.split(b"\n\n")
@@ -45,6 +50,10 @@ class EventDecoder:
                 retryable=True,
             )
         return [event for block in blocks if (event := _decode(block)) is not None]
+
+    def finish(self) -> list[Event]:
+        r"""The event that only a held-back `\r` kept from being complete at the end of the body."""
+        return self.feed(b"\n") if self._rest.endswith(b"\r") else []
 
     def _normalise(self, data: bytes) -> bytes:
         r"""*data* with `\r\n` and `\r` as `\n`; a final `\r` stays, its `\n` may be to come."""

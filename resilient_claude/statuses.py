@@ -9,7 +9,7 @@ from typing import Any
 
 from .failures import Evidence, Failure, FailureKind, Origin, Phase
 from .known_errors import class_names
-from .redaction import redact
+from .redaction import identifier, redact
 
 
 def kind_of_error_type(error_type: str | None) -> FailureKind:
@@ -33,8 +33,8 @@ def classify_status(
     error = body.get("error") if isinstance(body, dict) else None
     error = error if isinstance(error, dict) else {}
     headers = getattr(getattr(exc, "response", None), "headers", {})
-    error_type = error.get("type") if isinstance(error.get("type"), str) else None
-    request_id = headers.get("request-id") or evidence.request_id
+    error_type = identifier(error.get("type"))
+    request_id = identifier(headers.get("request-id")) or evidence.request_id
     kind = _kind_of_status(status, error_type, error)
     message = error.get("message")
     if not isinstance(message, str):
@@ -58,14 +58,15 @@ def _kind_of_status(status: int, error_type: str | None, error: Mapping[str, Any
     code = details.get("error_code") if isinstance(details, dict) else None
     if isinstance(code, str) and "spend_limit" in code:
         return FailureKind.BILLING  # a 429 that no waiting heals; source: anthropic 2.x, types
-    if error_type in _TYPE_KIND and status != 200:
-        by_status = _STATUS_KIND.get(status)
-        return by_status or _TYPE_KIND[error_type]
-    if status >= 500:
-        return _STATUS_KIND.get(status, FailureKind.SERVER)
-    if status in (408, 409):
-        return FailureKind.SERVER
-    return _STATUS_KIND.get(status, FailureKind.REJECTED)
+    by_status = _STATUS_KIND.get(status)
+    if by_status is not None:
+        return by_status
+    by_type = _TYPE_KIND.get(error_type or "")
+    if status == 200:  # an error that came as an event: only its type tells
+        return by_type or FailureKind.SERVER
+    if status >= 500:  # whatever else a broken server may say about the request
+        return by_type if by_type in _OF_THE_SERVER else FailureKind.SERVER
+    return by_type or FailureKind.REJECTED
 
 
 def _origin_of_status(kind: FailureKind, status: int, request_id: str | None) -> Origin:
@@ -82,6 +83,8 @@ def _status_retryable(kind: FailureKind, status: int, headers: Mapping[str, str]
         return asked == "true"
     if kind is FailureKind.BILLING:
         return False
+    if status == 200:
+        return kind in RETRYABLE_ERRORS
     return status >= 500 or status in _RETRYABLE_STATUS
 
 
@@ -116,6 +119,8 @@ _STATUS_KIND = {
     401: FailureKind.AUTH,
     402: FailureKind.BILLING,
     403: FailureKind.AUTH,
+    408: FailureKind.SERVER,
+    409: FailureKind.SERVER,
     429: FailureKind.RATE_LIMITED,
     529: FailureKind.OVERLOADED,
 }
@@ -135,6 +140,10 @@ _TYPE_KIND = {
 }
 
 
+RETRYABLE_ERRORS = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER)
+"""Kinds of errors of the API that may be gone the next time."""
+
+_OF_THE_SERVER = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED)
 _RETRYABLE_STATUS = frozenset({408, 409, 429})
 
 OF_THE_CALLER = (FailureKind.AUTH, FailureKind.BILLING, FailureKind.REJECTED)

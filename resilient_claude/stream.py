@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from math import inf
 from typing import TYPE_CHECKING, NoReturn
 
 from livekit.agents import llm
@@ -21,8 +22,8 @@ from opentelemetry import trace
 from .causes import relink
 from .classify import classify
 from .errors import scrub, to_api_error
-from .failures import Evidence, Failure, StreamFault
-from .log import CallLog, handler_failed
+from .failures import Evidence, Failure, FailureKind, StreamFault
+from .log import CallLog
 from .request import Request, continued, resumed
 from .retry import AttemptFailed, RetryPolicy, attempts, response_clock_s, wait_before
 from .speech import Join, TextFilter, ThinkingTags
@@ -51,7 +52,8 @@ class TurnEnded:
         tool_calls: tool calls handed on.
         silence_s: seconds from `chat()` to the first chunk; None if there was none.
         elapsed_s: seconds from `chat()` to the end.
-        usage: tokens of what was handed on.
+        usage: tokens of the attempts of which something was handed on, and of the one under way
+            when the turn was cancelled.
         wasted_tokens: tokens of failed attempts of which nothing was handed on; billed all the
             same.
     """
@@ -107,13 +109,19 @@ class ResilientClaudeStream(llm.LLMStream):
         self._stop_reason: str | None = None
         self._wasted_tokens = 0
         self._translator = Translator()
+        self._clocks: Clocks | None = None
+
+    def abort(self) -> None:
+        """End the turn now with an error: the adapter is being closed."""
+        if self._clocks is not None:
+            self._clocks.abort()
 
     async def _run(self) -> None:
         try:
             outcome = await self._turn()
         except asyncio.CancelledError:
             self._part_ended()
-            self._send_usage({"outcome": "cancelled"})
+            self._send_usage({"outcome": "cancelled", "stop_reason": self._stop_reason})
             self._tell(None, None, cancelled=True)
             raise
         except AttemptFailed as failed:
@@ -137,7 +145,9 @@ class ResilientClaudeStream(llm.LLMStream):
                 continue
             if outcome is not Outcome.PAUSE_TURN or part.pauses == MAX_PAUSES:
                 self._part_ended()
-                return outcome
+                # A continuation with nothing to add completes what was said.
+                nothing_to_add = outcome is Outcome.EMPTY and self._said
+                return Outcome.COMPLETE if nothing_to_add else outcome
             part = self._continue(part)
 
     async def _play(self, part: _Part) -> Outcome:
@@ -160,10 +170,11 @@ class ResilientClaudeStream(llm.LLMStream):
             with attempt:
                 number = attempt.retry_state.attempt_number
                 remaining_s = deadline - self._loop.time()
-                clocks = Clocks(
+                self._clocks = clocks = Clocks(
                     self._claude.timeouts,
                     response_s=response_clock_s(number, policy, self._claude.timeouts, remaining_s),
                     silence_deadline=deadline,
+                    max_silence_s=policy.max_silence_s,
                     attempt_s=self._attempt_s,
                     observed=is_observed(self._claude.client),
                 )
@@ -181,7 +192,7 @@ class ResilientClaudeStream(llm.LLMStream):
         exchange: Exchange | None = None
         try:
             async with clocks, AsyncExitStack() as stack:
-                await self._claude.renew_api_key()
+                await self._claude.prepare()
                 exchange = await open_exchange(self._claude.client, part.request, clocks, stack)
                 return await self._listen(part, exchange, clocks)
         except Exception as exc:
@@ -193,14 +204,22 @@ class ResilientClaudeStream(llm.LLMStream):
 
     async def _listen(self, part: _Part, exchange: Exchange, clocks: Clocks) -> Outcome:
         translator, seen = self._translator, 0
+        empty = True
         while not translator.finished:
             events = await exchange.read()
             if events is None:
                 break
+            empty = empty and not events
             self._feed(events)
             if translator.progress != seen:
                 seen = translator.progress
                 clocks.progressed(translator.activity)
+        if empty:
+            raise StreamFault(
+                FailureKind.MALFORMED,
+                f"HTTP 200 with content type {exchange.content_type or 'unknown'}, and no event",
+                retryable=True,
+            )
         outcome, chunks = translator.finish(
             may_be_empty=part.resumed or _ends_with_tool_result(part.request),
             may_pause=part.pauses < MAX_PAUSES,
@@ -243,13 +262,16 @@ class ResilientClaudeStream(llm.LLMStream):
         failure = classify(exc, evidence)
         relink(exc)
         scrub(exc, failure)
-        if failure.status is None or failure.status < 300:
+        if failure.retryable and failure.kind in _OF_THE_CONNECTION:
             await fresh_connections(self._claude.client)
         heard = self._translator.output_started
         return AttemptFailed(failure, exc, retryable=failure.retryable and not heard)
 
     def _private_texts(self) -> Iterator[str]:
         """What must not appear in a message: the conversation, as it was sent and answered."""
+        key = self._claude.client.api_key
+        if key:
+            yield key
         yield "".join(self._said)
         yield from _texts((self._request.body.get("messages"), self._request.body.get("system")))
 
@@ -278,11 +300,10 @@ class ResilientClaudeStream(llm.LLMStream):
             and not self._resumed
             and self._translator.text_chars > 0
             and not self._translator.tool_block_began
-            and (failed.failure.retry_after_s or 0.0) < self._policy.max_silence_s
         )
 
     async def _resume(self, failed: AttemptFailed) -> _Part:
-        """The part that goes on from what was said, after a wait if the service asked for one."""
+        """The part that goes on from what was said, after a short wait."""
         wait_s = wait_before(
             2,
             self._policy,
@@ -311,8 +332,7 @@ class ResilientClaudeStream(llm.LLMStream):
         self._report_attempt(failed, wait_s)
         summary = f"attempt {self._attempts} failed, the next follows in {wait_s:.2f} s"
         error = to_api_error(failed.failure, summary=summary)
-        with self._guarded("error"):
-            self._emit_error(error, recoverable=True)
+        self._emit_error(error, recoverable=True)
         # livekit suppresses the metrics of a stream whose last attempt has an error.
         self._current_attempt_has_error = False
 
@@ -355,6 +375,8 @@ class ResilientClaudeStream(llm.LLMStream):
                 wasted_tokens=self._wasted_tokens,
             )
             summary = f"no answer from Claude after {times} in {elapsed_s:.1f} s"
+        if heard:
+            self._send_usage({"outcome": "failed", "stop_reason": self._stop_reason})
         self._tell(None, failed.failure)
         error = to_api_error(failed.failure, summary=summary)
         error.retryable = error.retryable and not heard
@@ -407,19 +429,20 @@ class ResilientClaudeStream(llm.LLMStream):
             usage=self._usage.to_livekit(),
             wasted_tokens=self._wasted_tokens,
         )
-        with self._guarded("claude_turn_ended"):
-            self._claude.emit("claude_turn_ended", ended)
+        self._claude.emit("claude_turn_ended", ended)
 
-    @contextmanager
-    def _guarded(self, event: str) -> Iterator[None]:
-        """Livekit logs what a handler raises, but lets a TypeError out, which would end the turn.
 
-        Source: livekit/rtc/event_emitter.py, `emit`.
-        """
-        try:
-            yield
-        except TypeError as exc:
-            handler_failed(self._claude._log, exc, event=event)
+# After these, other connections of the same age are not to be trusted either.
+_OF_THE_CONNECTION = (
+    FailureKind.DNS,
+    FailureKind.CONNECT,
+    FailureKind.TLS,
+    FailureKind.RESET,
+    FailureKind.TIMEOUT,
+    FailureKind.STALL,
+    FailureKind.TRUNCATED,
+    FailureKind.MALFORMED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,7 +462,8 @@ def _limits(
     if conn_options is DEFAULT_API_CONNECT_OPTIONS:
         return policy, request.timeout_s
     capped = min(policy.max_attempts, conn_options.max_retry + 1)
-    limits = [seconds for seconds in (conn_options.timeout, request.timeout_s) if seconds]
+    given = (conn_options.timeout, request.timeout_s)
+    limits = [seconds for seconds in given if seconds is not None and 0 < seconds < inf]
     return replace(policy, max_attempts=capped), min(limits, default=None)
 
 
@@ -455,8 +479,9 @@ def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
+        for key, item in value.items():
+            if key not in ("source", "signature", "data"):  # images and documents: not speech
+                yield from _texts(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _texts(item)

@@ -23,7 +23,6 @@ __all__ = [
     "ToolSchemas",
     "add_tool_choice",
     "api_tool_choice",
-    "asks_for_thinking",
     "stand_in_tools",
     "tool_definitions",
 ]
@@ -84,7 +83,7 @@ class ToolSchemas:
         definitions: list[dict[str, Any]] = []
         strict_tools = unions = 0
         for tool in tools:
-            if isinstance(tool, llm.RawFunctionTool):
+            if not isinstance(tool, llm.FunctionTool):
                 definitions.append(_raw_definition(tool))
                 continue
             entry = self._entry(tool)
@@ -141,9 +140,10 @@ def tool_definitions(
     if not tools:
         return [], [], None
     functions = [t for t in tools if isinstance(t, (llm.FunctionTool, llm.RawFunctionTool))]
-    providers = [tool for tool in tools if isinstance(tool, llm.ProviderTool)]
+    others = len(tools) - len(functions)
+    providers = [t for t in tools if isinstance(t, llm.ProviderTool)] if others else []
     distinct = len({tool.info.name for tool in functions}) == len(functions)
-    if not distinct or len(functions) + len(providers) < len(tools):
+    if not distinct or len(providers) < others:
         # Toolsets, wrapped functions and duplicates are livekit's business; it takes its time.
         context = llm.ToolContext(tools)
         functions, providers = [*context.function_tools.values()], context.provider_tools
@@ -223,18 +223,17 @@ def add_tool_choice(
     return reason and f"sent as auto: {reason}"
 
 
-def asks_for_thinking(fields: Mapping[str, Any]) -> bool:
-    """Whether the `thinking` among a request's *fields* is on; without one, it may still be."""
-    thinking = fields.get("thinking")
-    return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")
-
-
 def _why_not_forced(body: Mapping[str, Any], model: Model) -> str | None:
     if not model.accepts_forced_tool_choice:
         return f"model {model.id} rejects a forced tool choice"
-    if asks_for_thinking(body) and not model.accepts_forced_tool_choice_with_thinking:
+    if _asks_for_thinking(body) and not model.accepts_forced_tool_choice_with_thinking:
         return f"model {model.id} rejects a forced tool choice together with thinking"
     return None
+
+
+def _asks_for_thinking(body: Mapping[str, Any]) -> bool:
+    thinking = body.get("thinking")
+    return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")
 
 
 def _provider_definition(tool: llm.ProviderTool) -> dict[str, Any]:

@@ -16,12 +16,17 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from .failures import FailureKind, Origin, StreamFault
+from .redaction import identifier
 from .speech import TextFilter
 from .sse import Event
-from .statuses import kind_of_error_type
+from .statuses import RETRYABLE_ERRORS, kind_of_error_type
 
 MESSAGE_CHARS = 8 * 1024 * 1024
 """Longest message that is kept, in characters; beyond it, the stream is not Claude's."""
+
+
+MESSAGE_BLOCKS = 4096
+"""Most content blocks of a message; more come from nothing that thinks."""
 
 
 class Outcome(StrEnum):
@@ -60,7 +65,7 @@ class Usage:
             return
         for name in _COUNTS:
             count = usage.get(name)
-            if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+            if type(count) is int and 0 <= count < 2**53:
                 setattr(self, name, count)
         tier = usage.get("service_tier")
         if isinstance(tier, str):
@@ -175,6 +180,8 @@ class Translator:
         if not self._blocks:
             return Activity.WAITING
         block = self._open or next(reversed(self._blocks.values()))
+        if block.type == "text" and not self._chars:
+            return Activity.WAITING  # a block that has begun says nothing yet
         return Activity.SPEAKING if block.type in _SPEAKING else Activity.WORKING
 
     @property
@@ -190,6 +197,8 @@ class Translator:
                 message whose end is not an answer. Text before it is lost: see `take_text`.
         """
         for event in events:
+            if self.finished:
+                break  # the answer is whole; whatever follows it is none of it
             handler = _HANDLERS.get(event["type"])
             if handler is None:
                 continue  # a ping, or a type of event that is newer than we are
@@ -252,6 +261,8 @@ class Translator:
         outcome = _OUTCOMES.get(self.stop_reason or "", Outcome.COMPLETE)
         calls = self._finished_calls(outcome)
         held = self._held_text()
+        if calls and outcome is Outcome.PAUSE_TURN:
+            outcome = Outcome.COMPLETE  # our tools come first; their results continue the turn
         pauses = may_pause and outcome is Outcome.PAUSE_TURN
         if not self.output_started and not calls and not pauses:
             if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
@@ -293,6 +304,8 @@ class Translator:
         if outcome in _CUTS_TOOLS:
             raise _no_answer(outcome)
         calls = [_call(block) for block in blocks]
+        if len({call.call_id for call in calls}) < len(calls):
+            raise _out_of_order("two tool calls with one id")
         thinking = [b.to_api() for b in self._blocks.values() if b.type in _THINKING and b.closed]
         if thinking:
             # livekit keeps this with the call, and the API wants it back with the tool's result.
@@ -313,14 +326,19 @@ class Translator:
         index, content = event["index"], event["content_block"]
         if not self.message_id or self.stop_reason is not None:
             raise _out_of_order("content_block_start outside of the message's content")
+        if len(self._blocks) == MESSAGE_BLOCKS:
+            raise _out_of_order(f"more than {MESSAGE_BLOCKS} content blocks")
         if self._open is not None or index in self._blocks:
             raise _out_of_order("a content block inside another one")
         self._open = self._blocks[index] = _Block(_string(content["type"]), content)
         self.progress += 1
         if content["type"] == "text":
             self._text.append(_string(content.get("text") or ""))
-        elif content["type"] == "tool_use":
-            _string(content["id"]), _string(content["name"])
+        elif content["type"] == "tool_use" and "" in (
+            _string(content["id"]),
+            _string(content["name"]),
+        ):
+            raise _out_of_order("a tool call without id or name")
 
     def _block_delta(self, event: Event) -> None:
         block = self._blocks[event["index"]]
@@ -334,11 +352,14 @@ class Translator:
                 self._keep(block, text)
                 self._text.append(text)
         elif kind == "input_json_delta":
-            self._keep(block, _string(delta["partial_json"]))
+            if "input" in block.start:
+                self._keep(block, _string(delta["partial_json"]))
         elif kind == "thinking_delta":
             self._keep(block, _string(delta["thinking"]))
         else:
             if kind == "signature_delta":
+                if block.signature:
+                    return
                 block.signature = _string(delta["signature"])
             elif kind == "citations_delta":
                 block.citations.append(delta["citation"])
@@ -355,10 +376,12 @@ class Translator:
     def _message_delta(self, event: Event) -> None:
         if not self.message_id:
             raise _out_of_order("message_delta before message_start")
-        self.stop_reason = _string(event["delta"].get("stop_reason") or "") or self.stop_reason
+        stop_reason = _string(event["delta"].get("stop_reason") or "")
+        if stop_reason and self.stop_reason is None:
+            self.stop_reason = stop_reason
+            self.progress += 1
         self.usage.update(event.get("usage"))
         self._take_container(event["delta"])
-        self.progress += 1
 
     def _message_stop(self, event: Event) -> None:
         # A block may still be open: `max_tokens` ends a message without closing it.
@@ -372,9 +395,9 @@ class Translator:
         raise StreamFault(
             kind,
             _string(error.get("message") or "no message"),
-            retryable=kind in _RETRYABLE_ERRORS,
-            error_type=_string(error.get("type") or "unknown"),
-            origin=Origin.REMOTE if kind in _RETRYABLE_ERRORS else Origin.CALLER,
+            retryable=kind in RETRYABLE_ERRORS,
+            error_type=identifier(error.get("type")),
+            origin=Origin.REMOTE if kind in RETRYABLE_ERRORS else Origin.CALLER,
         )
 
     def _take_container(self, holder: dict[str, Any]) -> None:
@@ -408,7 +431,6 @@ _OUTCOMES = {
     "pause_turn": Outcome.PAUSE_TURN,
 }
 _CUTS_TOOLS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED, Outcome.REFUSED)
-_RETRYABLE_ERRORS = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER)
 _HANDLERS = {
     "content_block_delta": Translator._block_delta,
     "content_block_start": Translator._block_start,
@@ -463,7 +485,7 @@ def _call(block: _Block) -> llm.FunctionToolCall:
     given = block.start.get("input")
     arguments = "".join(block.parts) or json.dumps(given if given else {})
     try:
-        valid = isinstance(from_json(arguments), dict)
+        valid = isinstance(from_json(arguments, allow_inf_nan=False), dict)
     except ValueError:
         valid = False
     if not valid:

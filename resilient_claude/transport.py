@@ -12,7 +12,8 @@ import anthropic
 import httpx2
 
 from .connection import BODY, AiohttpTransport, Progress, current_progress
-from .failures import ClockExpired, FailureKind, Phase, StreamFault
+from .failures import ClockExpired, FailureKind, Origin, Phase, StreamFault
+from .redaction import identifier
 from .request import Request
 from .retry import Timeouts
 from .sse import Event, EventDecoder
@@ -35,6 +36,7 @@ class Clocks(Progress):
         timeouts: the phase clocks.
         response_s: the escalated clock of this attempt for its first byte, seconds.
         silence_deadline: end of the silence budget on the event loop's clock.
+        max_silence_s: the budget, seconds, to name it when it ran out.
         attempt_s: upper bound for the wait for content, seconds; None for no bound of its own.
         observed: whether the transport reports the phases of the connection; if it does not, one
             clock covers everything up to the response.
@@ -49,6 +51,7 @@ class Clocks(Progress):
         *,
         response_s: float,
         silence_deadline: float,
+        max_silence_s: float,
         attempt_s: float | None,
         observed: bool,
     ) -> None:
@@ -59,16 +62,18 @@ class Clocks(Progress):
         self._response_s = response_s
         self._observed = observed
         self._started = self._loop.time()
-        self._caps = [(silence_deadline, "max_silence_s")]
+        self._caps = [(silence_deadline, "max_silence_s", max_silence_s)]
         if attempt_s is not None:
-            self._caps.append((self._started + attempt_s, "conn_options.timeout"))
+            self._caps.append((self._started + attempt_s, "attempt_s", attempt_s))
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
-        self._since = self._deadline = self._started
+        self._running = self._aborted = self._expired = False
+        self._deadline = self._limit_s = 0.0
         self._clock = ""
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()
+        self._running = True
         if self._observed:
             self._wait(self._started, self._timeouts.connect_s, "connect_s")
         else:
@@ -81,12 +86,20 @@ class Clocks(Progress):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._running = False
         if self._timer is not None:
             self._timer.cancel()
         try:
             await self._scope.__aexit__(exc_type, exc, traceback)
         except TimeoutError:
-            raise ClockExpired(self._clock, self._deadline - self._since) from None
+            if self._aborted:
+                raise StreamFault(
+                    FailureKind.CANCELLED,
+                    "the adapter was closed",
+                    retryable=False,
+                    origin=Origin.LOCAL,
+                ) from None
+            raise ClockExpired(self._clock, self._limit_s) from None
 
     def enter(self, phase: Phase) -> None:
         """The connection has come as far as *phase*; its clock starts."""
@@ -98,24 +111,35 @@ class Clocks(Progress):
 
     def progressed(self, activity: Activity) -> None:
         """The response got further: the clock of what it is doing now starts anew."""
+        if activity is Activity.WAITING:
+            return  # for the first word, the clock that runs goes on
         self.phase = Phase.STREAMING
         now = self._loop.time()
         if activity is Activity.SPEAKING:
-            self._watch(now, now + self._timeouts.stall_s, "stall_s")
+            self._watch(now + self._timeouts.stall_s, "stall_s", self._timeouts.stall_s)
         else:
-            self._watch(now, now + self._timeouts.thinking_s, "thinking_s")
+            self._watch(now + self._timeouts.thinking_s, "thinking_s", self._timeouts.thinking_s)
 
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""
         self._deadline = float("inf")
+        if self._expired:
+            self._revive()
+
+    def abort(self) -> None:
+        """End the attempt now, with a failure that is not retried."""
+        if self._running and not self._scope.expired():
+            self._aborted = True
+            self._scope.reschedule(self._loop.time())
 
     def _wait(self, since: float, seconds: float, clock: str) -> None:
         """Watch a phase without progress, which the silence budget bounds too."""
-        deadline, clock = min([(since + seconds, clock), *self._caps])
-        self._watch(since, deadline, clock)
+        self._watch(*min([(since + seconds, clock, seconds), *self._caps]))
 
-    def _watch(self, since: float, deadline: float, clock: str) -> None:
-        self._since, self._deadline, self._clock = since, deadline, clock
+    def _watch(self, deadline: float, clock: str, limit_s: float) -> None:
+        self._deadline, self._clock, self._limit_s = deadline, clock, limit_s
+        if self._expired:  # while this was on its way
+            self._revive()
         if self._timer is None or deadline < self._timer.when():
             self._set_timer()
 
@@ -133,7 +157,22 @@ class Clocks(Progress):
             return
         if self.phase is Phase.CONNECT and self.tcp_connected():
             self.phase = Phase.TLS
-        self._scope.reschedule(self._loop.time())
+        # What has arrived in this turn of the loop is handled first: it may be progress.
+        self._loop.call_soon(self._expire)
+
+    def _expire(self) -> None:
+        if not self._running or self._scope.expired() or self._deadline == float("inf"):
+            return
+        if self._loop.time() < self._deadline:
+            self._set_timer()
+        else:
+            self._expired = True
+            self._scope.reschedule(self._loop.time())
+
+    def _revive(self) -> None:
+        if not self._aborted and not self._scope.expired():
+            self._expired = False
+            self._scope.reschedule(None)
 
 
 class Exchange:
@@ -141,12 +180,14 @@ class Exchange:
 
     Attributes:
         request_id: the response's `request-id` header.
+        content_type: what the response says it is, such as `text/event-stream`.
     """
 
     def __init__(
         self, response: httpx2.Response, read: Callable[[], Awaitable[list[Event] | None]]
     ) -> None:
-        self.request_id: str | None = response.headers.get("request-id")
+        self.request_id = identifier(response.headers.get("request-id"))
+        self.content_type = _content_type(response)
         self.read = read
         """The events of the next read, possibly none; None at the end of the body."""
 
@@ -199,10 +240,14 @@ async def fresh_connections(client: anthropic.AsyncAnthropic) -> None:
     A client that the application made keeps its own pool; of httpx2's own transport the idle
     connections are closed, as far as its pool can be reached.
     """
-    transport = getattr(client._client, "_transport", None)
+    transport = _transport_of(client)
     if isinstance(transport, AiohttpTransport):
         await transport.retire_connections()
         return
+    connector = getattr(getattr(transport, "client", None), "connector", None)
+    for idle in getattr(connector, "_conns", {}).values():  # the SDK's own aiohttp transport
+        while idle:
+            idle.pop()[0].close()
     pool = getattr(transport, "_pool", None)  # private to httpx2; absent: nothing to close
     for connection in list(getattr(pool, "connections", ())):
         if connection.is_idle():
@@ -211,7 +256,11 @@ async def fresh_connections(client: anthropic.AsyncAnthropic) -> None:
 
 def is_observed(client: anthropic.AsyncAnthropic) -> bool:
     """Whether the client's transport is ours, which reports the phases of a connection."""
-    return isinstance(getattr(client._client, "_transport", None), AiohttpTransport)
+    return isinstance(_transport_of(client), AiohttpTransport)
+
+
+def _transport_of(client: anthropic.AsyncAnthropic) -> object:
+    return getattr(client._client, "_transport", None)
 
 
 def _body(client: anthropic.AsyncAnthropic, request: Request) -> dict[str, Any]:
@@ -251,10 +300,17 @@ async def _reader(
         return lambda: anext(batches, None)
 
     decoder = EventDecoder()
+    ended = False
 
     async def read() -> list[Event] | None:
+        nonlocal ended
+        if ended:
+            return None
         data = await body.read()
-        return decoder.feed(data) if data else None
+        if data:
+            return decoder.feed(data)
+        ended = True
+        return decoder.finish()
 
     return read
 
@@ -277,6 +333,7 @@ async def _batches(stream: anthropic.AsyncStream[object]) -> AsyncGenerator[list
     async with aclosing(response.aiter_bytes()) as source:
         async for data in source:
             yield decoder.feed(data)
+    yield decoder.finish()
 
 
 def _content_type(response: httpx2.Response) -> str:

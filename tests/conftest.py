@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any, Protocol
 
 import pytest
@@ -29,10 +30,11 @@ def make_llm(monkeypatch: pytest.MonkeyPatch) -> MakeLLM:
     def make(claude: SimulatedClaude, **arguments: Any) -> ResilientClaudeLLM:
         if claude.base_url.startswith("https"):
             monkeypatch.setenv("SSL_CERT_FILE", claude.ca_file)
+        where = {} if "client" in arguments else {"base_url": claude.base_url}
         return ResilientClaudeLLM(
             **{
                 "api_key": KEY,
-                "base_url": claude.base_url,
+                **where,
                 "retry": shrunk_policy(),
                 "timeout": shrunk_timeouts(),
                 **arguments,
@@ -42,31 +44,23 @@ def make_llm(monkeypatch: pytest.MonkeyPatch) -> MakeLLM:
     return make
 
 
+FASTER = 10
+"""How much faster than by default the clocks of these tests run."""
+
+
 def shrunk_policy(**changes: Any) -> RetryPolicy:
-    """The default policy on a clock that runs 10 times as fast."""
-    return RetryPolicy(
-        **{
-            "max_silence_s": 2.0,
-            "wait_base_s": 0.005,
-            "throttled_wait_base_s": 0.025,
-            "wait_cap_s": 0.1,
-            **changes,
-        }
-    )
+    """The default policy on a clock that runs faster, so that no test hides a default."""
+    policy = RetryPolicy()
+    names = [field.name for field in fields(policy) if field.name.endswith("_s")]
+    seconds = {name: getattr(policy, name) / FASTER for name in names}
+    return RetryPolicy(**{**seconds, **changes})
 
 
 def shrunk_timeouts(**changes: Any) -> Timeouts:
-    """The default clocks, running about 10 times as fast."""
-    return Timeouts(
-        **{
-            "connect_s": 0.5,
-            "response_s": 0.5,
-            "first_token_s": 1.0,
-            "stall_s": 0.5,
-            "thinking_s": 2.0,
-            **changes,
-        }
-    )
+    """The default clocks, running faster; a loaded machine still needs a moment for TLS."""
+    timeouts = Timeouts()
+    seconds = {f.name: getattr(timeouts, f.name) / FASTER for f in fields(timeouts)}
+    return Timeouts(**{**seconds, "connect_s": 0.5, **changes})
 
 
 def conversation(said: str = "Hello?") -> llm.ChatContext:

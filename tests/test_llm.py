@@ -29,7 +29,15 @@ from resilient_claude.testing import (
 from resilient_claude.testing.script import How, Point
 from resilient_claude.testing.tls import TlsMode
 
-from .conftest import KEY, Lines, MakeLLM, conversation, read_stream, shrunk_policy
+from .conftest import (
+    KEY,
+    Lines,
+    MakeLLM,
+    conversation,
+    read_stream,
+    shrunk_policy,
+    shrunk_timeouts,
+)
 
 HELLO = Answer("Hello, this is Claude.")
 
@@ -50,9 +58,9 @@ BEFORE_OUTPUT: dict[str, tuple[Step, str, str]] = {
     "529": (HttpError(529), "overloaded", "remote"),
     "429": (HttpError(429), "rate_limited", "remote"),
     "overloaded under 200": (Break(SseError(), at="message_start"), "overloaded", "remote"),
-    "HTML under 200": (Raw(b"<html>"), "malformed", "remote"),
-    "JSON under 200": (Raw(b"{}", content_type="application/json"), "malformed", "remote"),
-    "nothing under 200": (Raw(b"", content_type="text/event-stream"), "truncated", "remote"),
+    "HTML under 200": (Raw(b"<html>"), "malformed", "unknown"),
+    "JSON under 200": (Raw(b"{}", content_type="application/json"), "malformed", "unknown"),
+    "nothing under 200": (Raw(b"", content_type="text/event-stream"), "malformed", "unknown"),
 }
 
 
@@ -490,6 +498,91 @@ async def test_prewarm_opens_the_connection_that_the_first_turn_uses(make_llm: M
         assert claude.connections == 1
 
 
+async def test_aclose_ends_a_running_turn_with_an_error(make_llm: MakeLLM) -> None:
+    """It would otherwise hang until a clock runs out, or retry against a closed client."""
+    with SimulatedClaude(default=Break("stall", at="text", answer=HELLO)) as claude:
+        adapter = make_llm(claude, timeout=shrunk_timeouts(stall_s=30))
+        reading = asyncio.create_task(read_stream(adapter.chat(chat_ctx=conversation())))
+        await asyncio.to_thread(claude.wait_for_requests, 1)
+        await asyncio.sleep(0.05)
+
+        await adapter.aclose()
+        heard = await asyncio.wait_for(reading, 1)
+
+        assert len(claude.requests) == 1
+    failure = failure_of(heard.error)
+    assert failure is not None
+    assert failure.kind == "cancelled"
+
+
+async def test_a_closed_adapter_says_so(make_llm: MakeLLM) -> None:
+    """At once, not after a silence budget's worth of attempts."""
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude)
+        await adapter.aclose()
+
+        with pytest.raises(RuntimeError, match="is closed"):
+            adapter.chat(chat_ctx=conversation())
+
+
+async def test_a_key_function_whose_task_was_cancelled_is_no_barge_in(make_llm: MakeLLM) -> None:
+    """A refresh that others share may be cancelled; the turn must not end in silence."""
+
+    async def key() -> str:
+        raise asyncio.CancelledError
+
+    with SimulatedClaude() as claude:
+        error, _ = await fails_always(
+            make_llm(claude, api_key=key, retry=shrunk_policy(max_attempts=2))
+        )
+
+    failure = failure_of(error)
+    assert failure is not None
+    assert (failure.kind, failure.origin) == ("auth", "caller")
+
+
+async def test_a_mistake_below_the_sdk_is_a_bug(
+    make_llm: MakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK wraps whatever it meets in a connection error; its cause tells the truth."""
+
+    def broken(*arguments: object) -> None:
+        raise KeyError("my card number")
+
+    monkeypatch.setattr("resilient_claude.connection._connector", broken)
+    with SimulatedClaude(HELLO) as claude:
+        error, root = await fails_always(make_llm(claude))
+
+    failure = failure_of(error)
+    assert failure is not None
+    assert (failure.kind, failure.root_type) == ("bug", "KeyError")
+    assert "card" not in str(root)
+
+
+async def test_an_error_whose_body_does_not_come_keeps_its_status(make_llm: MakeLLM) -> None:
+    """A `retry-after` that is lost with it would be answered with a storm."""
+
+    async def overloaded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 529 Overloaded\r\nrequest-id: req_1\r\nretry-after: 60\r\n"
+            b"content-type: application/json\r\ncontent-length: 500\r\n\r\n{"
+        )
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(overloaded, "127.0.0.1", 0)
+    with SimulatedClaude() as claude:
+        port = server.sockets[0].getsockname()[1]
+        adapter = make_llm(claude, base_url=f"http://127.0.0.1:{port}")
+        error, _ = await fails_always(adapter)
+    server.close()
+
+    failure = failure_of(error)
+    assert failure is not None
+    assert (failure.status, failure.request_id, failure.retry_after_s) == (529, "req_1", 60.0)
+
+
 # --- what the framework gets --------------------------------------------------------------------
 
 
@@ -576,6 +669,10 @@ async def test_an_argument_that_cannot_be_sent_is_logged_once(
         ({"temperature": 3.0}, ValueError, "temperature must be from 0 to 1, got 3.0"),
         ({"max_tokens": 0}, ValueError, "max_tokens must be >= 1, got 0"),
         ({"model": ""}, ValueError, "model must be a model id, got ''"),
+        ({"base_url": "nonsense"}, ValueError, "base_url must begin with http"),
+        ({"client": "x"}, TypeError, "client must be an async client of anthropic, got str"),
+        ({"filter_thinking": "no"}, TypeError, "filter_thinking must be a bool, got 'no'"),
+        ({"timeout": 0}, ValueError, "connect_s must be finite and > 0, got 0"),
     ],
 )
 def test_a_bad_argument_says_what_was_wrong(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import gc
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import FrozenInstanceError, replace
 from datetime import date
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import anthropic
 import httpx2
@@ -18,7 +17,6 @@ from anthropic import AsyncStream
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit.agents import llm
-from livekit.agents.llm import ProviderTool, Toolset, function_tool
 from livekit.agents.types import NOT_GIVEN
 from pydantic import BaseModel, Field
 
@@ -28,113 +26,37 @@ from resilient_claude.request import (
     RequestOptions,
     ToolSchemas,
     build_request,
+    continued,
+    resumed,
 )
 from resilient_claude.testing.script import HttpError
 from resilient_claude.testing.validation import validate
 
-PREFILL = "claude-sonnet-4-5-20250929"
-SAMPLING = "claude-sonnet-4-6"
-NEWEST = "claude-opus-5-5"
+from .test_history import (
+    ASK,
+    GARBLED,
+    HISTORIES,
+    ITEMS,
+    LOOKALIKES,
+    MANUAL,
+    NEWEST,
+    PREFILL,
+    REDACTED,
+    SAMPLING,
+    THOUGHT,
+    assistant,
+    call,
+    chat,
+    recorded,
+    result,
+    text,
+    thoughtful,
+    user,
+)
+from .test_tools import BOOK, NAMED, WEATHER, ServerTool, book, make_tool, weather
+
 EPHEMERAL = {"type": "ephemeral"}
 BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
-
-
-@function_tool
-async def weather(city: str) -> str:
-    """The weather in a city.
-
-    Args:
-        city: where
-    """
-    return ""
-
-
-@function_tool(
-    raw_schema={
-        "name": "book",
-        "description": "Book a table.",
-        "parameters": {"type": "object", "properties": {"seats": {"type": "integer"}}},
-    }
-)
-async def book(raw_arguments: dict[str, object]) -> str:
-    return ""
-
-
-WEATHER = {
-    "name": "weather",
-    "description": "The weather in a city.\n",
-    "input_schema": {
-        "properties": {"city": {"description": "where", "type": "string"}},
-        "required": ["city"],
-        "type": "object",
-        "additionalProperties": False,
-    },
-    "strict": True,
-}
-BOOK = {
-    "name": "book",
-    "description": "Book a table.",
-    "input_schema": {"type": "object", "properties": {"seats": {"type": "integer"}}},
-}
-
-
-class ServerTool(ProviderTool):
-    """A provider tool as the plugin's look, without the plugin."""
-
-    def __init__(self, name: str, beta_flag: str | None = None) -> None:
-        super().__init__(id=name)
-        self.beta_flag = beta_flag
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"type": f"{self.id}_20260101", "name": self.id}
-
-
-def text(value: str, **more: Any) -> dict[str, Any]:
-    return {"text": value, "type": "text", **more}
-
-
-def user(*blocks: Any) -> dict[str, Any]:
-    return {"role": "user", "content": [text(b) if isinstance(b, str) else b for b in blocks]}
-
-
-def assistant(*blocks: Any) -> dict[str, Any]:
-    return {"role": "assistant", "content": [text(b) if isinstance(b, str) else b for b in blocks]}
-
-
-def call(call_id: str, name: str = "weather", **arguments: Any) -> dict[str, Any]:
-    return {"id": call_id, "type": "tool_use", "name": name, "input": arguments}
-
-
-def result(call_id: str, content: Any, *, is_error: bool = False) -> dict[str, Any]:
-    return {
-        "tool_use_id": call_id,
-        "type": "tool_result",
-        "content": content,
-        "is_error": is_error,
-    }
-
-
-def chat(*items: tuple[Any, ...] | llm.ChatItem) -> llm.ChatContext:
-    """A context of ("user", "Hello"), ("call", id, arguments) and ("output", id, output)."""
-    chat_ctx = llm.ChatContext.empty()
-    for item in items:
-        if not isinstance(item, tuple):
-            chat_ctx.items.append(item)
-        elif item[0] == "call":
-            chat_ctx.items.append(
-                llm.FunctionCall(call_id=item[1], name="weather", arguments=item[2])
-            )
-        elif item[0] == "output":
-            chat_ctx.items.append(
-                llm.FunctionCallOutput(
-                    call_id=item[1], name="weather", output=item[2], is_error=len(item) > 3
-                )
-            )
-        else:
-            chat_ctx.add_message(role=item[0], content=list(item[1:]))
-    return chat_ctx
-
-
 HELLO = chat(("user", "Hello"))
 
 
@@ -302,226 +224,7 @@ def test_bad_option_is_refused_with_its_name_and_value(
     assert str(caught.value) == message
 
 
-# --- history -------------------------------------------------------------------------------------
-
-IMAGE = {
-    "type": "image",
-    "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
-}
-DOCUMENT = {"type": "document", "source": {"type": "text", "data": "x"}, "title": "T"}
-
-HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
-    ("nothing", chat(), NEWEST, [user("(empty)")]),
-    (
-        "the assistant opened",
-        chat(("assistant", "Hi!"), ("user", "Hello")),
-        NEWEST,
-        [user("(empty)"), assistant("Hi!"), user("Hello")],
-    ),
-    (
-        "a trailing assistant turn, no prefill",
-        chat(("user", "Hello"), ("assistant", "Hi, ")),
-        NEWEST,
-        [user("Hello"), assistant("Hi, "), user(".")],
-    ),
-    (
-        "a trailing assistant turn, prefill",
-        chat(("user", "Hello"), ("assistant", "Hi, \n")),
-        PREFILL,
-        [user("Hello"), assistant("Hi,")],
-    ),
-    (
-        "blank texts",
-        chat(("user", "Hello", " "), ("assistant", "\n"), ("user", "\t", "Still there?")),
-        NEWEST,
-        [user("Hello", "Still there?")],
-    ),
-    (
-        "a blank opening",
-        chat(("user", " "), ("assistant", "Hi!")),
-        PREFILL,
-        [user("(empty)"), assistant("Hi!")],
-    ),
-    (
-        "a blank text beside a call and its output",
-        chat(
-            ("user", "Hello"),
-            llm.ChatMessage(id="x", role="assistant", content=[" "]),
-            llm.FunctionCall(id="x/1", call_id="a", name="weather", arguments="{}"),
-            ("output", "a", "Sunny"),
-            ("user", " "),
-        ),
-        NEWEST,
-        [user("Hello"), assistant(call("a")), user(result("a", "Sunny"))],
-    ),
-    (
-        "an output that is a JSON list of data",
-        chat(("user", "Hello"), ("call", "a", "{}"), ("output", "a", '[1, {"type": "room"}]')),
-        NEWEST,
-        [user("Hello"), assistant(call("a")), user(result("a", '[1, {"type": "room"}]'))],
-    ),
-    (
-        "an output that is an empty JSON list",
-        chat(("user", "Hello"), ("call", "a", "{}"), ("output", "a", "[]")),
-        NEWEST,
-        [user("Hello"), assistant(call("a")), user(result("a", "[]"))],
-    ),
-    (
-        "an output whose blocks hold nothing to read",
-        chat(
-            ("user", "Hello"), ("call", "a", "{}"), ("output", "a", '[{"type":"text","text":""}]')
-        ),
-        NEWEST,
-        [user("Hello"), assistant(call("a")), user(result("a", '[{"type":"text","text":""}]'))],
-    ),
-    (
-        "an output that is content blocks",
-        chat(
-            ("user", "Hello"),
-            ("call", "a", "{}"),
-            ("output", "a", json.dumps([text("Sunny"), IMAGE, DOCUMENT])),
-        ),
-        NEWEST,
-        [user("Hello"), assistant(call("a")), user(result("a", [text("Sunny"), IMAGE, DOCUMENT]))],
-    ),
-    (
-        "an output that is content blocks with a number that JSON lacks",
-        chat(
-            ("user", "Hello"),
-            ("call", "a", "{}"),
-            ("output", "a", '[{"type": "document", "source": {"type": "text", "data": NaN}}]'),
-        ),
-        NEWEST,
-        [
-            user("Hello"),
-            assistant(call("a")),
-            user(result("a", [{"type": "document", "source": {"type": "text", "data": None}}])),
-        ],
-    ),
-    (
-        "an image that the assistant showed",
-        chat(
-            ("user", "Hello", llm.ImageContent(image="https://x/1.png")),
-            ("assistant", "Look:", llm.ImageContent(image="https://x/2.png")),
-            ("user", "Nice"),
-        ),
-        NEWEST,
-        [
-            user("Hello", {"type": "image", "source": {"type": "url", "url": "https://x/1.png"}}),
-            assistant("Look:"),
-            user("Nice"),
-        ],
-    ),
-    (
-        "an error without words",
-        chat(("user", "Hello"), ("call", "a", "{}"), ("output", "a", "", "error")),
-        NEWEST,
-        [user("Hello"), assistant(call("a")), user(result("a", "Error", is_error=True))],
-    ),
-    (
-        "arguments that are no JSON object",
-        chat(("user", "Hello"), ("call", "a", '{"city": "Par'), ("output", "a", "Sunny")),
-        NEWEST,
-        [user("Hello"), assistant(call("a", city="Par")), user(result("a", "Sunny"))],
-    ),
-    (
-        "arguments that are a JSON list",
-        chat(("user", "Hello"), ("call", "a", "[1]"), ("output", "a", "Sunny")),
-        NEWEST,
-        [user("Hello"), assistant(call("a")), user(result("a", "Sunny"))],
-    ),
-    (
-        "arguments with a number that JSON lacks",
-        chat(("user", "Hello"), ("call", "a", '{"at": [NaN, 1.5]}'), ("output", "a", "Sunny")),
-        NEWEST,
-        [user("Hello"), assistant(call("a", at=[None, 1.5])), user(result("a", "Sunny"))],
-    ),
-    (
-        "another provider's call ids",
-        chat(("user", "Hello"), ("call", "fn:1", "{}"), ("output", "fn:1", "Sunny")),
-        NEWEST,
-        [user("Hello"), assistant(call("fn_1")), user(result("fn_1", "Sunny"))],
-    ),
-    (
-        "a call id used twice",
-        chat(
-            ("user", "Hello"),
-            llm.FunctionCall(call_id="a", name="weather", arguments="{}", group_id="g"),
-            llm.FunctionCall(call_id="b", name="weather", arguments="{}", group_id="g"),
-            ("output", "a", "Sunny"),
-            ("output", "a", "Rainy"),
-        ),
-        NEWEST,
-        [user("Hello"), assistant(call("a")), user(result("a", "Sunny"))],
-    ),
-    (
-        "ids that differ only in what the API forbids",
-        chat(
-            ("user", "Hello"),
-            llm.FunctionCall(call_id="f.1", name="weather", arguments="{}", group_id="g"),
-            llm.FunctionCall(call_id="f:1", name="weather", arguments="{}", group_id="g"),
-            ("output", "f:1", "Rainy"),
-            ("output", "f.1", "Sunny"),
-        ),
-        NEWEST,
-        [user("Hello"), assistant(call("f_1")), user(result("f_1", "Sunny"))],
-    ),
-]
-
-
-LOOKALIKES: list[Any] = [
-    {"type": "room"},
-    {"type": ["text"]},
-    {"type": "text", "text": 5},
-    {"type": "text", "text": " "},
-    {"type": "text", "text": "a", "id": 1},
-    {"type": "image", "name": "cat"},
-    {"type": "image", "source": "cat.png"},
-    {"type": "image", "source": {"type": "base64", "data": "x"}},
-    {"type": "image", "source": {"type": "url", "url": 5}},
-    {"type": "image", "source": {"type": "disk", "path": "x"}},
-    {"type": "image", "source": {"type": 5}},
-    {"type": "search_result", "source": "x"},
-    "text",
-]
-
-
-@pytest.mark.parametrize("data", LOOKALIKES, ids=json.dumps)
-def test_a_tools_own_data_is_sent_as_the_text_it_is(data: Any) -> None:
-    """livekit takes any JSON list for content blocks; a list of rooms would be a 400 for ever."""
-    output = json.dumps([text("real"), data])
-    chat_ctx = chat(("user", "Hello"), ("call", "a", "{}"), ("output", "a", output))
-
-    request = build(chat_ctx, tools=[weather])
-
-    assert request.body["messages"][-1] == user(result("a", output))
-    assert rejected(request) is None
-
-
-@pytest.mark.parametrize(
-    ("chat_ctx", "model", "messages"),
-    [case[1:] for case in HISTORIES],
-    ids=[case[0] for case in HISTORIES],
-)
-def test_history_is_sent_as_the_api_takes_it(
-    chat_ctx: llm.ChatContext, model: str, messages: list[dict[str, Any]]
-) -> None:
-    """Whatever entered a call's history stays there: one rejected item fails all later turns."""
-    request = build(chat_ctx, model=model, tools=[weather])
-
-    sent = request.body["messages"]
-    if sent != messages and messages[1]["content"][0].get("input") == {"city": "Par"}:
-        messages = [messages[0], assistant(call("a")), *messages[2:]]  # livekit-agents before 1.7
-    assert sent == messages
-
-
-def test_system_messages_become_system_blocks() -> None:
-    """The first one is the prompt; a blank one would be a 400."""
-    request = build(chat(("system", "Be kind."), ("user", "Hello")))
-    blank = build(chat(("system", " "), ("user", "Hello")))
-
-    assert request.body["system"] == [{"type": "text", "text": "Be kind."}]
-    assert "system" not in blank.body
+# --- history and thinking ------------------------------------------------------------------------
 
 
 def test_half_a_surrogate_pair_is_sent_as_a_question_mark() -> None:
@@ -558,79 +261,92 @@ def test_building_a_request_changes_nothing_of_the_callers() -> None:
     assert book.info.raw_schema["parameters"] == BOOK["input_schema"]
 
 
-# --- tools ---------------------------------------------------------------------------------------
+def test_thinking_goes_back_with_the_results_of_its_tools() -> None:
+    """Claude goes on from what it thought instead of starting over, with the user waiting."""
+    chat_ctx = chat(ASK, thoughtful("a", THOUGHT, REDACTED), ("output", "a", "Sunny"))
 
+    request = build(chat_ctx, model=NEWEST, tools=[weather], caching="ephemeral")
 
-def test_tools_of_every_kind_are_sent_in_order() -> None:
-    """Function tools first, as livekit orders them; a Toolset is opened wherever it stands."""
-
-    class Kit(Toolset):
-        def __init__(self) -> None:
-            super().__init__(id="kit", tools=[book, ServerTool("inner")])
-
-    request = build(tools=[ServerTool("outer"), Kit(), weather])
-
-    assert request.body["tools"] == [
-        BOOK,
-        WEATHER,
-        {"type": "outer_20260101", "name": "outer"},
-        {"type": "inner_20260101", "name": "inner"},
+    assert request.body["messages"] == [
+        user(text("Weather in Paris?", cache_control=EPHEMERAL)),
+        assistant(THOUGHT, REDACTED, {**call("a"), "cache_control": EPHEMERAL}),
+        user(result("a", "Sunny")),
     ]
+    assert request.adjustments == ()
+    assert rejected(request) is None
 
 
-def test_tools_are_not_strict_when_the_caller_or_the_model_says_so() -> None:
-    """`strict` came with 4.5; before, there is nothing to gain and a 400 to lose."""
-    loose = {
-        "name": "weather",
-        "description": "The weather in a city.\n",
-        "input_schema": {
-            "properties": {"city": {"description": "where", "title": "City", "type": "string"}},
-            "required": ["city"],
-            "title": "WeatherArgs",
-            "type": "object",
-        },
-    }
+def test_the_prefix_of_a_request_tells_whether_its_thinking_still_holds() -> None:
+    """After a handoff, the tool's results are answered by an agent with other instructions."""
+    order = ("system", "Take the order."), ASK
+    asked = build(chat(*order), model=NEWEST, tools=[weather, book], caching="ephemeral")
+    steps = thoughtful("a", THOUGHT, prefix=asked.prefix()), ("output", "a", "Sunny")
 
-    assert build(tools=[weather], strict_tool_schema=False).body["tools"] == [loose]
-    assert build(tools=[weather], model="claude-sonnet-4-20250514").body["tools"] == [loose]
+    same = build(chat(*order, *steps), model=NEWEST, tools=[weather, book])
+    bill = build(chat(("system", "Bill."), ASK, *steps), model=NEWEST, tools=[weather, book])
+    fewer = build(chat(*order, *steps), model=NEWEST, tools=[weather])
+
+    assert same.body["messages"][1] == assistant(THOUGHT, call("a"))
+    assert bill.body["messages"][1] == fewer.body["messages"][1] == assistant(call("a"))
 
 
-def make_tool(name: str, *, optional: bool = False) -> llm.FunctionTool[..., Any]:
-    async def plain(city: str) -> None: ...
-    async def with_optional(city: str, day: int | None = None) -> None: ...
+@pytest.mark.parametrize("extra", [{"thinking": MANUAL}, {"extra_body": {"thinking": MANUAL}}])
+def test_a_request_that_cannot_think_goes_without_and_says_so(extra: dict[str, Any]) -> None:
+    """After a fallback from another provider, manual thinking would be a 400 on every turn."""
+    chat_ctx = chat(ASK, ("call", "a", "{}"), ("output", "a", "Sunny"))
 
-    return function_tool(with_optional if optional else plain, name=name, description="d")
+    request = build(chat_ctx, model=PREFILL, tools=[weather], max_tokens=2048, extra=extra)
 
-
-@pytest.mark.parametrize(("tools", "strict"), [(20, 20), (21, 20), (48, 20)])
-def test_no_more_than_20_tools_are_strict(tools: int, strict: int) -> None:
-    """The API: "Too many strict tools (48). The maximum number ... supported is 20." """
-    request = build(tools=[make_tool(f"t{i}") for i in range(tools)])
-
-    sent = request.body["tools"]
-    assert [bool(tool.get("strict")) for tool in sent] == [i < strict for i in range(tools)]
-    assert bool(request.adjustments) == (tools > 20)
-
-
-def test_no_more_than_16_parameters_of_strict_tools_are_unions() -> None:
-    """livekit makes a union of every optional parameter, and the 17th is a 400."""
-    tools = [make_tool(f"t{i}", optional=i != 18) for i in range(19)]
-
-    request = build(tools=tools)
-
-    sent = [bool(tool.get("strict")) for tool in request.body["tools"]]
-    assert sent == [True] * 16 + [False, False, True]
+    assert "thinking" not in request.body
     assert request.adjustments == (
         Adjustment(
-            "strict_tool_schema",
-            "not sent for some tools: a request may have 20 strict tools, with 16 optional or union"
-            " parameters among them",
+            "thinking",
+            "not sent: the tool calls it follows on have no thinking that could be put back",
         ),
     )
 
 
+def test_the_callers_own_messages_are_sent_as_they_are() -> None:
+    """`extra_kwargs` win, also over what we know of the history."""
+    chat_ctx = chat(ASK, thoughtful("a", THOUGHT), ("output", "a", "Sunny"))
+    messages = [user("Own")]
+
+    request = build(chat_ctx, model=NEWEST, extra={"messages": messages})
+
+    assert request.body["messages"] == messages
+
+
+@pytest.mark.parametrize("data", LOOKALIKES, ids=json.dumps)
+def test_the_simulated_claude_takes_a_tools_own_data(data: Any) -> None:
+    """What looks like a content block and is none would be a 400 for ever."""
+    output = json.dumps([text("real"), data])
+    chat_ctx = chat(("user", "Hello"), ("call", "a", "{}"), ("output", "a", output))
+
+    assert rejected(build(chat_ctx, tools=[weather])) is None
+
+
+# --- tools ---------------------------------------------------------------------------------------
+
+
+def test_tools_are_not_strict_when_the_caller_or_the_model_says_so() -> None:
+    """`strict` came with 4.5; before, there is nothing to gain and a 400 to lose."""
+    for request in (
+        build(tools=[weather], strict_tool_schema=False),
+        build(tools=[weather], model="claude-sonnet-4-20250514"),
+    ):
+        assert "strict" not in request.body["tools"][0]
+
+
+def test_what_keeps_tools_from_being_strict_is_reported() -> None:
+    """The operator would otherwise look for a bug in the tool."""
+    (adjustment,) = build(tools=[make_tool(f"t{i}") for i in range(21)]).adjustments
+
+    assert adjustment.argument == "strict_tool_schema"
+    assert adjustment.reason.startswith("not sent for some tools: ")
+
+
 def test_beta_flags_of_several_tools_are_all_sent_once() -> None:
-    """The plugin sends the last one only, and the other tool is then a 400."""
+    """The header holds one list, and the same flag twice may be an error."""
     tools = [
         ServerTool("a", "x-1"),
         ServerTool("b", "y-2"),
@@ -644,51 +360,6 @@ def test_beta_flags_of_several_tools_are_all_sent_once() -> None:
     assert request.query == BETA_QUERY
 
 
-def test_provider_tool_of_another_provider_is_named() -> None:
-    """The plugin drops it without a word; the agent then lacks a tool it was given."""
-
-    class Foreign(ProviderTool):
-        pass
-
-    with pytest.raises(TypeError) as caught:
-        build(tools=[Foreign(id="gemini_search")])
-
-    assert str(caught.value) == (
-        "provider tool 'gemini_search' (Foreign) needs a to_dict() that returns its Messages API"
-        " definition"
-    )
-
-
-def test_duplicate_tool_names_are_refused_by_livekit() -> None:
-    """Claude could not tell them apart; the rule and its words are livekit's."""
-    with pytest.raises(ValueError, match="duplicate function name: same"):
-        build(tools=[make_tool("same"), make_tool("same")])
-
-
-def test_raw_tool_without_description_or_type_is_completed() -> None:
-    """MCP servers leave them out; the API wants a text and an object."""
-
-    @function_tool(raw_schema={"name": "bare", "description": None, "parameters": {}})
-    async def bare(raw_arguments: dict[str, object]) -> None: ...
-
-    assert build(tools=[bare]).body["tools"] == [
-        {"name": "bare", "description": "", "input_schema": {"type": "object"}}
-    ]
-
-
-def test_the_plugins_computer_tool_works_without_our_importing_it() -> None:
-    """People who switch keep their tools."""
-    plugin = pytest.importorskip(
-        "livekit.plugins.anthropic", reason="livekit-plugins-anthropic is not installed here"
-    )
-    kit = plugin.ComputerTool(actions=None, width=800, height=600)
-
-    request = build(tools=[kit])
-
-    assert request.body["tools"] == [kit.tools[0].to_dict()]
-    assert request.headers == {"anthropic-beta": "computer-use-2025-11-24"}
-
-
 def test_history_with_calls_and_no_tools_brings_their_names_along() -> None:
     """Without tools the API rejects such a history: a summary at the end of a call would fail."""
     chat_ctx = chat(("user", "Hello"), ("call", "a", "{}"), ("output", "a", "x"), ("user", "Bye"))
@@ -698,32 +369,6 @@ def test_history_with_calls_and_no_tools_brings_their_names_along() -> None:
     assert request.body["tools"] == [{"name": "weather", "input_schema": {"type": "object"}}]
     assert request.body["tool_choice"] == {"type": "none"}
     assert request.adjustments == ()
-
-
-# --- tool choice ---------------------------------------------------------------------------------
-
-NAMED = {"type": "function", "function": {"name": "weather"}}
-
-
-@pytest.mark.parametrize(
-    ("choice", "parallel", "sent"),
-    [
-        (NOT_GIVEN, NOT_GIVEN, None),
-        (None, None, None),
-        (NOT_GIVEN, True, {"type": "auto", "disable_parallel_tool_use": False}),
-        (NOT_GIVEN, False, {"type": "auto", "disable_parallel_tool_use": True}),
-        ("auto", NOT_GIVEN, {"type": "auto"}),
-        ("required", False, {"type": "any", "disable_parallel_tool_use": True}),
-        ("none", False, {"type": "none"}),
-        (NAMED, NOT_GIVEN, {"type": "tool", "name": "weather"}),
-    ],
-)
-def test_tool_choice_in_the_apis_words(choice: Any, parallel: Any, sent: object) -> None:
-    """`none` keeps the tools: dropping them would break a history with calls, and the cache."""
-    request = build(tools=[weather], tool_choice=choice, parallel_tool_calls=parallel)
-
-    assert request.body.get("tool_choice") == sent
-    assert request.body["tools"] == [WEATHER]
 
 
 def test_tool_choice_of_the_turn_wins_over_the_constructors() -> None:
@@ -746,86 +391,12 @@ def test_tool_choice_of_the_turn_wins_over_the_constructors() -> None:
     assert overridden.body["tool_choice"] == turn.body["tool_choice"]
 
 
-@pytest.mark.parametrize(
-    ("model", "thinking", "reason"),
-    [
-        (SAMPLING, None, None),
-        (SAMPLING, "disabled", None),
-        (NEWEST, None, "sent as auto: model claude-opus-5-5 rejects a forced tool choice"),
-        (
-            SAMPLING,
-            "adaptive",
-            "sent as auto: model claude-sonnet-4-6 rejects a forced tool choice together with"
-            " thinking",
-        ),
-        (
-            PREFILL,
-            "enabled",
-            f"sent as auto: model {PREFILL} rejects a forced tool choice together with thinking",
-        ),
-        ("claude-sonnet-5", "adaptive", None),
-    ],
-)
-@pytest.mark.parametrize(
-    ("choice", "forced"),
-    [("required", {"type": "any"}), (NAMED, {"type": "tool", "name": "weather"})],
-)
-def test_forced_tool_choice_is_relaxed_where_the_api_rejects_it(
-    model: str, thinking: str | None, reason: str | None, choice: Any, forced: dict[str, Any]
-) -> None:
-    """A 400 on every turn is worse than a model that may choose; the operator is told once."""
-    extra = {"thinking": {"type": thinking}} if thinking else {}
-
-    request = build(model=model, tools=[weather], tool_choice=choice, extra=extra)
-
-    if reason is None:
-        assert (request.body["tool_choice"], request.adjustments) == (forced, ())
-    else:
-        assert request.body["tool_choice"] == {"type": "auto"}
-        assert request.adjustments == (Adjustment("tool_choice", reason),)
-
-
-def test_forced_tool_choice_without_tools_is_left_out_and_reported() -> None:
+def test_a_tool_choice_that_is_not_sent_is_reported() -> None:
     """A constructor's "required" also meets turns without tools, such as a summary."""
     request = build(tool_choice="required")
 
     assert "tool_choice" not in request.body
     assert request.adjustments == (Adjustment("tool_choice", "not sent: the request has no tools"),)
-
-
-def test_naming_a_missing_tool_is_refused() -> None:
-    """The API's 400 would come after the caller has already waited."""
-    choice = {"type": "function", "function": {"name": "wether"}}
-
-    with pytest.raises(
-        ValueError, match="tool_choice names 'wether', which is not among the tools"
-    ):
-        build(tools=[weather], tool_choice=choice)
-
-
-def test_a_tool_inside_an_mcp_toolset_can_be_named() -> None:
-    """Its tools are only known to the server."""
-    extra = {"tools": [{"type": "mcp_toolset", "mcp_server_name": "shop"}]}
-
-    request = build(tool_choice=NAMED, extra=extra)
-
-    assert request.body["tool_choice"] == {"type": "tool", "name": "weather"}
-
-
-@pytest.mark.parametrize(
-    ("choice", "got"),
-    [
-        ("any", "'any'"),
-        ({"type": "tool", "name": "weather"}, "dict"),
-        ({"type": "function", "function": {}}, "dict"),
-        ({"type": "function"}, "dict"),
-        (7, "int"),
-    ],
-)
-def test_unknown_tool_choice_is_refused(choice: Any, got: str) -> None:
-    """The plugin sends "auto" for anything it does not know."""
-    with pytest.raises(ValueError, match=f"tool_choice must be .*, got {got}$"):
-        build(tools=[weather], tool_choice=choice)
 
 
 # --- sampling ------------------------------------------------------------------------------------
@@ -1100,183 +671,156 @@ def test_bad_extra_kwargs_are_refused_by_name_without_their_value(
     assert "secret" not in str(caught.value)
 
 
-# --- the cache of definitions --------------------------------------------------------------------
+# --- going on ------------------------------------------------------------------------------------
+
+SEARCH = {"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {"query": "x"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srv", "content": []}
+INSTRUCTION = 'You said: "{said}". Repeat {last_words}, {and} go on.'
+TALK = chat(("system", "s"), ("user", "1"), ("assistant", "2"), ("user", "3"))
+TOOL_TURN = chat(("user", "Weather?"), ("call", "a", "{}"), ("output", "a", "Sunny"))
 
 
-class Agent:
-    @function_tool
-    async def lookup(self, order: int, note: str | None = None) -> None:
-        """Look it up."""
+def frozen(request: Request) -> Any:
+    return copy.deepcopy(request.body), request.content()
 
 
-def test_the_second_turn_builds_nothing() -> None:
-    """Building 20 definitions takes 40 ms on the event loop that also carries the audio."""
-    schemas = ToolSchemas()
-    tools = [weather, book, make_tool("a"), make_tool("b", optional=True)]
-
-    first = build(tools=tools, schemas=schemas)
-    builds = schemas.builds
-    second = build(tools=tools, schemas=schemas)
-
-    assert builds == 3
-    assert schemas.builds == builds
-    assert second.content() == first.content()
-
-
-def test_a_method_is_built_once_for_all_instances() -> None:
-    """A new tool object per attribute access and per agent would never hit the cache."""
-    schemas = ToolSchemas()
-
-    one = build(tools=[Agent().lookup], schemas=schemas)
-    other = build(tools=[Agent().lookup], schemas=schemas)
-
-    assert schemas.builds == 1
-    assert one.body["tools"] == other.body["tools"]
-    assert list(one.body["tools"][0]["input_schema"]["properties"]) == ["order", "note"]
-
-
-def test_strict_and_loose_definitions_are_kept_apart() -> None:
-    """One LLM may serve a strict model and, by extra_kwargs, an older one."""
-    schemas = ToolSchemas()
-
-    for _ in range(2):
-        strict = build(tools=[weather], schemas=schemas)
-        loose = build(tools=[weather], strict_tool_schema=False, schemas=schemas)
-
-    assert schemas.builds == 2
-    assert strict.body["tools"][0]["strict"] is True
-    assert "strict" not in loose.body["tools"][0]
-
-
-def _rename(tool: Any) -> None:
-    tool.info.name = "other"
-
-
-def _describe(tool: Any) -> None:
-    tool.info.description = "Another."
-
-
-def _document(tool: Any) -> None:
-    tool.__doc__ = "Doc.\n\nArgs:\n    city: somewhere"
-
-
-def _annotate(tool: Any) -> None:
-    tool.__wrapped__.__annotations__["city"] = Literal["Paris"]
-
-
-def _annotate_by_assignment(tool: Any) -> None:
-    city = Annotated[str, Field(description="in words")]
-    tool.__annotations__ = {**tool.__annotations__, "city": city}
-
-
-def _add_default(tool: Any) -> None:
-    tool.__wrapped__.__defaults__ = ("Rome", [1])
-
-
-def _change_default_in_place(tool: Any) -> None:
-    tool.__wrapped__.__defaults__[0].append(2)
-
-
-def _replace_code(tool: Any) -> None:
-    async def other(town: str, days: list[int]) -> None: ...
-
-    tool.__wrapped__.__code__ = other.__code__
-    tool.__annotations__ = {"town": str, "days": list[int]}
+def full(chat_ctx: llm.ChatContext = TALK, *, model: str = SAMPLING, **extra: Any) -> Request:
+    """A request with all that must survive: headers, query, timeout and four breakpoints."""
+    extra = {"betas": ["b-1"], "extra_query": {"q": 1}, "timeout": 4, **extra}
+    return build(chat_ctx, model=model, tools=[weather], caching="ephemeral", extra=extra)
 
 
 @pytest.mark.parametrize(
-    "change",
+    "go_on",
     [
-        _rename,
-        _describe,
-        _document,
-        _annotate,
-        _annotate_by_assignment,
-        _add_default,
-        _change_default_in_place,
-        _replace_code,
+        lambda request: continued(request, [text("Look. "), SEARCH]),
+        lambda request: resumed(request, "It is sunny", instruction=INSTRUCTION),
     ],
+    ids=["continued", "resumed"],
 )
-@pytest.mark.parametrize("strict", [True, False])
-def test_a_changed_tool_is_never_served_stale(change: Callable[[Any], None], strict: bool) -> None:
-    """Agents rewrite descriptions and enums during a call; Claude must see the tool as it is."""
+@pytest.mark.parametrize("model", [PREFILL, SAMPLING])
+def test_going_on_keeps_everything_but_the_messages(model: str, go_on: Any) -> None:
+    """A part of a turn is the same turn: the same limits, the same cache, the same tools."""
+    request = full(model=model)
+    before = frozen(request)
 
-    async def function(city, days=[1]):  # type: ignore[no-untyped-def]  # noqa: B006
-        """Doc."""
+    further = go_on(request)
 
-    function.__annotations__ = {"city": str, "days": list[int]}
-    tool = function_tool(function, name="tool", description="One.")
-    schemas = ToolSchemas()
-    before = build(tools=[tool], schemas=schemas, strict_tool_schema=strict).body["tools"]
-
-    change(tool)
-
-    after = build(tools=[tool], schemas=schemas, strict_tool_schema=strict).body["tools"]
-    fresh = build(tools=[tool], strict_tool_schema=strict).body["tools"]
-    assert after == fresh
-    if not (strict and change is _change_default_in_place):  # strict schemas hold no default
-        assert after != before
+    assert further == replace(request, body=further.body)
+    assert {**further.body, "messages": 0} == {**request.body, "messages": 0}
+    assert list(further.body) == list(request.body)
+    assert json.loads(further.content()) == further.body
+    assert breakpoints(further.body) == breakpoints(request.body) == 4
+    assert frozen(request) == before
+    assert rejected(further) is None
 
 
-def test_a_changed_raw_schema_is_sent_changed() -> None:
-    """Raw definitions are rebuilt every turn, so a change in place cannot be missed."""
-    schema: dict[str, Any] = {
-        "name": "raw",
-        "description": "One.",
-        "parameters": {"type": "object"},
-    }
+def test_a_paused_answer_is_sent_back_as_it_came() -> None:
+    """Server tools go on from their own last block; a changed one is a 400."""
+    cited = text("It is sunny.", citations=[{"type": "web_search_result_location", "url": "u"}])
 
-    @function_tool(raw_schema=schema)
-    async def raw(raw_arguments: dict[str, object]) -> None: ...
+    request = continued(full(), [THOUGHT, cited, SEARCH, FOUND])
 
-    schemas = ToolSchemas()
-    build(tools=[raw], schemas=schemas)
+    assert request.body["messages"][-1] == assistant(THOUGHT, cited, SEARCH, FOUND)
 
-    raw.info.raw_schema["parameters"]["properties"] = {"x": {"type": "integer"}}
 
-    assert build(tools=[raw], schemas=schemas).body["tools"] == [
-        {
-            "name": "raw",
-            "description": "One.",
-            "input_schema": {"type": "object", "properties": {"x": {"type": "integer"}}},
-        }
+def test_a_second_pause_extends_the_same_answer() -> None:
+    """Two assistant messages in a row would be one answer cut in two."""
+    request = continued(full(), [SEARCH])
+
+    further = continued(request, [FOUND, text("Hm."), SEARCH])
+
+    assert further.body["messages"][-1] == assistant(SEARCH, FOUND, "Hm.", SEARCH)
+    assert request.body["messages"][-1] == assistant(SEARCH)
+
+
+def test_what_the_api_would_not_take_back_is_left_out() -> None:
+    """It sends blank text blocks itself; a fifth breakpoint and NaN are a 400 as well."""
+    odd = {**SEARCH, "input": {"x": float("nan")}, "cache_control": EPHEMERAL}
+
+    request = continued(full(), [text(" "), odd])
+
+    assert request.body["messages"][-1] == assistant({**SEARCH, "input": {"x": None}})
+    assert continued(full(), [text("")]) == full()
+
+
+@pytest.mark.parametrize(
+    ("own", "sent"), [({}, "c1"), ({"container": None}, "c1"), ({"container": "own"}, "own")]
+)
+def test_the_container_of_the_paused_answer_goes_along(own: dict[str, Any], sent: str) -> None:
+    """Its files are there; a container that the caller chose stays."""
+    request = continued(full(**own), [SEARCH], container="c1")
+
+    assert request.body["container"] == sent
+    assert "container" not in continued(full(), [SEARCH]).body
+
+
+def test_an_older_model_goes_on_by_itself() -> None:
+    """It continues the assistant's message, which may not end with white space."""
+    request = resumed(full(model=PREFILL), "It is {said}, \n", instruction=INSTRUCTION)
+
+    assert request.body["messages"][-1] == assistant("It is {said},")
+    assert rejected(request) is None
+
+
+def test_an_older_model_goes_on_in_the_message_that_it_was_continuing() -> None:
+    """A context may end with words put into Claude's mouth."""
+    request = build(chat(("user", "Hello"), ("assistant", "Hi,")), model=PREFILL)
+
+    further = resumed(request, " there", instruction=INSTRUCTION)
+
+    assert further.body["messages"] == [user("Hello"), assistant("Hi,", " there")]
+
+
+@pytest.mark.parametrize(
+    ("model", "extra"), [(PREFILL, {"thinking": MANUAL}), (SAMPLING, {}), (NEWEST, {})]
+)
+def test_other_models_are_asked_to_go_on(model: str, extra: dict[str, Any]) -> None:
+    """From 4.6 on, and with thinking, an assistant message at the end is a 400."""
+    request = build(HELLO, model=model, max_tokens=2048, extra=extra)
+
+    further = resumed(request, "It is sunny in Paris ", instruction=INSTRUCTION)
+
+    assert further.body["messages"] == [
+        user(
+            "Hello",
+            'You said: "It is sunny in Paris ". Repeat sunny in Paris, {and} go on.',
+        )
     ]
-    assert schemas.builds == 0
+    assert rejected(further) is None
 
 
-def test_a_dead_tool_leaves_the_cache() -> None:
-    """A worker that makes tools per call would otherwise grow for ever."""
-    schemas = ToolSchemas()
-    build(tools=[make_tool("gone")], schemas=schemas)
+def test_the_request_to_go_on_stands_behind_tool_results() -> None:
+    """Results must come first in their message, and must follow their calls at once."""
+    request = resumed(build(TOOL_TURN, tools=[weather]), "Sunny", instruction="Go on: {said}")
 
-    gc.collect()
-
-    assert len(schemas._entries) == 0
+    assert request.body["messages"][-1] == user(result("a", "Sunny"), "Go on: Sunny")
+    assert rejected(request) is None
 
 
-def test_a_tool_made_of_something_odd_is_built_each_time() -> None:
-    """What cannot be compared cannot be cached; it must still work."""
+@pytest.mark.parametrize("said", ["{last_words} {said}", "{0} {} {said!r}", "\\1 \\g<0> $1"])
+def test_nothing_in_what_was_said_is_a_placeholder(said: str) -> None:
+    """Claude may talk about templates; the caller's words must not fill them in."""
+    request = resumed(build(), said, instruction="<{said}|{last_words}>")
 
-    class Odd:
-        __name__ = "odd"
-
-        async def __call__(self, city: str) -> None: ...
-
-    odd = Odd()
-    odd.__annotations__ = {"city": str}
-    tool: Any = llm.FunctionTool(
-        odd,
-        function_tool(_odd, name="odd", description="d").info,
-    )
-    schemas = ToolSchemas()
-
-    for _ in range(2):
-        build(tools=[tool], schemas=schemas)
-
-    assert schemas.builds == 2
+    assert request.body["messages"][-1] == user("Hello", f"<{said}|{said}>")
 
 
-async def _odd(city: str) -> None: ...
+def test_messages_of_the_callers_own_can_be_gone_on_with() -> None:
+    """`extra_kwargs` may hold plain strings, and may end with an assistant's turn."""
+    mine = build(extra={"messages": [{"role": "user", "content": "Own"}]})
+    open_end = [user("Own"), {"role": "assistant", "content": "Yes"}]
+    theirs = build(extra={"messages": open_end})
+
+    assert resumed(mine, "a", instruction="{said}").body["messages"] == [user("Own", "a")]
+    assert resumed(theirs, "a", instruction="{said}").body["messages"] == [*open_end, user("a")]
+
+
+def test_nothing_said_is_nothing_to_go_on_with() -> None:
+    """The request as it was asks for the whole answer, which is what is missing."""
+    request = full()
+
+    assert resumed(request, " \n", instruction=INSTRUCTION) is request
 
 
 # --- against the SDK -----------------------------------------------------------------------------
@@ -1451,45 +995,6 @@ async def test_the_body_is_the_plugins_where_the_plugin_is_right(wire: Wire, cac
 
 # --- any history ---------------------------------------------------------------------------------
 
-WORDS = st.text(alphabet="ab \n\u00a0\ud83d", max_size=4)
-CALL_IDS = st.sampled_from(["a", "b", "c.1", "c:1", ""])
-JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | WORDS,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["type", "text", "source"]), inner, max_size=3)
-    ),
-    max_leaves=6,
-)
-BLOCKS = st.lists(
-    st.fixed_dictionaries(
-        {"type": st.sampled_from(["text", "image", "x"])}, optional={"text": WORDS}
-    )
-)
-OUTPUTS = WORDS | JSON.map(json.dumps) | BLOCKS.map(json.dumps)
-ITEMS = st.lists(
-    st.builds(
-        llm.ChatMessage,
-        role=st.sampled_from(["system", "developer", "user", "assistant"]),
-        content=st.lists(WORDS, max_size=3),
-    )
-    | st.builds(
-        llm.FunctionCall,
-        call_id=CALL_IDS,
-        name=st.sampled_from(["weather", "book"]),
-        arguments=WORDS | JSON.map(json.dumps),
-        group_id=st.sampled_from([None, "g", "h"]),
-    )
-    | st.builds(
-        llm.FunctionCallOutput,
-        call_id=CALL_IDS,
-        name=st.just("weather"),
-        output=OUTPUTS,
-        is_error=st.booleans(),
-    ),
-    max_size=12,
-)
-
 
 @settings(max_examples=400, deadline=None)
 @given(
@@ -1516,6 +1021,43 @@ def test_any_history_becomes_a_body_that_the_api_takes(
     assert rejected(request) is None
     if any(block["type"] == "tool_use" for m in messages for block in m["content"]):
         assert body["tools"]
+
+
+RECORDS = st.sampled_from([*GARBLED, {"model": NEWEST, "thinking": [THOUGHT]}, None]) | st.builds(
+    lambda model, thinking, prefix: {"model": model, "thinking": thinking, **prefix},
+    model=st.sampled_from([PREFILL, SAMPLING, NEWEST]),
+    thinking=st.lists(st.sampled_from([THOUGHT, REDACTED]), min_size=1, max_size=3),
+    prefix=st.sampled_from([{}, {"prefix": "x"}]),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    records=st.lists(RECORDS, min_size=1, max_size=4),
+    spoken=st.sampled_from([(), (("user", "Hello?"),), (("assistant", "Sunny."), ("user", "Ah."))]),
+    model=st.sampled_from([PREFILL, SAMPLING, NEWEST]),
+    thinking=st.sampled_from([None, MANUAL, {"type": "adaptive"}, {"type": "disabled"}]),
+)
+def test_whatever_was_left_with_the_calls_the_api_takes_the_body(
+    records: list[Any], spoken: tuple[Any, ...], model: str, thinking: Any
+) -> None:
+    """A stored context comes from anywhere; it may cost the thinking, never the turn."""
+    steps: list[Any] = []
+    for i, record in enumerate(records):
+        steps += [recorded(f"c{i}", {"claude": record}), ("output", f"c{i}", "Sunny")]
+    plain = [s if isinstance(s, tuple) else recorded(s.call_id, {}) for s in steps]
+    options: dict[str, Any] = {"model": model, "tools": [weather], "max_tokens": 2048}
+    thinking = None if model == NEWEST else thinking
+    options["extra"] = {"thinking": thinking} if thinking else {}
+
+    request = build(chat(ASK, *steps, *spoken), **options)
+
+    unthinking = [
+        {**m, "content": [b for b in m["content"] if b not in (THOUGHT, REDACTED)]}
+        for m in request.body["messages"]
+    ]
+    assert unthinking == build(chat(ASK, *plain, *spoken), **options).body["messages"]
+    assert rejected(request) is None
 
 
 @pytest.mark.parametrize(

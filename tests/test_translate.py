@@ -261,7 +261,7 @@ OUT_OF_ORDER: list[list[Event]] = [
     [start(), *text(0, "x"), text(0)[-1]],
     [*end()],
     [start(), end()[1]],
-    [start(), *text(0, "x"), *end(), *text(1, "y")],
+    [start(), *text(0, "x"), end()[0], *text(1, "y"), end()[1]],
     [start(), *end(None)],
     [start(), *tool(0, "{}")[:-1], *end("tool_use")],
 ]
@@ -271,6 +271,32 @@ OUT_OF_ORDER: list[list[Event]] = [
 def test_events_out_of_order_are_malformed(events: list[Event]) -> None:
     """Guessing what was meant could double text or run half a tool."""
     assert fault_of(*events).kind in (FailureKind.MALFORMED, FailureKind.TRUNCATED)
+
+
+def test_what_follows_message_stop_is_none_of_the_answer() -> None:
+    """The answer is whole; an error or a second message after it takes nothing away."""
+    error = {"type": "error", "error": {"type": "api_error", "message": "late"}}
+    translator = Translator()
+
+    chunks = translator.feed([start(), *text(0, "x"), *end(), error, start(), *text(0, "y")])
+
+    assert [chunk.delta.content for chunk in chunks if chunk.delta] == ["x"]
+    assert translator.finish(may_be_empty=False) == (Outcome.COMPLETE, [])
+
+
+def test_a_pause_with_a_call_of_ours_ends_the_turn() -> None:
+    """The tool's result continues it; sending the call back unanswered would be rejected."""
+    _, calls, outcome = translate(start(), *tool(0, "{}"), *end("pause_turn"))
+
+    assert (len(calls), outcome) == (1, Outcome.COMPLETE)
+
+
+def test_a_call_id_that_comes_twice_is_malformed() -> None:
+    """One of the two would be run again, or get the other's result."""
+    twice = [*tool(0, "{}"), *tool(1, "{}")]
+    twice[3]["content_block"]["id"] = "toolu_0"
+
+    assert fault_of(start(), *twice, *end("tool_use")).kind is FailureKind.MALFORMED
 
 
 WRONG_SHAPES: list[Event] = [
@@ -325,7 +351,7 @@ def test_any_json_is_an_answer_or_a_fault(events: list[tuple[str, dict[str, Any]
     [
         ([start()], Activity.WAITING),
         ([start(), {"type": "ping"}], Activity.WAITING),
-        ([start(), text(0)[0]], Activity.SPEAKING),
+        ([start(), text(0)[0]], Activity.WAITING),
         ([start(), *text(0, "x")], Activity.SPEAKING),
         ([start(), tool(0)[0]], Activity.SPEAKING),
         ([start(), block(0, {"type": "thinking"})[0]], Activity.WORKING),

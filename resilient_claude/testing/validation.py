@@ -48,6 +48,7 @@ _FIELDS = (
     "tool_choice",
     "tools",
 )
+# Assumed: the limit of the API reference.
 _MAX_USER_ID_LENGTH = 256
 _MIN_THINKING_TOKENS = 1024
 
@@ -115,6 +116,7 @@ def _check_body(body: dict[str, Any], headers: Mapping[str, str]) -> None:
 
 
 def _check_plain_fields(body: dict[str, Any]) -> None:
+    # Assumed: what the SDK does not type as Optional may not be null.
     if "stream" in body:
         check_type(body["stream"], bool, "stream")
     if "service_tier" in body:

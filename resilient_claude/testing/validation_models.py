@@ -1,6 +1,6 @@
 """What the Messages API takes from which model. Pure: no I/O.
 
-Source: https://platform.claude.com/docs/en/about-claude/models, "Migration guide" of each model.
+Sources: the pages "Migration guide" and "What's new" of each model on platform.claude.com.
 """
 
 import re
@@ -49,7 +49,7 @@ def accepts_sampling(name: str) -> bool:
 def accepts_system_messages(name: str) -> bool:
     """Tell whether `messages` may hold the role `system`."""
     model = parse(name)
-    # Not in Sonnet 5. Source: What's new in Claude Sonnet 5.5.
+    # Assumed: from 4.8 on, but not in Sonnet 5; only Opus 4.8's page says so in words.
     return model.version >= (4, 8) and model != ("sonnet", (5, 0))
 
 

@@ -46,7 +46,7 @@ def check_tools(body: dict[str, Any], turns: list[Turn]) -> None:
     names = [_check_tool(tool, f"tools.{index}") for index, tool in enumerate(tools)]
     if len(names) != len(set(names)):
         raise InvalidRequestError("tools: Tool names must be unique.")
-    # Assumed wording. Source of the rule: shared/FACTS.md, "The Messages API".
+    # Assumed wording: the API rejects it, but in which words is not documented.
     if not tools and has_tool_blocks(turns):
         raise InvalidRequestError(
             "Requests which include `tool_use` or `tool_result` blocks must define tools"
@@ -118,6 +118,7 @@ def _check_forced(body: dict[str, Any]) -> None:
         # Assumed wording. Source of the rule: "What's new in Claude Opus 5.5".
         raise InvalidRequestError("tool_choice: forced tool use is not supported for this model.")
     thinking = body.get("thinking")
+    # Assumed: documented for `enabled`, taken to hold for `adaptive` as well.
     if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"):
         raise InvalidRequestError("Thinking may not be enabled when tool_choice forces tool use.")
 

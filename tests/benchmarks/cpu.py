@@ -1,0 +1,172 @@
+"""CPU time: per token, per request, and what resilience adds. Never wall time."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from time import process_time
+from typing import Any
+
+import httpx2
+from livekit.agents import llm
+
+from . import conversation
+from .contenders import FLOOR, KEY, MODEL, OURS, SDK, SOCKET, Contender, LiveKit, contender
+from .measure import Goal, Result, Setting
+from .server import base_url
+from .unguarded import UNGUARDED, UnguardedLLM
+
+TOKENS = 500
+PACED_STREAMS = 25
+PER_S = 80
+
+
+def nothing(text: str) -> None:
+    """Takes text and leaves it."""
+
+
+@asynccontextmanager
+async def opened(names: Sequence[str], url: str) -> AsyncIterator[dict[str, Contender]]:
+    """The contenders, each with one turn behind it."""
+    async with AsyncExitStack() as stack:
+        all_of_them = {}
+        for name in names:
+            one = _unguarded(url) if name == UNGUARDED else contender(name, url)
+            stack.push_async_callback(one.aclose)
+            await one.turn(conversation.short(), [], nothing)
+            all_of_them[name] = one
+        yield all_of_them
+
+
+def _unguarded(url: str) -> Contender:
+    return LiveKit(UnguardedLLM(api_key=KEY, base_url=url, model=MODEL))
+
+
+async def burst(setting: Setting) -> list[Result]:
+    """CPU time of turns whose tokens come all at once, by token; the request is part of it."""
+    names = setting.contenders(SDK, FLOOR, SOCKET)
+    turns = setting.times(8)
+    url = base_url(setting.server.http, tokens=TOKENS, per_s=0)
+    async with opened(names, url) as contenders:
+
+        async def sample(name: str) -> float:
+            return await _cpu_s(contenders[name], turns) / turns / TOKENS * 1e6
+
+        samples = await setting.in_turns(names, sample)
+    return [
+        Result("CPU per token, burst", "us", samples, Goal(0.45)),
+        Result("CPU per token, burst", "us", samples, Goal(1.8, over=FLOOR)),
+    ]
+
+
+async def _cpu_s(one: Contender, turns: int) -> float:
+    context = conversation.short()
+    began = process_time()
+    for _ in range(turns):
+        await one.turn(context, [], nothing)
+    return process_time() - began
+
+
+async def paced(setting: Setting) -> list[Result]:
+    """CPU time of many streams at the pace of a model, by token, once all of them stream."""
+    names = setting.contenders(SDK, SOCKET)
+    seconds = max(1.0, 3.0 * setting.effort)
+    url = base_url(setting.server.http, tokens=round((seconds + 2) * PER_S), per_s=PER_S)
+
+    async def sample(name: str) -> float:
+        one = contender(name, url)
+        tokens = 0
+
+        def heard(text: str) -> None:
+            nonlocal tokens
+            tokens += text.count("@")
+
+        turns = [
+            asyncio.create_task(one.turn(conversation.short(), [], heard))
+            for _ in range(PACED_STREAMS)
+        ]
+        await asyncio.sleep(1.0)
+        before, began = tokens, process_time()
+        await asyncio.sleep(seconds)
+        cpu_s, heard_tokens = process_time() - began, tokens - before
+        await asyncio.gather(*turns)
+        await one.aclose()
+        return cpu_s / heard_tokens * 1e6
+
+    samples = await setting.in_turns(names, sample)
+    return [Result("CPU per token, paced", "us", samples, Goal(0.38))]
+
+
+async def request(setting: Setting) -> list[Result]:
+    """CPU time from `chat()` until the encoded request reaches the transport, second turn on."""
+    limits = {0: 1 / 1.5, 20: 1 / 50}
+    results = []
+    for count, limit in limits.items():
+        names = setting.contenders()
+        context, tools = conversation.long(), conversation.tools(count)
+        turns = setting.times(10)
+        url = base_url(setting.server.http, tokens=1, per_s=0)
+        async with opened(names, url) as contenders:
+            arrivals = {name: _Arrivals(contenders[name]) for name in names}
+
+            async def sample(
+                name: str,
+                contenders: dict[str, Contender] = contenders,
+                arrivals: dict[str, _Arrivals] = arrivals,
+                context: llm.ChatContext = context,
+                tools: list[llm.Tool] = tools,
+                turns: int = turns,
+            ) -> float:
+                await contenders[name].turn(context, tools, nothing)
+                gc.collect()
+                spent_s = 0.0
+                for _ in range(turns):
+                    began = process_time()
+                    await contenders[name].turn(context, tools, nothing)
+                    spent_s += arrivals[name].last - began
+                return spent_s / turns * 1e3
+
+            samples = await setting.in_turns(names, sample)
+        results.append(Result(f"CPU per request, {count} tools", "ms", samples, Goal(limit)))
+    return results
+
+
+class _Arrivals(httpx2.AsyncBaseTransport):
+    """Stands before a client's transport and notes the CPU time at which requests arrive."""
+
+    def __init__(self, one: Contender) -> None:
+        assert isinstance(one, LiveKit)
+        self.last = 0.0
+        adapter: Any = one.adapter
+        client = adapter.client if hasattr(adapter, "client") else adapter._client
+        self._transport = client._client._transport
+        client._client._transport = self
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.last = process_time()
+        response: httpx2.Response = await self._transport.handle_async_request(request)
+        return response
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+async def resilience(setting: Setting) -> list[Result]:
+    """Ours over the same stream without attempts, clocks, log and reports, on the healthy path."""
+    names = [OURS, UNGUARDED]
+    url = base_url(setting.server.http, tokens=TOKENS, per_s=0)
+    pairs = setting.times(40)
+    async with opened(names, url) as contenders:
+        samples: dict[str, list[float]] = {name: [] for name in names}
+        for number in range(setting.rounds):
+            setting.tell(f"round {number + 1} of {setting.rounds}: both")
+            gc.collect()
+            spent_s = dict.fromkeys(names, 0.0)
+            for pair in range(pairs):
+                for name in names if pair % 2 else reversed(names):
+                    spent_s[name] += await _cpu_s(contenders[name], 1)
+            for name in names:
+                samples[name].append(spent_s[name] / pairs / TOKENS * 1e6)
+    return [Result("CPU per token, with resilience", "us", samples, Goal(1.03, over=UNGUARDED))]

@@ -1,0 +1,54 @@
+"""The benchmarks run; how fast is not for a test to say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from . import __main__ as runner
+from . import report, soak
+from .contenders import OURS
+from .measure import Goal, Result
+
+
+def test_measures_give_numbers_for_every_contender(tmp_path: Path) -> None:
+    """A benchmark that nobody runs rots unseen."""
+    results = runner.run(["burst", "request"], rounds=1, effort=0.1, console=Console(quiet=True))
+
+    report.write_json(tmp_path / "results.json", report.machine(), results)
+    report.write_svg(tmp_path / "results.svg", report.machine(), results)
+    rows = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["results"]
+    assert len(rows) == len(results) == 4
+    assert all(row["samples"][OURS] for row in rows)
+    assert (tmp_path / "results.svg").read_text(encoding="utf-8").endswith("</svg>\n")
+
+
+def test_soak_says_nothing_twice_and_leaves_nothing() -> None:
+    """The soak's own counters must work, or its zeros mean nothing."""
+    found = soak.run([OURS], seconds=1.0, fault_rate=0.0, seed=1, console=Console(quiet=True))
+
+    assert found[OURS]["turns"] > 0
+    assert {fact: found[OURS][fact] for fact in soak.MUST_BE_ZERO} == dict.fromkeys(
+        soak.MUST_BE_ZERO, 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("goal", "met"),
+    [
+        (Goal(0.5), True),
+        (Goal(0.4), False),
+        (Goal(0.4, at_least=True), True),
+        (Goal(1.0, over=None), True),
+        (Goal(1.0, over="somebody else"), None),
+        (None, None),
+    ],
+)
+def test_goals_are_judged(goal: Goal | None, met: bool | None) -> None:
+    """The table's last column is what people read."""
+    result = Result("", "", {OURS: [1.0, 1.0, 9.0], "plugin": [2.0, 2.0, 2.0]}, goal)
+
+    assert result.met() is met

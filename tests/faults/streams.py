@@ -1,0 +1,238 @@
+"""The faults of connections and of streams that break. What must come of them: `promises.py`."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from typing import Literal
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+
+from resilient_claude.testing import Break, SseError
+
+from .table import (
+    IN_STREAM,
+    KEY,
+    PROMPT,
+    TEXT,
+    Breaks,
+    Drive,
+    Fault,
+    Responds,
+    Sort,
+    Strike,
+    When,
+    Where,
+    Wire,
+)
+
+BOTH = (Wire.TCP, Wire.TLS)
+USUAL = (Drive.DIRECT, Drive.SESSION, Drive.FALLBACK)
+CANCELLED = (*USUAL, Drive.CANCEL)
+LASTING = (*CANCELLED, Drive.BARGE_IN)
+ONCE = (When.FIRST, When.ALWAYS)
+EVERY = (When.ALWAYS,)
+AT_CONNECTING = (Where.CONNECTING,)
+
+# What the transport raises when the peer goes away without an error of the operating system.
+GONE = (aiohttp.ClientError, HttpProcessingError, OSError)
+
+# The API may quote the prompt, and some proxies the headers. Neither may come any further.
+INDISCREET = f"Cannot handle {PROMPT!r}, x-api-key: {KEY}"
+
+ACCEPTED: tuple[tuple[str, Literal["reset", "close"]], ...] = (
+    ("reset", "reset"),
+    ("closed", "close"),
+)
+UNTRUSTED: tuple[tuple[str, Strike], ...] = (
+    ("untrusted-certificate", "untrusted"),
+    ("certificate-of-another-host", "wrong-host"),
+)
+NO_HANDSHAKE: tuple[Strike, ...] = ("tls-plaintext", "tls-alert")
+CONNECTING = (
+    Fault(
+        "refused",
+        Sort.UNREACHABLE,
+        "refuse",
+        wheres=AT_CONNECTING,
+        drives=CANCELLED,
+        wires=BOTH,
+        roots=(ConnectionRefusedError,),
+    ),
+    Fault("no-route", Sort.UNREACHABLE, "no-route", wheres=AT_CONNECTING, roots=(OSError,)),
+    Fault(
+        "unknown-host",
+        Sort.DNS,
+        "dns",
+        wheres=AT_CONNECTING,
+        drives=CANCELLED,
+        roots=(socket.gaierror,),
+    ),
+    Fault(
+        "dns-hangs",
+        Sort.SILENT,
+        "dns-hang",
+        wheres=AT_CONNECTING,
+        drives=LASTING,
+        roots=(TimeoutError,),
+    ),
+    *(
+        Fault(
+            name,
+            Sort.UNTRUSTED,
+            strike,
+            wheres=AT_CONNECTING,
+            whens=EVERY,
+            wires=(Wire.TLS,),
+            roots=(ssl.SSLCertVerificationError,),
+        )
+        for name, strike in UNTRUSTED
+    ),
+    *(
+        Fault(
+            strike,
+            Sort.HANDSHAKE,
+            strike,
+            wheres=AT_CONNECTING,
+            wires=(Wire.TLS,),
+            roots=(ssl.SSLError,),
+        )
+        for strike in NO_HANDSHAKE
+    ),
+    Fault(
+        "tls-hangs",
+        Sort.SILENT,
+        "tls-hang",
+        wheres=AT_CONNECTING,
+        drives=LASTING,
+        wires=(Wire.TLS,),
+        roots=(TimeoutError,),
+    ),
+    *(
+        Fault(
+            f"{name}-at-accept",
+            Sort.CUT,
+            Responds(Break(how, at="accept")),
+            wheres=AT_CONNECTING,
+            wires=BOTH,
+            roots=GONE,
+        )
+        for name, how in ACCEPTED
+    ),
+    Fault(
+        "hang-at-accept",
+        Sort.SILENT,
+        Responds(Break("stall", at="accept")),
+        wheres=AT_CONNECTING,
+        drives=LASTING,
+        roots=(TimeoutError,),
+    ),
+    Fault(
+        "pool-went-dark",
+        Sort.DARK_POOL,
+        "go-dark",
+        wheres=AT_CONNECTING,
+        whens=(When.FIRST,),
+        drives=LASTING,
+        wires=BOTH,
+        roots=(TimeoutError,),
+    ),
+    Fault(
+        "idle-connections-dropped",
+        Sort.DROPPED_POOL,
+        "drop-idle",
+        wheres=AT_CONNECTING,
+        whens=(When.FIRST,),
+        wires=BOTH,
+    ),
+)
+
+ANYWHERE = (Where.REQUEST, *IN_STREAM, Where.TOOL_RESULT)
+BREAKS = (
+    Fault(
+        "reset",
+        Sort.CUT,
+        Breaks("reset"),
+        wheres=ANYWHERE,
+        wires=BOTH,
+        roots=(ConnectionResetError,),
+    ),
+    Fault("closed", Sort.CUT, Breaks("close"), wheres=ANYWHERE, wires=BOTH, roots=GONE),
+    Fault("ended", Sort.ENDED, Breaks("end"), wheres=IN_STREAM, wires=BOTH),
+    Fault(
+        "hang",
+        Sort.SILENT,
+        Breaks("stall"),
+        wheres=ANYWHERE,
+        drives=LASTING,
+        wires=BOTH,
+        roots=(TimeoutError,),
+    ),
+    Fault(
+        "pings-only",
+        Sort.SILENT,
+        Breaks("pings"),
+        wheres=IN_STREAM,
+        drives=CANCELLED,
+        roots=(TimeoutError,),
+    ),
+    Fault(
+        "comments-only",
+        Sort.SILENT,
+        Breaks("comments"),
+        wheres=IN_STREAM,
+        drives=CANCELLED,
+        roots=(TimeoutError,),
+    ),
+    Fault(
+        "empty-deltas-only",
+        Sort.SILENT,
+        Breaks("empty_deltas"),
+        # Elsewhere an empty delta needs a new block, and would be out of order for its own reason.
+        wheres=(Where.CONTENT, Where.TOOL_JSON, Where.TEXT, Where.TOOL_AFTER_TEXT),
+        drives=CANCELLED,
+        roots=(TimeoutError,),
+    ),
+    Fault(
+        "invalid-json",
+        Sort.MALFORMED,
+        Breaks(f'event: content_block_delta\ndata: {{"type": "{TEXT}\n\n'.encode()),
+        wheres=IN_STREAM,
+        roots=(json.JSONDecodeError,),
+    ),
+    Fault(
+        "overloaded-error-event",
+        Sort.EVENT,
+        Breaks(SseError("overloaded_error", INDISCREET)),
+        wheres=(*IN_STREAM, Where.TOOL_RESULT),
+        drives=CANCELLED,
+        error_type="overloaded_error",
+    ),
+)
+
+EVENTS = tuple(
+    Fault(
+        error_type.replace("_", "-") + "-event",
+        Sort.EVENT,
+        Breaks(SseError(error_type, INDISCREET)),
+        wheres=(Where.HEADERS, Where.CONTENT, Where.TEXT, Where.TOOL_STOP),
+        whens=ONCE,
+        drives=(Drive.DIRECT, Drive.FALLBACK),
+        error_type=error_type,
+    )
+    for error_type in (
+        "api_error",
+        "rate_limit_error",
+        "timeout_error",
+        "invalid_request_error",
+        "authentication_error",
+        "permission_error",
+        "billing_error",
+        "not_found_error",
+        "conflict_error",
+        "request_too_large",
+        "error_of_tomorrow",
+    )
+)

@@ -1,0 +1,189 @@
+"""Requests that follow from others: what Claude said goes back, and the API takes it.
+
+`tests/test_request.py` searches histories of messages and calls; here are those that a turn leaves
+behind, those of other kinds of items, and the requests that go on with one (`continued`,
+`resumed`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from livekit.agents import llm
+
+from resilient_claude.request import Request, RequestOptions, build_request, continued, resumed
+from resilient_claude.sse import EventDecoder
+from resilient_claude.testing.validation import validate
+from resilient_claude.tools import ToolSchemas
+from resilient_claude.translate import Translator
+
+from .profiles import searched
+from .streams import Stream, streams
+
+MODELS = st.sampled_from(
+    ["claude-sonnet-4-5", "claude-sonnet-4-6", "claude-opus-4-8", "claude-opus-5-5", "gateway/x"]
+)
+WORDS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ["", " ", "\n", "Hello.", "Hello. ", "{said}", "\u00a0", "</heard>"]
+)
+IMAGES = st.sampled_from(["https://example.com/a.png", "data:image/png;base64,aGVsbG8="]).map(
+    lambda image: llm.ImageContent(image=image)
+)
+EXTRAS = st.sampled_from(
+    [
+        {},
+        {"google": {"thought_signature": "x"}},
+        {"claude": None},
+        {"claude": {"model": "claude-opus-5-5", "thinking": [{"type": "thinking"}]}},
+    ]
+)
+ITEMS = st.lists(
+    st.builds(
+        llm.ChatMessage,
+        role=st.sampled_from(["system", "developer", "user", "user", "assistant"]),
+        content=st.lists(WORDS | IMAGES, max_size=3),
+        interrupted=st.booleans(),
+    )
+    | st.builds(
+        llm.FunctionCall,
+        call_id=st.sampled_from(["a", "b", "c.1"]),
+        name=st.sampled_from(["book", "gone"]),
+        arguments=st.sampled_from(["{}", '{"a": NaN}', '{"a', "[]", "null", ""]),
+        extra=EXTRAS,
+        created_at=st.integers(0, 9),
+    )
+    | st.builds(
+        llm.FunctionCallOutput,
+        call_id=st.sampled_from(["a", "b", "c.1"]),
+        name=st.just("book"),
+        output=WORDS | st.sampled_from(['[{"type": "image"}]', "[]", '{"type": "text"}']),
+        is_error=st.booleans(),
+    )
+    | st.builds(llm.AgentHandoff, new_agent_id=st.just("next"))
+    | st.builds(llm.AgentConfigUpdate, instructions=st.none() | WORDS),
+    max_size=8,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> Iterator[None]:
+    """Livekit warns of every call without an output; thousands are meant to be like that."""
+    logger = logging.getLogger("livekit.agents")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    yield
+    logger.setLevel(level)
+
+
+@llm.function_tool
+async def book(city: str) -> None:
+    """Book a table."""
+
+
+def build(context: llm.ChatContext, model: str, **options: Any) -> Request:
+    return build_request(
+        RequestOptions(model=model, **options), context, tools=[book], schemas=ToolSchemas()
+    )
+
+
+def rejected(request: Request) -> str | None:
+    """Why the API does not take it."""
+    headers = {"x-api-key": "k", "anthropic-version": "2023-06-01", **request.headers}
+    error = validate({name.lower(): value for name, value in headers.items()}, request.content())
+    return None if error is None else error.message
+
+
+@searched(200)
+@given(ITEMS, MODELS, st.sampled_from([None, "ephemeral"]), WORDS)
+def test_any_history_can_be_resumed(
+    items: list[Any], model: str, caching: Any, said: str
+) -> None:
+    """Pictures, handoffs and other providers' leftovers; then a broken answer of any text."""
+    request = build(llm.ChatContext(items), model, caching=caching)
+    before = json.loads(request.content())
+    again = resumed(request, said, instruction="Go on after: {said} ({last_words})")
+
+    assert rejected(request) is None
+    assert rejected(again) is None
+    assert json.loads(request.content()) == before, "the request itself was changed"
+    last = again.body["messages"][-1]["content"][-1]
+    if said.strip():
+        assert said.rstrip() in last["text"]
+
+
+@searched(200)
+@given(
+    ITEMS,
+    MODELS,
+    st.lists(
+        streams(kinds=("text", "thinking", "redacted", "server", "result"), last="server"),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from([None, "ephemeral"]),
+)
+def test_any_history_can_be_continued_after_pauses(
+    items: list[Any], model: str, pauses: list[Stream], caching: Any
+) -> None:
+    """Whatever Claude has said and searched so far, several times over."""
+    request = build(llm.ChatContext(items), model, caching=caching)
+
+    for pause in pauses:
+        content = translated(pause, model).content()
+        request = continued(request, content, container="cont_1")
+
+        assert rejected(request) is None
+        assert request.body["container"] == "cont_1"
+        sent = request.body["messages"][-1]
+        assert sent["role"] == "assistant"
+        assert [block.get("text") for block in sent["content"]][-len(content) :] == [
+            block.get("text") for block in content
+        ]
+
+
+@searched(150)
+@given(streams(last="tool"), MODELS, MODELS, st.sampled_from([None, "adaptive", "enabled", "disabled"]))
+def test_what_a_turn_leaves_behind_can_be_sent(
+    stream: Stream, model: str, next_model: str, thinking: str | None
+) -> None:
+    """Its words, its calls with their thinking, and their results; to another model as well."""
+    assume(not (thinking in ("enabled", "disabled") and next_model in ("claude-opus-5-5",)))
+    translator = translated(stream, model)
+    _, chunks = translator.finish(may_be_empty=False)
+    context = llm.ChatContext.empty()
+    context.add_message(role="user", content="A table, please.")
+    if stream.text:
+        context.add_message(role="assistant", content=stream.text)
+    for chunk in chunks:
+        for call in chunk.delta.tool_calls if chunk.delta is not None else ():
+            made = {"call_id": call.call_id, "name": call.name, "arguments": call.arguments}
+            context.insert(llm.FunctionCall(**made, extra=call.extra or {}))
+            output = {"call_id": call.call_id, "name": call.name, "output": "done"}
+            context.insert(llm.FunctionCallOutput(**output, is_error=False))
+    kinds: dict[str | None, dict[str, Any]] = {
+        None: {},
+        "enabled": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+    }
+    extra = kinds.get(thinking, {"thinking": {"type": thinking}})
+    options = RequestOptions(model=next_model, max_tokens=2048)
+    request = build_request(
+        options, context, tools=[book], extra_kwargs=extra, schemas=ToolSchemas()
+    )
+
+    assert rejected(request) is None
+    blocks = [b for m in request.body["messages"] for b in m["content"]]
+    sent = [(b["id"], b["name"], b["input"]) for b in blocks if b["type"] == "tool_use"]
+    assert sent == [(i, n, json.loads(arguments)) for i, n, arguments in stream.calls]
+
+
+def translated(stream: Stream, model: str) -> Translator:
+    """The translator that has read all of *stream*."""
+    translator = Translator(model=model)
+    translator.feed(EventDecoder().feed(bytes(stream)))
+    return translator

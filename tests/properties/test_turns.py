@@ -1,0 +1,211 @@
+"""Whole turns: whatever their attempts meet and whenever they are cancelled, every promise holds.
+
+The real stream runs against a Claude that does as a script says, in virtual time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
+
+from resilient_claude import RetryPolicy, Timeouts
+
+from .invariants import check
+from .profiles import searched
+from .simulation import BREAKS, HEARD, REFUSALS, Block, Cancel, Script, Turn, play
+
+# Around every clock's default, just below and just above.
+WAITS = st.sampled_from(
+    [0.0, 0.05, 1.0, 2.9, 3.1, 5.9, 6.1, 7.9, 8.1, 12.1, 17.9, 18.1, 20.1, 29.9, 31.0]
+)
+BLOCKS = st.lists(
+    st.builds(Block, st.just("text"), st.integers(1, 6))
+    | st.builds(Block, st.just("thinking"), st.integers(1, 3))
+    | st.builds(Block, st.sampled_from(["search", "tool"]), valid=st.integers(0, 5).map(bool)),
+    max_size=3,
+).map(tuple)
+PIECES = st.lists(st.integers(1, 12), min_size=1, max_size=3).map(tuple)
+QUICK = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.01]), st.integers(1, 9)), min_size=1, max_size=3
+).map(tuple)
+SLOW = st.lists(st.tuples(WAITS, st.integers(0, 9)), min_size=1, max_size=4).filter(
+    lambda reads: any(size for _, size in reads)
+).map(tuple)
+ANSWER: dict[str, Any] = {
+    "blocks": BLOCKS,
+    "stop_reason": st.sampled_from(
+        ["", "", "", "", "pause_turn", "pause_turn", "max_tokens", "refusal", "stop_sequence"]
+    ),
+    "piece_chars": PIECES,
+    "repeats": st.sampled_from(["last_words", "everything", "nothing"]),
+    "rhythm": QUICK,
+    "stays_open": st.booleans(),
+}
+BREAK: dict[str, Any] = {"breaks_after": st.integers(-4, 20), "breaks": st.sampled_from(BREAKS)}
+REFUSAL: dict[str, Any] = {
+    "refused": st.sampled_from(REFUSALS),
+    "refused_early": st.booleans(),
+    "retry_after": st.none() | st.sampled_from(["0", "0.3", "4", "19.5", "60", "-1", "soon"]),
+}
+PARTS: dict[str, Any] = {
+    "piece_chars": PIECES,
+    "rhythm": QUICK,
+    "repeats": st.sampled_from(["last_words", "everything", "nothing"]),
+    "breaks_after": st.integers(3, 20),
+    "breaks": st.sampled_from(BREAKS),
+}
+TALK = Script(blocks=(Block("text", 4),), rhythm=((0.0, 1), (0.01, 2)))
+SCRIPT = st.one_of(
+    st.just(TALK),
+    st.builds(Script, **ANSWER),
+    st.builds(Script, **ANSWER, **BREAK),
+    st.builds(Script, **ANSWER, **BREAK),
+    st.builds(Script, **{**ANSWER, "rhythm": SLOW}, connect_s=st.sampled_from([0.0, 1.0, 2.9])),
+    st.builds(Script, **ANSWER, response_s=WAITS),
+    st.builds(Script, **REFUSAL),
+    st.builds(Script, **REFUSAL, connect_s=WAITS, response_s=WAITS),
+)
+TALK = Script(blocks=(Block("text", 4),), rhythm=((0.0, 1), (0.01, 2)))
+SCRIPTS = st.lists(SCRIPT, min_size=1, max_size=6).map(tuple)
+POLICIES = st.builds(
+    RetryPolicy,
+    max_attempts=st.sampled_from([24, 24, 3, 2, 1]),
+    max_silence_s=st.sampled_from([20.0, 20.0, 5.0, 0.5]),
+    on_interruption=st.sampled_from(["resume", "raise"]),
+    resume_instruction=st.just(f"{HEARD}{{said}}"),
+)
+TIMEOUTS = st.sampled_from([Timeouts(), Timeouts(stall_s=30.0, connect_s=25.0), Timeouts(stall_s=1)])
+CONN_OPTIONS = st.one_of(
+    st.just(DEFAULT_API_CONNECT_OPTIONS),
+    st.just(DEFAULT_API_CONNECT_OPTIONS),
+    st.builds(
+        APIConnectOptions,
+        max_retry=st.integers(0, 3),
+        timeout=st.sampled_from([0.0, 0.5, 5.0, 10.0]),
+    ),
+)
+CANCELS = st.builds(
+    Cancel,
+    after_s=st.none() | WAITS,
+    after_chunks=st.integers(0, 4),
+    steps=st.integers(0, 12),
+)
+TURNS = st.builds(
+    Turn,
+    scripts=SCRIPTS,
+    policy=POLICIES,
+    timeouts=TIMEOUTS,
+    conn_options=CONN_OPTIONS,
+    model=st.sampled_from(["claude-sonnet-4-6", "claude-sonnet-4-5"]),
+    after_tool_result=st.booleans(),
+    filter_thinking=st.booleans(),
+    observed=st.booleans(),
+)
+
+
+@searched(400)
+@given(TURNS)
+def test_any_turn(turn: Turn) -> None:
+    """Faults, waits, pauses, tools and limits in any order."""
+    check(play(turn))
+
+
+@searched(200)
+@given(TURNS, CANCELS)
+def test_any_turn_cancelled_at_any_moment(turn: Turn, cancel: Cancel) -> None:
+    """A caller who speaks up: at once, in a wait, in the middle of a word, at the very end."""
+    check(play(replace(turn, cancel=cancel)))
+
+
+@searched(300)
+@given(
+    answer=st.builds(Script, blocks=BLOCKS.map(lambda blocks: (Block("text", 6), *blocks)), **PARTS),
+    again=st.builds(Script, blocks=st.just((Block("text"),)), **PARTS) | SCRIPT,
+    unbroken=st.booleans(),
+    model=st.sampled_from(["claude-sonnet-4-6", "claude-sonnet-4-5"]),
+)
+def test_any_answer_that_breaks_off_is_resumed(
+    answer: Script, again: Script, unbroken: bool, model: str
+) -> None:
+    """Wherever it breaks, in the middle of a word too, it is said to the end and only once."""
+    if unbroken:
+        again = replace(again, breaks_after=None)
+    policy = RetryPolicy(on_interruption="resume", resume_instruction=f"{HEARD}{{said}}")
+    check(play(Turn((answer, again), policy=policy, model=model)))
+
+
+# --- found by the search ------------------------------------------------------------------------
+
+RESUMING = RetryPolicy(on_interruption="resume", resume_instruction=f"{HEARD}{{said}}")
+ONE_WORD = Script(blocks=(Block("text", 1),))
+FOUND: dict[str, Turn] = {
+    # The task that would tell is cancelled before its first step.
+    "cancelled before it began": Turn((TALK,), cancel=Cancel()),
+    # Claude waits for the tool's result, which only livekit can bring.
+    "paused with a tool call": Turn(
+        (Script(blocks=(Block("tool"), Block("search")), stop_reason="pause_turn"),)
+    ),
+    # `message_delta` is no content, so it must not lift the silence budget.
+    "silent after an empty message": Turn(
+        (Script(blocks=(), breaks_after=2, breaks="pings"),),
+        policy=RetryPolicy(max_silence_s=5.0),
+    ),
+    # The clock for thinking (30 s) outlasts the silence budget (20 s), which began with the text.
+    "broken off in a long thought": Turn(
+        (
+            Script(blocks=(Block("text", 3), Block("thinking", 1)), breaks_after=11, breaks="pings"),
+            TALK,
+        ),
+        policy=RESUMING,
+    ),
+    # A search that takes longer than the silence budget is healthy; its continuation must live.
+    "paused after a long search without a word": Turn(
+        (
+            Script(
+                blocks=(Block("search"), Block("search")),
+                stop_reason="pause_turn",
+                rhythm=((7.0, 2),),
+            ),
+            TALK,
+        ),
+    ),
+    # Two faults, a pause, two faults: five attempts, of which three were to be the most.
+    "faults before and after a pause": Turn(
+        (
+            Script(refused="529"),
+            Script(refused="529"),
+            Script(blocks=(), stop_reason="pause_turn"),
+            Script(refused="529"),
+            Script(refused="529"),
+            TALK,
+        ),
+        policy=RetryPolicy(max_attempts=3),
+    ),
+    # "ye1" was heard of "ye1q0s"; an older model goes on with "q0s", a newer one from "ye1q0s".
+    "a prefill in the middle of a word": Turn(
+        (replace(ONE_WORD, piece_chars=(3,), breaks_after=3), ONE_WORD),
+        policy=RESUMING,
+        model="claude-sonnet-4-5",
+    ),
+    "the only word broke off": Turn(
+        (replace(ONE_WORD, piece_chars=(3,), breaks_after=3), ONE_WORD), policy=RESUMING
+    ),
+    "broken off after a comma": Turn(
+        (
+            Script(blocks=(Block("text", 12),), piece_chars=(76,), breaks_after=3),
+            replace(TALK, repeats="nothing"),
+        ),
+        policy=RESUMING,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found(name: str) -> None:
+    """The smallest turns that broke a promise."""
+    check(play(FOUND[name]))
