@@ -629,13 +629,13 @@ async def test_conn_options_cap_attempts_and_waiting(make_llm: MakeLLM) -> None:
     with SimulatedClaude(default=Break("stall", at="request")) as claude:
         started = asyncio.get_running_loop().time()
         error, _ = await fails_always(
-            make_llm(claude), conn_options=APIConnectOptions(max_retry=0, timeout=0.1)
+            make_llm(claude), conn_options=APIConnectOptions(max_retry=0, timeout=0.4)
         )
         elapsed_s = asyncio.get_running_loop().time() - started
 
         assert len(claude.requests) == 1
     assert isinstance(error, APITimeoutError)
-    assert elapsed_s < 0.3
+    assert elapsed_s < 1.0
 
 
 async def test_an_argument_that_cannot_be_sent_is_logged_once(
@@ -670,7 +670,7 @@ async def test_an_argument_that_cannot_be_sent_is_logged_once(
         ({"max_tokens": 0}, ValueError, "max_tokens must be >= 1, got 0"),
         ({"model": ""}, ValueError, "model must be a model id, got ''"),
         ({"base_url": "nonsense"}, ValueError, "base_url must begin with http"),
-        ({"client": "x"}, TypeError, "client must be an async client of anthropic, got str"),
+        ({"client": "x"}, TypeError, "client must be an async anthropic client, got str"),
         ({"filter_thinking": "no"}, TypeError, "filter_thinking must be a bool, got 'no'"),
         ({"timeout": 0}, ValueError, "connect_s must be finite and > 0, got 0"),
     ],
