@@ -49,7 +49,14 @@ class EventDecoder:
                 f"an event is longer than {self._event_bytes} bytes",
                 retryable=True,
             )
-        return [event for block in blocks if (event := _decode(block)) is not None]
+        events: list[Event] = []
+        for block in blocks:
+            event = _decode(block)
+            if event is not None:
+                events.append(event)
+                if event["type"] == "message_stop":
+                    break  # the message is whole; whatever follows it is none of it
+        return events
 
     def finish(self) -> list[Event]:
         r"""The event that only a held-back `\r` kept from being complete at the end of the body."""

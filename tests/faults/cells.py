@@ -23,6 +23,7 @@ FAULTS: tuple[Fault, ...] = (
 
 _WHENS = {
     Drive.DIRECT: tuple(When),
+    Drive.CLIENT: (When.FIRST, When.ALWAYS),
     Drive.SESSION: (When.FIRST, When.ALWAYS),
     Drive.FALLBACK: (When.FIRST, When.ALWAYS),
     Drive.RESUME: (When.FIRST, When.ALWAYS),

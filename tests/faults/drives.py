@@ -165,6 +165,7 @@ class _OtherStream(llm.LLMStream):
 
 DRIVES = {
     Drive.DIRECT: direct,
+    Drive.CLIENT: direct,
     Drive.RESUME: direct,
     Drive.SESSION: in_session,
     Drive.FALLBACK: fallback,

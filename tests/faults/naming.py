@@ -90,9 +90,9 @@ def _silent(cell: Cell) -> Failing:
         return named("timeout", "server", error=APIError)
     # Without an answer to a look-up, not even this machine's network was left.
     origin = "local" if cell.fault.name == "dns-hangs" else None
-    kinds = ("timeout",) if waiting else ("stall",)
+    kinds = {"timeout"} if waiting else {"stall"}
     if cell.fault.name == "empty-deltas-only" and cell.where is Where.CONTENT:
-        kinds = ("timeout", "stall")  # they come in a block, so that it has begun, but no content
+        kinds = {"timeout", "stall"}  # they come in a block, so that it has begun, but no content
     return named(*kinds, origin=origin, error=APITimeoutError)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
 
+import anthropic
 from livekit.agents import llm
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, TurnEnded
@@ -107,6 +108,7 @@ class Play:
             await DRIVES[self.cell.drive](self, adapter, claude)
         finally:
             await adapter.aclose()
+            await adapter.client.close()  # which the application does, if it made it
         self.seen.lines = list(self.watch.lines.events)
         self.seen.requests = claude.requests()
         for error in self.seen.errors:
@@ -223,9 +225,13 @@ def make_adapter(cell: Cell, claude: Claude) -> ResilientClaudeLLM:
     if claude.ca_file is not None:
         environment["SSL_CERT_FILE"] = claude.ca_file
     with mock.patch.dict(os.environ, environment, clear=True):
+        client = None
+        if cell.drive is Drive.CLIENT:  # retries of its own would multiply with ours
+            client = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url, max_retries=5)
         return ResilientClaudeLLM(
             api_key=KEY,
             base_url=claude.base_url,
+            client=client,
             retry=RetryPolicy(
                 max_attempts=limits.max_attempts,
                 max_silence_s=limits.max_silence_s,

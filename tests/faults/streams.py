@@ -8,6 +8,8 @@ import ssl
 from typing import Literal
 
 import aiohttp
+import httpcore2
+import httpx2
 from aiohttp.http_exceptions import HttpProcessingError
 
 from resilient_claude.testing import Break, SseError
@@ -29,7 +31,7 @@ from .table import (
 )
 
 BOTH = (Wire.TCP, Wire.TLS)
-USUAL = (Drive.DIRECT, Drive.SESSION, Drive.FALLBACK)
+USUAL = (Drive.DIRECT, Drive.CLIENT, Drive.SESSION, Drive.FALLBACK)
 CANCELLED = (*USUAL, Drive.CANCEL)
 LASTING = (*CANCELLED, Drive.BARGE_IN)
 ONCE = (When.FIRST, When.ALWAYS)
@@ -37,7 +39,14 @@ EVERY = (When.ALWAYS,)
 AT_CONNECTING = (Where.CONNECTING,)
 
 # What the transport raises when the peer goes away without an error of the operating system.
-GONE = (aiohttp.ClientError, HttpProcessingError, OSError)
+GONE = (
+    aiohttp.ClientError,
+    HttpProcessingError,
+    httpx2.TransportError,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    OSError,
+)
 
 # The API may quote the prompt, and some proxies the headers. Neither may come any further.
 INDISCREET = f"Cannot handle {PROMPT!r}, x-api-key: {KEY}"
@@ -61,7 +70,14 @@ CONNECTING = (
         wires=BOTH,
         roots=(ConnectionRefusedError,),
     ),
-    Fault("no-route", Sort.UNREACHABLE, "no-route", wheres=AT_CONNECTING, roots=(OSError,)),
+    Fault(
+        "no-route",
+        Sort.UNREACHABLE,
+        "no-route",
+        wheres=AT_CONNECTING,
+        drives=USUAL,
+        roots=(OSError,),
+    ),
     Fault(
         "unknown-host",
         Sort.DNS,
@@ -85,6 +101,7 @@ CONNECTING = (
             strike,
             wheres=AT_CONNECTING,
             whens=EVERY,
+            drives=USUAL,
             wires=(Wire.TLS,),
             roots=(ssl.SSLCertVerificationError,),
         )
@@ -96,6 +113,7 @@ CONNECTING = (
             Sort.HANDSHAKE,
             strike,
             wheres=AT_CONNECTING,
+            drives=USUAL,
             wires=(Wire.TLS,),
             roots=(ssl.SSLError,),
         )
@@ -116,6 +134,7 @@ CONNECTING = (
             Sort.CUT,
             Responds(Break(how, at="accept")),
             wheres=AT_CONNECTING,
+            drives=USUAL,
             wires=BOTH,
             roots=GONE,
         )
@@ -145,6 +164,7 @@ CONNECTING = (
         "drop-idle",
         wheres=AT_CONNECTING,
         whens=(When.FIRST,),
+        drives=USUAL,
         wires=BOTH,
     ),
 )
@@ -156,11 +176,14 @@ BREAKS = (
         Sort.CUT,
         Breaks("reset"),
         wheres=ANYWHERE,
+        drives=USUAL,
         wires=BOTH,
         roots=(ConnectionResetError,),
     ),
-    Fault("closed", Sort.CUT, Breaks("close"), wheres=ANYWHERE, wires=BOTH, roots=GONE),
-    Fault("ended", Sort.ENDED, Breaks("end"), wheres=IN_STREAM, wires=BOTH),
+    Fault(
+        "closed", Sort.CUT, Breaks("close"), wheres=ANYWHERE, drives=USUAL, wires=BOTH, roots=GONE
+    ),
+    Fault("ended", Sort.ENDED, Breaks("end"), wheres=IN_STREAM, drives=USUAL, wires=BOTH),
     Fault(
         "hang",
         Sort.SILENT,
@@ -200,6 +223,7 @@ BREAKS = (
         Sort.MALFORMED,
         Breaks(f'event: content_block_delta\ndata: {{"type": "{TEXT}\n\n'.encode()),
         wheres=IN_STREAM,
+        drives=USUAL,
         roots=(json.JSONDecodeError,),
     ),
     Fault(

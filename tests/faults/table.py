@@ -88,6 +88,8 @@ class Drive(StrEnum):
 
     DIRECT = "direct"
     """`chat()`, read to its end."""
+    CLIENT = "client"
+    """The same, with a client that the application made, on httpx2's own transport."""
     SESSION = "session"
     """`AgentSession.run` in text mode, with a real tool."""
     FALLBACK = "fallback"

@@ -122,7 +122,7 @@ def _about_the_evidence(fault: Fault, fields: dict[str, Any]) -> Iterator[str]:
         yield from _differs("errno", promised, fields["errno"])
 
 
-_NUMBERS = {
+_NUMBERS: dict[type[BaseException], int] = {
     ConnectionRefusedError: errno.ECONNREFUSED,
     ConnectionResetError: errno.ECONNRESET,
     socket.gaierror: socket.EAI_NONAME,
