@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +16,15 @@ import pytest
 from livekit.agents import AgentSession
 from livekit.agents.types import NOT_GIVEN
 
-from resilient_claude import Failure, FailureKind, Origin, Phase, ResilientClaudeLLM
+from resilient_claude import (
+    Failure,
+    FailureKind,
+    Origin,
+    Phase,
+    ResilientClaudeLLM,
+    RetryPolicy,
+    Timeouts,
+)
 from resilient_claude.log import CallLog, handler_failed, request_adjusted
 from resilient_claude.request import Adjustment
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
@@ -169,3 +179,38 @@ def test_the_log_line_has_the_fields_of_a_real_one() -> None:
         "name",
         *emitted()["claude.attempt_failed"],
     ]
+
+
+# --- what the README says of the arguments ------------------------------------------------------
+
+
+def first_column(header: str) -> list[str]:
+    """The names in the first column of the table whose header begins with *header*."""
+    _, _, rest = README.partition(f"| {header} |")
+    rows = rest.partition("\n\n")[0].splitlines()[2:]
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+
+
+def test_every_argument_is_documented() -> None:
+    """And nothing that is none."""
+    arguments = inspect.signature(ResilientClaudeLLM).parameters
+
+    assert set(first_column("argument")) == {n for n in arguments if not n.startswith("_")}
+
+
+@pytest.mark.parametrize("cls", [RetryPolicy, Timeouts])
+def test_every_field_is_documented(cls: type[RetryPolicy] | type[Timeouts]) -> None:
+    """The README and the code name the same fields."""
+    assert set(first_column(f"`{cls.__name__}`")) == {field.name for field in fields(cls)}
+
+
+def test_the_documented_defaults_are_the_real_ones() -> None:
+    """A number in a table is believed."""
+    for defaults in (RetryPolicy(), Timeouts()):
+        for field in fields(defaults):
+            value = getattr(defaults, field.name)
+            if isinstance(value, (int, float)):
+                (row,) = [r for r in README.splitlines() if re.match(rf"\| .*`{field.name}`", r)]
+                column = row.split("|")[1:3]
+                position = re.findall(r"`(\w+)`", column[0]).index(field.name)
+                assert float(re.findall(r"[\d.]+", column[1])[position]) == value, field.name
