@@ -225,6 +225,9 @@ class ResilientClaudeStream(llm.LLMStream):
             may_pause=part.pauses < MAX_PAUSES,
         )
         clocks.stop()
+        for call in (call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls):
+            if call.extra is not None:  # signed thinking, which is of use only after this prefix
+                call.extra["claude"]["prefix"] = part.request.prefix()
         self._send(chunks)
         await exchange.drain()
         return outcome

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 from typing import Any
 
 from livekit.agents import llm
@@ -306,11 +307,22 @@ class Translator:
         calls = [_call(block) for block in blocks]
         if len({call.call_id for call in calls}) < len(calls):
             raise _out_of_order("two tool calls with one id")
-        thinking = [b.to_api() for b in self._blocks.values() if b.type in _THINKING and b.closed]
+        thinking = self._leading_thinking()
         if thinking:
             # livekit keeps this with the call, and the API wants it back with the tool's result.
             calls[0].extra = {"claude": {"model": self._model, "thinking": thinking}}
         return calls
+
+    def _leading_thinking(self) -> list[dict[str, Any]]:
+        """The signed thinking that the message begins with, unless more of it comes later.
+
+        The API wants all of it back and in its place, and livekit keeps no places.
+        """
+        blocks = list(self._blocks.values())
+        leading = list(takewhile(lambda block: block.type in _THINKING, blocks))
+        if any(block.type in _THINKING for block in blocks[len(leading) :]):
+            return []
+        return [block.to_api() for block in leading]
 
     # --- one method per event type ----------------------------------------------------------
 

@@ -157,10 +157,10 @@ def documented() -> dict[str, list[str]]:
         if found is not None
     }
     table: dict[str, list[str]] = {}
-    for event, fields in re.findall(r"^\| `(claude\.\w+)` \|.*?\|.*?\| (.*?) \|$", README, re.M):
+    for event, names in re.findall(r"^\| `(claude\.\w+)` \|.*?\|.*?\| (.*?) \|$", README, re.M):
         for name, expansion in expansions.items():
-            fields = fields.replace(name, expansion)
-        table[event] = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", fields))
+            names = names.replace(name, expansion)
+        table[event] = re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", names))
     return table
 
 

@@ -225,13 +225,11 @@ def make_adapter(cell: Cell, claude: Claude) -> ResilientClaudeLLM:
     if claude.ca_file is not None:
         environment["SSL_CERT_FILE"] = claude.ca_file
     with mock.patch.dict(os.environ, environment, clear=True):
-        client = None
-        if cell.drive is Drive.CLIENT:  # retries of its own would multiply with ours
-            client = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url, max_retries=5)
+        arguments: dict[str, Any] = {"api_key": KEY, "base_url": claude.base_url}
+        if cell.drive is Drive.CLIENT:  # whose own retries would multiply with ours
+            arguments = {"client": anthropic.AsyncAnthropic(**arguments, max_retries=5)}
         return ResilientClaudeLLM(
-            api_key=KEY,
-            base_url=claude.base_url,
-            client=client,
+            **arguments,
             retry=RetryPolicy(
                 max_attempts=limits.max_attempts,
                 max_silence_s=limits.max_silence_s,
