@@ -56,12 +56,13 @@ def _next_cause(exc: BaseException) -> BaseException | None:
         return _telling(exc.exceptions)
     if exc.__cause__ is not None:
         return exc.__cause__ if _is_cause(exc.__cause__) else None
+    context = exc.__context__
+    if context is None or not _is_cause(context):
+        return None
     package = type(exc).__module__.partition(".")[0]
-    if package in _HIDES_CAUSE or isinstance(exc, OSError):
-        context = exc.__context__
-        if context is not None and _is_cause(context):
-            return context
-    return None
+    # An OSError that hides others is that of several addresses. Source: anyio, `connect_tcp`.
+    of_several = isinstance(exc, OSError) and isinstance(context, (OSError, BaseExceptionGroup))
+    return context if package in _HIDES_CAUSE or of_several else None
 
 
 def _is_cause(exc: BaseException) -> bool:

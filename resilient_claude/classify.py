@@ -14,7 +14,7 @@ from traceback import extract_tb
 from .causes import NO_ROUTE, cause_chain
 from .failures import ClockExpired, Evidence, Failure, FailureKind, Origin, Phase, StreamFault
 from .known_errors import kind_of_class, quotes_bytes
-from .redaction import redact
+from .redaction import identifier, redact
 from .statuses import OF_THE_CALLER, classify_status, status_of
 
 
@@ -39,7 +39,7 @@ def classify(
         retryable=fault.retryable if fault else kind in _RETRYABLE and not _proxy_refuses(root),
         errno=root.errno if isinstance(root, OSError) else None,
         status=200 if phase in (Phase.FIRST_TOKEN, Phase.STREAMING) else None,
-        error_type=fault.error_type if fault else None,
+        error_type=identifier(fault.error_type) if fault else None,
         request_id=evidence.request_id,
     )
 
@@ -191,7 +191,14 @@ def _message(
         last = frames[-1]
         return f"at {last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"
     if fault is not None and kind_of_class(root) is None:
-        return redact(str(fault), private())
+        return redact(_text(fault), private())
     if quotes_bytes(root):
         return "the bytes on the wire are not what HTTP asks for"
-    return redact(str(root), private())
+    return redact(_text(root), private())
+
+
+def _text(exc: BaseException) -> str:
+    try:
+        return str(exc)
+    except Exception:  # noqa: BLE001 - somebody else's `__str__`; its type is told all the same
+        return ""

@@ -17,7 +17,8 @@ def identifier(value: object) -> str | None:
 def redact(text: str, private: Iterable[str] = ()) -> str:
     """*text* on one line, without API keys and without any long piece of *private*, shortened."""
     text = "".join(c if c.isprintable() else " " for c in text[: 2 * MESSAGE_CHARS])
-    text = _SECRET.sub("[redacted]", " ".join(text.split()))[:MESSAGE_CHARS]
+    text = _HEADER.sub("[redacted]", " ".join(text.split()))
+    text = _KEY.sub("[redacted]", text)[:MESSAGE_CHARS]
     looked_at = 0
     for spoken in private:
         looked_at += len(spoken)
@@ -31,9 +32,8 @@ PRIVATE_CHARS = 400_000
 """How much of a conversation a message is compared with, in characters: about 0.1 s of CPU at
 worst, on the event loop of a call."""
 
-_SECRET = re.compile(
-    r"sk-[\w-]{8,}|(?i:(?:x-api-key|authorization)\W{1,5}(?:bearer\s+)?|bearer\s+)\S+"
-)
+_HEADER = re.compile(r"(?i:(?:x-api-key|authorization)\W{1,5}(?:bearer\s+)?|bearer\s+)\S+")
+_KEY = re.compile(r"sk-[\w-]{8,}")
 
 
 _SPEECH_CHARS = 12  # a shared run this long is a quotation, not a coincidence

@@ -231,7 +231,6 @@ def attempts(
         before_wait: told of every failed attempt that will be followed by another: the failure,
             and the wait in seconds.
     """
-
     # An attempt without time to succeed would only hide the true cause behind a time-out.
     last_start = deadline - policy.max_silence_s / 20
 

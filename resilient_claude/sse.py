@@ -59,8 +59,15 @@ class EventDecoder:
         return events
 
     def finish(self) -> list[Event]:
-        r"""The event that only a held-back `\r` kept from being complete at the end of the body."""
-        return self.feed(b"\n") if self._rest.endswith(b"\r") else []
+        """`message_stop`, if only the blank line after it is missing at the end of the body.
+
+        Some recorded streams end so. Any other event without its blank line is incomplete.
+        """
+        try:
+            events = self.feed(b"\n\n")
+        except StreamFault:
+            return []
+        return [event for event in events if event["type"] == "message_stop"]
 
     def _normalise(self, data: bytes) -> bytes:
         r"""*data* with `\r\n` and `\r` as `\n`; a final `\r` stays, its `\n` may be to come."""

@@ -209,7 +209,7 @@ class ResilientClaudeStream(llm.LLMStream):
             events = await exchange.read()
             if events is None:
                 break
-            empty = empty and not events
+            empty = False
             self._feed(events)
             if translator.progress != seen:
                 seen = translator.progress

@@ -310,7 +310,7 @@ async def _reader(
         if data:
             return decoder.feed(data)
         ended = True
-        return decoder.finish()
+        return decoder.finish() or None
 
     return read
 
@@ -333,7 +333,8 @@ async def _batches(stream: anthropic.AsyncStream[object]) -> AsyncGenerator[list
     async with aclosing(response.aiter_bytes()) as source:
         async for data in source:
             yield decoder.feed(data)
-    yield decoder.finish()
+    if last := decoder.finish():
+        yield last
 
 
 def _content_type(response: httpx2.Response) -> str:

@@ -118,8 +118,9 @@ def _check_forced(body: dict[str, Any]) -> None:
         # Assumed wording. Source of the rule: "What's new in Claude Opus 5.5".
         raise InvalidRequestError("tool_choice: forced tool use is not supported for this model.")
     thinking = body.get("thinking")
-    # Assumed: documented for `enabled`, taken to hold for `adaptive` as well.
-    if isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive"):
+    # Source: the page on thinking: forced use is incompatible with manual thinking, but works with
+    # adaptive thinking, except on the models above.
+    if isinstance(thinking, dict) and thinking.get("type") == "enabled":
         raise InvalidRequestError("Thinking may not be enabled when tool_choice forces tool use.")
 
 

@@ -11,7 +11,7 @@ from math import inf
 
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-from .table import Cell, Sort, Where, limits_of
+from .table import Cell, Drive, Sort, Where, limits_of
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,10 @@ def _silent(cell: Cell) -> Failing:
     if cell.fault.status is not None:
         # The status says that the service failed, the clock that its report never ended.
         return named("timeout", "server", error=APIError)
-    # Without an answer to a look-up, not even this machine's network was left.
-    origin = "local" if cell.fault.name == "dns-hangs" else None
+    # Without an answer to a look-up, not even this machine's network was left. The transport of an
+    # application's client does not tell how far it came.
+    watched = cell.drive is not Drive.CLIENT
+    origin = "local" if cell.fault.name == "dns-hangs" and watched else None
     kinds = {"timeout"} if waiting else {"stall"}
     if cell.fault.name == "empty-deltas-only" and cell.where is Where.CONTENT:
         kinds = {"timeout", "stall"}  # they come in a block, so that it has begun, but no content

@@ -16,6 +16,7 @@ from .naming import Failing, asked_wait_s, failing_of, named
 from .table import (
     AFTER_TOOL,
     CALL,
+    HEARD_AGAIN,
     OTHER_TEXT,
     TEXT,
     Cell,
@@ -128,6 +129,8 @@ def _failed_or_recovered(cell: Cell, limits: Limits, faulty: float) -> Expectati
     allowed = min(limits.max_attempts, failing.attempts)
     if heard:
         allowed = 2 if resumes else 1
+    if resumes and faulty > 1 and cell.where is Where.TEXT:
+        heard += HEARD_AGAIN  # the continuation was heard too, until it broke
     failed = int(min(faulty, allowed))
     recovered = faulty < allowed
     attempts = failed + recovered

@@ -117,7 +117,8 @@ STATUSES = (
         Sort.STATUS,
         Responds(Script((Send(head(500)), Forever(b"4000\r\n" + b"x" * 0x4000 + b"\r\n", 0.001)))),
         status=500,
-        drives=CANCELLED,
+        # A client of the application reads it for as long as the clock lets it.
+        drives=(*ALONE, Drive.SESSION, Drive.FALLBACK, Drive.CANCEL),
     ),
     Fault(
         "500-with-a-body-that-drips",

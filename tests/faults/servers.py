@@ -16,6 +16,8 @@ from .raw import Ear, RawServer, Script, broken_after, whole
 from .table import (
     AFTER_TOOL,
     BOOKING,
+    HEARD,
+    HEARD_AGAIN,
     SPOKEN,
     TEXT,
     Breaks,
@@ -112,6 +114,8 @@ def scripted(cell: Cell) -> tuple[list[Step | Script], Step | Script]:
     before: list[Step | Script] = [BOOKING] if cell.where is Where.TOOL_RESULT else []
     if cell.fault.sort is Sort.HARMLESS:
         return [fault], after
+    if cell.drive is Drive.RESUME and cell.where is Where.TEXT and cell.when is When.ALWAYS:
+        return [fault, _broken_again(cell)], after  # a second resume would find it healthy
     match cell.when:
         case When.FIRST:
             return [*before, fault, healthy], after
@@ -119,6 +123,13 @@ def scripted(cell: Cell) -> tuple[list[Step | Script], Step | Script]:
             return [*before, fault, fault, healthy], after
         case When.ALWAYS:
             return before, fault
+
+
+def _broken_again(cell: Cell) -> Script:
+    """The rest of the answer, which breaks after one more word."""
+    assert isinstance(cell.fault.means, Breaks)
+    rest, how = Answer(TEXT.removeprefix(HEARD)), cell.fault.means.how
+    return broken_after(HEARD + HEARD_AGAIN, rest, "text", how, count=1)
 
 
 def _healthy(cell: Cell) -> Answer:

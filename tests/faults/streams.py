@@ -8,6 +8,7 @@ import ssl
 from typing import Literal
 
 import aiohttp
+import h11
 import httpcore2
 import httpx2
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,6 +18,7 @@ from resilient_claude.testing import Break, SseError
 from .table import (
     IN_STREAM,
     KEY,
+    OTHER_KEY,
     PROMPT,
     TEXT,
     Breaks,
@@ -43,13 +45,13 @@ GONE = (
     aiohttp.ClientError,
     HttpProcessingError,
     httpx2.TransportError,
-    httpcore2.NetworkError,
     httpcore2.ProtocolError,
+    h11.ProtocolError,
     OSError,
 )
 
 # The API may quote the prompt, and some proxies the headers. Neither may come any further.
-INDISCREET = f"Cannot handle {PROMPT!r}, x-api-key: {KEY}"
+INDISCREET = f"Cannot handle {PROMPT!r} of {OTHER_KEY}, x-api-key: {KEY}"
 
 ACCEPTED: tuple[tuple[str, Literal["reset", "close"]], ...] = (
     ("reset", "reset"),

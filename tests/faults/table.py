@@ -16,11 +16,14 @@ from resilient_claude.testing import Answer, Step, ToolUse
 from .raw import How, Script
 
 KEY = "sk-ant-api03-this-key-is-for-the-fault-matrix-only"
+OTHER_KEY = "sk-ant-oat01-the-key-of-somebody-else"
 PROMPT = "My card number is 4929 1234 5678 9012."
 TEXT = "Alpha bravo charlie delta echo."
 """The whole answer. No word comes twice, so that a doubled one is seen at once."""
 HEARD = "Alpha bravo "
 """What of it was heard when it breaks inside of the text."""
+HEARD_AGAIN = "charlie "
+"""What more of it was heard when its continuation breaks as well."""
 OTHER_TEXT = "Foxtrot golf hotel."
 """What the other provider behind `FallbackAdapter` says."""
 AFTER_TOOL = "India juliet."

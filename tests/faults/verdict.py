@@ -13,7 +13,7 @@ from resilient_claude import failure_of
 
 from .play import Seen
 from .promises import Expectation
-from .table import CALL, KEY, Cell, Drive, Fault, Sort, Where
+from .table import CALL, KEY, OTHER_KEY, Cell, Drive, Fault, Sort, Where
 
 CLOSING_S = 5.0
 """Promise 7 says 5 ms; `test_cancel.py` takes the median. Here, many
@@ -180,7 +180,7 @@ def _about_the_report(cell: Cell, promised: Expectation, seen: Seen) -> Iterator
 def _leaks_secrets(seen: Seen) -> Iterator[str]:
     ours = [repr(line) for line in seen.lines]
     for text in (*ours, *seen.printed):
-        for private in (KEY, KEY[:14], *PRIVATE):
+        for private in (KEY, KEY[:14], OTHER_KEY, *PRIVATE):
             if private in text:
                 yield f"{private!r} in {text:.500}"
     for text in seen.foreign:

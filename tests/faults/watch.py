@@ -102,7 +102,7 @@ def watching(loop: asyncio.AbstractEventLoop, strays: list[str]) -> Iterator[Non
 
     async def getaddrinfo(host: Any, port: Any, **more: Any) -> Any:
         watch = current_watch.get()
-        if watch is not None and host == HOST:
+        if watch is not None and host in (HOST, HOST.encode()):
             return await watch.resolve(port)
         return await look_up(host, port, **more)
 

@@ -12,7 +12,9 @@ from resilient_claude import Outcome, failure_of
 from resilient_claude.stream import MAX_PAUSES
 from resilient_claude.transport import DRAIN_S
 
-from .simulation import PROMPT, Attempt, Result, Script
+from .answers import Attempt
+from .playing import Result
+from .scripts import PROMPT, Script
 
 _QUOTED_CHARS = 12  # a run of private text this long is a quotation
 
@@ -198,10 +200,8 @@ def a_healthy_claude_is_heard(result: Result) -> None:
     (ended,) = result.ended
     if ended.failure is None or not result.claude.attempts:
         return
-    last, script = list(scripts_of(result))[-1]
-    healthy = Script(
-        blocks=script.blocks, piece_chars=script.piece_chars, repeats=script.repeats
-    )
+    *_, (_, script) = scripts_of(result)
+    healthy = Script(blocks=script.blocks, piece_chars=script.piece_chars, repeats=script.repeats)
     texts = [block.kind in ("text", "thinking") for block in script.blocks]
     assert not (script == healthy and all(texts) and any(b.kind == "text" for b in script.blocks))
 

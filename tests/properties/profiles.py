@@ -17,6 +17,7 @@ settings.register_profile(
     derandomize=True,
     deadline=None,
     database=None,
+    report_multiple_bugs=False,
     print_blob=True,
     suppress_health_check=_QUIET,
 )

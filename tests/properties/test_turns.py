@@ -16,8 +16,10 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from resilient_claude import RetryPolicy, Timeouts
 
 from .invariants import check
+from .playing import play
 from .profiles import searched
-from .simulation import BREAKS, HEARD, REFUSALS, Block, Cancel, Script, Turn, play
+from .scripts import BREAKS, REFUSALS, Block, Cancel, Script, Turn
+from .simulation import HEARD
 
 # Around every clock's default, just below and just above.
 WAITS = st.sampled_from(
@@ -33,9 +35,11 @@ PIECES = st.lists(st.integers(1, 12), min_size=1, max_size=3).map(tuple)
 QUICK = st.lists(
     st.tuples(st.sampled_from([0.0, 0.01]), st.integers(1, 9)), min_size=1, max_size=3
 ).map(tuple)
-SLOW = st.lists(st.tuples(WAITS, st.integers(0, 9)), min_size=1, max_size=4).filter(
-    lambda reads: any(size for _, size in reads)
-).map(tuple)
+SLOW = (
+    st.lists(st.tuples(WAITS, st.integers(0, 9)), min_size=1, max_size=4)
+    .filter(lambda reads: any(size for _, size in reads))
+    .map(tuple)
+)
 ANSWER: dict[str, Any] = {
     "blocks": BLOCKS,
     "stop_reason": st.sampled_from(
@@ -79,7 +83,9 @@ POLICIES = st.builds(
     on_interruption=st.sampled_from(["resume", "raise"]),
     resume_instruction=st.just(f"{HEARD}{{said}}"),
 )
-TIMEOUTS = st.sampled_from([Timeouts(), Timeouts(stall_s=30.0, connect_s=25.0), Timeouts(stall_s=1)])
+TIMEOUTS = st.sampled_from(
+    [Timeouts(), Timeouts(stall_s=30.0, connect_s=25.0), Timeouts(stall_s=1)]
+)
 CONN_OPTIONS = st.one_of(
     st.just(DEFAULT_API_CONNECT_OPTIONS),
     st.just(DEFAULT_API_CONNECT_OPTIONS),
@@ -124,7 +130,9 @@ def test_any_turn_cancelled_at_any_moment(turn: Turn, cancel: Cancel) -> None:
 
 @searched(300)
 @given(
-    answer=st.builds(Script, blocks=BLOCKS.map(lambda blocks: (Block("text", 6), *blocks)), **PARTS),
+    answer=st.builds(
+        Script, blocks=BLOCKS.map(lambda blocks: (Block("text", 6), *blocks)), **PARTS
+    ),
     again=st.builds(Script, blocks=st.just((Block("text"),)), **PARTS) | SCRIPT,
     unbroken=st.booleans(),
     model=st.sampled_from(["claude-sonnet-4-6", "claude-sonnet-4-5"]),
@@ -158,7 +166,9 @@ FOUND: dict[str, Turn] = {
     # The clock for thinking (30 s) outlasts the silence budget (20 s), which began with the text.
     "broken off in a long thought": Turn(
         (
-            Script(blocks=(Block("text", 3), Block("thinking", 1)), breaks_after=11, breaks="pings"),
+            Script(
+                blocks=(Block("text", 3), Block("thinking", 1)), breaks_after=11, breaks="pings"
+            ),
             TALK,
         ),
         policy=RESUMING,
@@ -186,12 +196,13 @@ FOUND: dict[str, Turn] = {
         ),
         policy=RetryPolicy(max_attempts=3),
     ),
-    # "ye1" was heard of "ye1q0s"; an older model goes on with "q0s", a newer one from "ye1q0s".
+    # "th1q1e" was heard of "th1q1ere": an older model goes on with "re", without a space.
     "a prefill in the middle of a word": Turn(
-        (replace(ONE_WORD, piece_chars=(3,), breaks_after=3), ONE_WORD),
+        (Script(blocks=(Block("text", 2),), piece_chars=(13,), breaks_after=3), TALK),
         policy=RESUMING,
         model="claude-sonnet-4-5",
     ),
+    # "ye1" was heard of "ye1q0s": a newer model repeats all that was heard, and completes it.
     "the only word broke off": Turn(
         (replace(ONE_WORD, piece_chars=(3,), breaks_after=3), ONE_WORD), policy=RESUMING
     ),
