@@ -255,6 +255,10 @@ def _abandon(sessions: set[aiohttp.ClientSession]) -> None:
     """
     for session in sessions:
         idle = getattr(session.connector, "_conns", None)  # private: what its `__del__` looks at
+        for connections in (idle or {}).values():
+            for connection, *_ in connections:
+                with suppress(RuntimeError):  # the event loop is closed
+                    connection.close()
         if idle is not None:
             idle.clear()
         session.detach()

@@ -374,6 +374,7 @@ class Translator:
                     return
                 block.signature = _string(delta["signature"])
             elif kind == "citations_delta":
+                self._grow(len(repr(delta["citation"])))
                 block.citations.append(delta["citation"])
             self.progress += 1  # also what is newer than we are
 
@@ -420,15 +421,18 @@ class Translator:
     def _keep(self, block: _Block, part: str) -> None:
         if not part:
             return
+        self._grow(len(part))
         self.progress += 1
-        self._chars += len(part)
+        block.parts.append(part)
+
+    def _grow(self, chars: int) -> None:
+        self._chars += chars
         if self._chars > MESSAGE_CHARS:
             raise StreamFault(
                 FailureKind.MALFORMED,
                 f"the message is longer than {MESSAGE_CHARS} characters",
                 retryable=False,
             )
-        block.parts.append(part)
 
 
 _SPEAKING = ("text", "tool_use")

@@ -10,7 +10,6 @@ from time import process_time
 from typing import Any
 
 import httpx2
-from livekit.agents import llm
 
 from . import conversation
 from .contenders import FLOOR, KEY, MODEL, OURS, SDK, SOCKET, Contender, LiveKit, contender
@@ -101,36 +100,39 @@ async def paced(setting: Setting) -> list[Result]:
 
 async def request(setting: Setting) -> list[Result]:
     """CPU time from `chat()` until the encoded request reaches the transport, second turn on."""
-    limits = {0: 1 / 1.5, 20: 1 / 50}
-    results = []
-    for count, limit in limits.items():
-        names = setting.contenders()
-        context, tools = conversation.long(), conversation.tools(count)
-        turns = setting.times(10)
-        url = base_url(setting.server.http, tokens=1, per_s=0)
-        async with opened(names, url) as contenders:
-            arrivals = {name: _Arrivals(contenders[name]) for name in names}
+    names = setting.contenders()
+    none = await _request_ms(setting, names, tool_count=0)
+    twenty = await _request_ms(setting, names, tool_count=20)
+    tools_alone = {
+        name: [more - less for less, more in zip(none[name], twenty[name], strict=True)]
+        for name in names
+    }
+    return [
+        Result("CPU per request, 0 tools", "ms", none, Goal(1 / 1.5)),
+        Result("CPU per request, 20 tools", "ms", twenty, Goal(1 / 50)),
+        Result("CPU per request, of the 20 tools", "ms", tools_alone),
+    ]
 
-            async def sample(
-                name: str,
-                contenders: dict[str, Contender] = contenders,
-                arrivals: dict[str, _Arrivals] = arrivals,
-                context: llm.ChatContext = context,
-                tools: list[llm.Tool] = tools,
-                turns: int = turns,
-            ) -> float:
+
+async def _request_ms(
+    setting: Setting, names: Sequence[str], *, tool_count: int
+) -> dict[str, list[float]]:
+    context, tools = conversation.long(), conversation.tools(tool_count)
+    turns = setting.times(10)
+    async with opened(names, base_url(setting.server.http, tokens=1, per_s=0)) as contenders:
+        arrivals = {name: _Arrivals(contenders[name]) for name in names}
+
+        async def sample(name: str) -> float:
+            await contenders[name].turn(context, tools, nothing)
+            gc.collect()
+            spent_s = 0.0
+            for _ in range(turns):
+                began = process_time()
                 await contenders[name].turn(context, tools, nothing)
-                gc.collect()
-                spent_s = 0.0
-                for _ in range(turns):
-                    began = process_time()
-                    await contenders[name].turn(context, tools, nothing)
-                    spent_s += arrivals[name].last - began
-                return spent_s / turns * 1e3
+                spent_s += arrivals[name].last - began
+            return spent_s / turns * 1e3
 
-            samples = await setting.in_turns(names, sample)
-        results.append(Result(f"CPU per request, {count} tools", "ms", samples, Goal(limit)))
-    return results
+        return await setting.in_turns(names, sample)
 
 
 class _Arrivals(httpx2.AsyncBaseTransport):

@@ -13,8 +13,10 @@ from livekit.agents import llm
 from . import conversation
 from .contenders import SOCKET, Contender, RawSocket, contender
 from .cpu import nothing, opened
-from .measure import Goal, Result, Setting
+from .measure import Goal, Result, Setting, waited_s
 from .server import base_url
+
+DISTURBED_S = 0.0002
 
 Sample = Callable[[str], Awaitable[float]]
 
@@ -92,6 +94,16 @@ async def over_tls(setting: Setting) -> list[Result]:
     ]
 
 
+async def _undisturbed(sample: Sample, name: str) -> float:
+    """A sample during which nobody else had our core, if there is one in three."""
+    for _ in range(3):
+        waited = waited_s()
+        seconds = await sample(name)
+        if waited_s() - waited < DISTURBED_S:
+            break
+    return seconds
+
+
 async def _beyond_socket(
     setting: Setting, names: list[str], sample: Sample, times: int
 ) -> dict[str, list[float]]:
@@ -102,7 +114,7 @@ async def _beyond_socket(
         seconds: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(times):
             for name in names:
-                seconds[name].append(await sample(name))
+                seconds[name].append(await _undisturbed(sample, name))
         socket_s = median(seconds[SOCKET])
         for name in names:
             beyond_s = median(seconds[name]) - (0.0 if name == SOCKET else socket_s)

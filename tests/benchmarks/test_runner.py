@@ -21,7 +21,7 @@ def test_measures_give_numbers_for_every_contender(tmp_path: Path) -> None:
     report.write_json(tmp_path / "results.json", report.machine(), results)
     report.write_svg(tmp_path / "results.svg", report.machine(), results)
     rows = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["results"]
-    assert len(rows) == len(results) == 4
+    assert len(rows) == len(results) == 5
     assert all(row["samples"][OURS] for row in rows)
     assert (tmp_path / "results.svg").read_text(encoding="utf-8").endswith("</svg>\n")
 

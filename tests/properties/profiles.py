@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 
 # No deadline: a slow machine is no counterexample. `too_slow` and `data_too_large` judge the
 # strategy on the first examples, which import livekit and the SDK.
@@ -28,9 +28,7 @@ settings.register_profile(
 _DEFAULT_EXAMPLES = 100  # Hypothesis's own
 
 
-def searched(
-    examples: int = _DEFAULT_EXAMPLES, *, shrunk: bool = True
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def searched(examples: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorates a property: *examples* in a normal run, 30 times as many in a thorough one.
 
     Read when the module is imported: the profiles of the other tests stay what they are.
@@ -40,5 +38,4 @@ def searched(
         chosen, factor = thorough, thorough.max_examples // _DEFAULT_EXAMPLES
     else:
         chosen, factor = settings.get_profile("deterministic"), 1
-    phases = tuple(Phase) if shrunk else tuple(set(Phase) - {Phase.shrink})
-    return settings(chosen, max_examples=examples * factor, phases=phases)
+    return settings(chosen, max_examples=examples * factor)
