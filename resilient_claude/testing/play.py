@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from resilient_claude.testing import http1, wire
 from resilient_claude.testing.http1 import BadRequestError, RecordedRequest
 from resilient_claude.testing.models_list import model, model_list
+from resilient_claude.testing.responses import model_of, send, send_error, send_json, send_message
 from resilient_claude.testing.script import (
     POINTS_BEFORE_HEADERS,
     Answer,
@@ -37,17 +36,15 @@ async def play(connection: Connection, step: Step, request: RecordedRequest) -> 
     """
     error = validate(request.headers, request.raw_body) if connection.strict else None
     if isinstance(error or step, HttpError):
-        await _send_error(connection, error or step)  # type: ignore[arg-type]
+        await send_error(connection, error or step)  # type: ignore[arg-type]
         return True
     if isinstance(step, Raw):
-        headers = {"content-type": step.content_type, **_lower(step.headers)}
-        await _send(connection, step.status, headers, _bytes(step.body))
+        headers = {name.lower(): value for name, value in step.headers.items()}
+        headers = {"content-type": step.content_type, **headers}
+        await send(connection, step.status, headers, step.body)
         return True
     if isinstance(step, Answer) and not _wants_stream(request):
-        await connection.pause(step.first_byte_s)
-        serial = connection.ledger.serial()
-        body = wire.message(step, model=_model(request), serial=serial)
-        await _send_json(connection, 200, {}, body, serial)
+        await send_message(connection, step, request)
         return True
     assert isinstance(step, Answer | Break)
     return await _Stream(connection, step, request).play()
@@ -59,15 +56,16 @@ async def play_other(connection: Connection, request: RecordedRequest) -> None:
     base, _, name = request.path.rstrip("/").partition("/v1/models/")
     if error is None and request.method == "GET" and (name or base == "/v1/models"):
         body = model(name) if name else model_list()
-        await _send_json(connection, 200, {}, body, connection.ledger.serial())
+        headers = {"request-id": http1.request_id(connection.ledger.serial())}
+        await send_json(connection, 200, headers, body)
         return
-    await _send_error(connection, error or HttpError(404, message="Not found"))
+    await send_error(connection, error or HttpError(404, message="Not found"))
 
 
 async def refuse(connection: Connection, error: BadRequestError) -> None:
     """Answer a request that could not be read."""
     headers = {"connection": "close"}
-    await _send_error(connection, HttpError(error.status, message=str(error), headers=headers))
+    await send_error(connection, HttpError(error.status, message=str(error), headers=headers))
 
 
 async def break_off(connection: Connection, how: How) -> None:
@@ -89,8 +87,9 @@ class _Stream:
         self._break = step if isinstance(step, Break) else None
         self._answer = step.answer if isinstance(step, Break) else step
         self._serial = connection.ledger.serial()
-        self._pieces = wire.pieces(self._answer, model=_model(request), serial=self._serial)
+        self._pieces = wire.pieces(self._answer, model=model_of(request), serial=self._serial)
         self._waits_s = _waits(self._answer, [piece.point for piece in self._pieces])
+        self._unsent = bytearray()
 
     async def play(self) -> bool:
         """Play it; whether the connection can serve another request."""
@@ -103,6 +102,7 @@ class _Stream:
         if step is not None and step.at not in POINTS_BEFORE_HEADERS:
             cut = wire.pieces_until(step)
             await self._play_pieces(0, cut)
+            await self._flush()
             if not await self._fail(step, cut):
                 return False
             if not isinstance(step.how, Garbage):
@@ -111,18 +111,35 @@ class _Stream:
         return await self._terminate()
 
     async def _terminate(self) -> bool:
+        await self._flush()
         await self._connection.send(http1.TERMINATOR)
         return True
 
     async def _play_pieces(self, start: int, stop: int) -> None:
         for index in range(start, stop):
-            await self._connection.pause(self._waits_s[index])
+            await self._pause(self._waits_s[index])
             await self._send(self._pieces[index].data)
 
+    async def _pause(self, wait_s: float) -> None:
+        if wait_s > 0:
+            await self._flush()
+        await self._connection.pause(wait_s)
+
     async def _send(self, data: bytes) -> None:
-        size = self._answer.drip_bytes or len(data) or 1
-        for start in range(0, len(data), size):
-            await self._connection.send(http1.chunk(data[start : start + size]))
+        self._unsent += data
+        size = self._answer.drip_bytes
+        if size is None:
+            await self._flush()
+            return
+        while len(self._unsent) >= size:
+            await self._connection.send(http1.chunk(bytes(self._unsent[:size])))
+            del self._unsent[:size]
+
+    async def _flush(self) -> None:
+        # An empty chunk would be the end of the body.
+        if self._unsent:
+            await self._connection.send(http1.chunk(bytes(self._unsent)))
+            self._unsent.clear()
 
     async def _fail(self, step: Break, cut: int) -> bool:
         """Do what breaks the answer after *cut* pieces; whether the connection lives on."""
@@ -156,37 +173,7 @@ class _Stream:
             await self._send(data)
         while True:
             await self._send(always)
-            await self._connection.pause(FILLER_EVERY_S)
-
-
-async def _send_error(connection: Connection, error: HttpError) -> None:
-    serial = connection.ledger.serial()
-    request_id = error.request_id or http1.request_id(serial)
-    headers = {**_lower(error.headers), "request-id": request_id}
-    if isinstance(error.body, bytes | str):
-        headers = {"content-type": "application/json", **headers}
-        await _send(connection, error.status, headers, _bytes(error.body))
-        return
-    body = error.body or wire.error_body(error.error_type, error.message, request_id)
-    await _send_json(connection, error.status, headers, body, serial)
-
-
-async def _send_json(
-    connection: Connection,
-    status: int,
-    headers: Mapping[str, str],
-    body: Mapping[str, Any],
-    serial: int,
-) -> None:
-    regular = {"content-type": "application/json", "request-id": http1.request_id(serial)}
-    await _send(connection, status, {**regular, **headers}, json.dumps(body).encode())
-
-
-async def _send(
-    connection: Connection, status: int, headers: Mapping[str, str], body: bytes
-) -> None:
-    length = {"content-length": str(len(body))}
-    await connection.send(http1.head(status, {**length, **headers}) + body)
+            await self._pause(FILLER_EVERY_S)
 
 
 def _waits(answer: Answer, points: list[str]) -> list[float]:
@@ -212,18 +199,5 @@ def _stream_headers(serial: int) -> dict[str, str]:
     }
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _bytes(body: bytes | str) -> bytes:
-    return body.encode() if isinstance(body, str) else body
-
-
 def _wants_stream(request: RecordedRequest) -> bool:
     return isinstance(request.body, dict) and request.body.get("stream") is True
-
-
-def _model(request: RecordedRequest) -> str:
-    name = request.body.get("model") if isinstance(request.body, dict) else None
-    return name if isinstance(name, str) else "claude-sonnet-5-5"

@@ -32,6 +32,15 @@ POINTS_BEFORE_HEADERS: tuple[Point, ...] = ("accept", "request")
 # These write into the event stream, so they need its headers first.
 HOWS_IN_STREAM: tuple[HowName, ...] = ("end", "pings", "comments", "empty_deltas")
 
+_NOT_NEGATIVE = (
+    "piece_s",
+    "first_byte_s",
+    "first_token_s",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+)
 # Source: https://platform.claude.com/docs/en/api/errors, "HTTP errors".
 ERROR_TYPES: Mapping[int, str] = {
     400: "invalid_request_error",
@@ -72,7 +81,8 @@ class ToolUse:
 class Answer:
     r"""A correct answer: a thinking block if any, a text block if any, then the tool calls.
 
-    A request without `"stream": true` gets the same answer as one JSON message.
+    A request without `"stream": true` gets the same answer as one JSON message, which has no
+    content if the request only warms the cache (`max_tokens` 0).
 
     Attributes:
         text: The spoken text.
@@ -87,10 +97,12 @@ class Answer:
         output_tokens: The final cumulative count; the number of deltas when None.
         cache_read_tokens: `cache_read_input_tokens`.
         cache_creation_tokens: `cache_creation_input_tokens`.
-        events: Ready events (dicts) or raw bytes, sent instead of everything above.
+        events: Ready events (dicts) or raw bytes, sent instead of everything above; a request
+            that does not stream is refused. A break finds its point among dicts only.
         model: The model named in the answer; the one requested when None.
         line_end: The line end of the event stream: `\n`, `\r\n` or `\r`.
-        drip_bytes: Write the stream in chunks of this many bytes rather than one per event.
+        drip_bytes: Write the stream in chunks of this many bytes, wherever they cut an event or a
+            character, rather than one per event. Before a wait or a break, the rest goes out.
 
     Raises:
         ValueError: A number is negative, or *text* and *pieces* disagree.
@@ -115,8 +127,8 @@ class Answer:
     drip_bytes: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("piece_s", "first_byte_s", "first_token_s", "input_tokens"):
-            if getattr(self, name) < 0:
+        for name in _NOT_NEGATIVE:
+            if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
         if self.drip_bytes is not None and self.drip_bytes < 1:
             raise ValueError(f"drip_bytes must be >= 1, got {self.drip_bytes}")
@@ -141,7 +153,8 @@ class HttpError:
         message: `error.message`.
         headers: More response headers, such as `retry-after`.
         body: Sent instead of the documented body: bytes, text or JSON.
-        request_id: The `request-id` header; a new `req_...` for every response when None.
+        request_id: The `request-id` header; a new `req_...` for every response when empty, and
+            none at all when None, as on a proxy's error page.
     """
 
     status: int
@@ -149,7 +162,7 @@ class HttpError:
     message: str = "Simulated error."
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | str | Mapping[str, Any] | None = None
-    request_id: str | None = None
+    request_id: str | None = ""
 
     @property
     def error_type(self) -> str:

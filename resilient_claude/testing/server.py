@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar, get_args
@@ -116,7 +116,7 @@ class SimulatedClaude:
         ready = threading.Event()
         main = self._main(self._listener, ready)
         self._thread = threading.Thread(
-            target=asyncio.run, args=(main,), name="simulated-claude", daemon=True
+            target=_run, args=(main,), name="simulated-claude", daemon=True
         )
         self._thread.start()
         ready.wait(_CONTROL_TIMEOUT_S)
@@ -214,3 +214,10 @@ class SimulatedClaude:
 
         result: Future[_T] = asyncio.run_coroutine_threadsafe(run(), self._loop)
         return result.result(_CONTROL_TIMEOUT_S)
+
+
+def _run(main: Coroutine[None, None, None]) -> None:
+    # Not the loop of the application's policy: uvloop's and the Windows default one have other
+    # transports, and the latter no add_reader.
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        runner.run(main)

@@ -1,7 +1,6 @@
 """What asyncio does not offer for sockets and stream protocols."""
 
 import asyncio
-import fcntl
 import socket
 import sys
 
@@ -39,6 +38,8 @@ def unsent_bytes(sock: socket.socket) -> int:
     """Count the bytes the kernel holds back; 0 where it does not tell."""
     if sys.platform != "linux":  # pragma: no cover -- the tests run on Linux
         return 0
+    import fcntl  # there is none on Windows
+
     return int.from_bytes(fcntl.ioctl(sock, _SIOCOUTQNSD, bytes(4)), sys.byteorder)
 
 

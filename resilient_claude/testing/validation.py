@@ -113,6 +113,7 @@ def _check_body(body: dict[str, Any], headers: Mapping[str, str]) -> None:
     turns = check_messages(messages, model=model, version=version)
     check_tools(body, turns)
     check_caching(body)
+    _check_warming(body)
 
 
 def _check_plain_fields(body: dict[str, Any]) -> None:
@@ -181,3 +182,22 @@ def _check_system(system: object, version: str) -> None:
     assert isinstance(system, list)
     for index, block in enumerate(system):
         check_block(block, f"system.{index}", role="system", version=version)
+
+
+def _check_warming(body: dict[str, Any]) -> None:
+    """Refuse a request without output tokens that asks for output.
+
+    Source: platform.claude.com, "Prompt caching", "Pre-warming the cache", "Limitations". Manual
+    thinking is among them, but its budget has been refused before.
+    """
+    if body["max_tokens"] != 0:
+        return
+    asked = {
+        "stream": body.get("stream") is True,
+        "output_config.format": (body.get("output_config") or {}).get("format") is not None,
+        "tool_choice": body.get("tool_choice", {}).get("type") in ("any", "tool"),
+    }
+    for name, is_asked in asked.items():
+        if is_asked:
+            # Assumed wording.
+            raise InvalidRequestError(f"max_tokens: 0 is not supported with `{name}`")

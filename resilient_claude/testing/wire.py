@@ -122,13 +122,10 @@ def encode(event: Event, line_end: str = "\n") -> bytes:
     return f"event: {event['type']}{line_end}data: {data}{line_end}{line_end}".encode()
 
 
-def error_body(error_type: str, message: str, request_id: str) -> dict[str, Any]:
+def error_body(error_type: str, message: str, request_id: str | None) -> dict[str, Any]:
     """Build the documented body of an error, which is also the data of an `error` event."""
-    return {
-        "type": "error",
-        "error": {"type": error_type, "message": message},
-        "request_id": request_id,
-    }
+    body = {"type": "error", "error": {"type": error_type, "message": message}}
+    return body if request_id is None else {**body, "request_id": request_id}
 
 
 def empty_delta(sent: Sequence[Event | bytes]) -> list[Event]:

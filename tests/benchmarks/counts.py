@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -12,26 +13,36 @@ from .cpu import nothing, opened
 from .measure import Result, Setting
 from .server import base_url
 
-FEW, MANY = 40, 140
-PER_S = 200
+ANY, ADAPTER, HTTP, MODEL, SCHEMA = "any", "adapter", "HTTP", "model", "schema"
+_HTTP = ("anthropic", "httpx2", "httpcore2", "h11", "anyio", "aiohttp")
+_BUILDERS = ("build_strict_openai_schema", "build_legacy_openai_schema")
+FEW, MANY = 20, 70
+PER_S = 50
 
 
 async def counts(setting: Setting) -> list[Result]:
     """Python calls per token and per turn, tool schemas built and SDK models made per turn."""
     names = setting.contenders()
-    calls, per_turn, models, builds = ({name: [0.0] for name in names} for _ in range(4))
+    kinds = {
+        ANY: "Python calls per token, paced",
+        ADAPTER: "... of them in the adapter",
+        HTTP: "... of them in the SDK and HTTP",
+        MODEL: "SDK models made per token",
+    }
+    per_token: dict[str, dict[str, list[float]]] = {kind: {} for kind in kinds}
+    per_turn: dict[str, list[float]] = {}
+    schemas: dict[str, list[float]] = {}
     for name in names:
         setting.tell(name)
         few, many = [await _calls_of_a_turn(setting, name, tokens) for tokens in (FEW, MANY)]
-        calls[name] = [(many.total() - few.total()) / (MANY - FEW)]
-        per_turn[name] = [few.total() - FEW * calls[name][0]]
-        models[name] = [(many[_MODEL] - few[_MODEL]) / (MANY - FEW)]
-        builds[name] = [float(few[_SCHEMA])]
+        for kind, samples in per_token.items():
+            samples[name] = [(many[kind] - few[kind]) / (MANY - FEW)]
+        per_turn[name] = [few[ANY] - FEW * per_token[ANY][name][0]]
+        schemas[name] = [float(few[SCHEMA])]
     return [
-        Result("Python calls per token, paced", "calls", calls),
+        *(Result(label, "calls", per_token[kind]) for kind, label in kinds.items()),
         Result("Python calls per turn besides", "calls", per_turn),
-        Result("SDK models made per token", "models", models),
-        Result("tool schemas built per turn of 20 tools", "schemas", builds),
+        Result("tool schemas built per turn of 20 tools", "schemas", schemas),
     ]
 
 
@@ -42,7 +53,7 @@ async def _calls_of_a_turn(setting: Setting, name: str, tokens: int) -> Counter[
 
     def profile(frame: FrameType, event: str, argument: Any) -> None:
         if event == "call":
-            counter[_kind(frame)] += 1
+            counter.update(_kinds(frame))
 
     async with opened([name], base_url(setting.server.http, tokens=tokens, per_s=PER_S)) as one:
         await one[name].turn(context, tools, nothing)
@@ -54,14 +65,14 @@ async def _calls_of_a_turn(setting: Setting, name: str, tokens: int) -> Counter[
     return counter
 
 
-def _kind(frame: FrameType) -> str:
-    name, module = frame.f_code.co_name, frame.f_globals.get("__name__")
+def _kinds(frame: FrameType) -> Iterator[str]:
+    name, module = frame.f_code.co_name, str(frame.f_globals.get("__name__"))
+    yield ANY
+    if module.startswith(("resilient_claude.", "livekit.plugins.")):
+        yield ADAPTER
+    elif module.partition(".")[0] in _HTTP:
+        yield HTTP
     if module == "anthropic._models" and name == "construct_type":
-        return _MODEL
-    if module == "livekit.agents.llm.utils" and name in _BUILDERS:
-        return _SCHEMA
-    return ""
-
-
-_MODEL, _SCHEMA = "model", "schema"
-_BUILDERS = ("build_strict_openai_schema", "build_legacy_openai_schema")
+        yield MODEL
+    elif module == "livekit.agents.llm.utils" and name in _BUILDERS:
+        yield SCHEMA

@@ -231,7 +231,7 @@ ENDLESS: dict[str, Any] = {
     "citations": lambda i: _deltas(i, type="citations_delta", citation={"quote": "x" * 10}),
     "signatures": lambda i: _deltas(i, type="signature_delta", signature="x" * 10),
     "blocks": lambda i: _start(i, {"type": "text", "text": ""}),
-    "results": lambda i: _start(i, {"type": "web_search_tool_result", "content": ["x" * 1_000]}),
+    "results": lambda i: _start(i, {"type": "web_search_tool_result", "content": [f"{i:01000}"]}),
 }
 
 
@@ -248,13 +248,13 @@ def test_a_message_without_end_is_given_up_or_forgotten(what: str) -> None:
         try:
             for index in range(1, 20_000):
                 translator.feed(ENDLESS[what](index))
-        except StreamFault as fault:
-            assert "longer than" in str(fault)  # noqa: PT017 - being forgotten is as good
+        except StreamFault:
+            pass  # being forgotten is as good
         finally:
             left, _ = tracemalloc.get_traced_memory()
             tracemalloc.stop()
 
-    assert left < 1_500_000
+    assert left < 4_000_000  # of 20 MB, where 10 kB were allowed
 
 
 # --- work that grows with the bytes --------------------------------------------------------------

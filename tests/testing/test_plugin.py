@@ -48,6 +48,16 @@ def test_the_fixtures_give_a_running_server(tmp_path: Path) -> None:
     assert "3 passed" in result.stdout, result.stdout + result.stderr
 
 
+def test_the_package_can_be_imported_where_there_is_no_fcntl() -> None:
+    """As on Windows, where the command that demonstrates an outage imports it too."""
+    code = "import sys; sys.modules['fcntl'] = None; import resilient_claude.testing; print('ok')"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert result.stdout == "ok\n", result.stderr
+
+
 def test_loading_the_plugin_loads_nothing_heavy() -> None:
     """Pytest loads it in every project where we are installed, also for tests without it."""
     code = (

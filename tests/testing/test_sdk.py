@@ -113,6 +113,17 @@ def test_the_sdk_reads_a_message_without_streaming(connect: Connect) -> None:
     assert message.stop_reason == "tool_use"
 
 
+def test_warming_the_cache_has_usage_and_no_content(connect: Connect) -> None:
+    """The documented answer; whoever speaks it would speak what nobody asked for."""
+    answer = Answer("Hi.", cache_creation_tokens=5_120, tools=[ToolUse("find")])
+    with SimulatedClaude(answer) as claude:
+        message = connect(claude).messages.create(model=MODEL, max_tokens=0, messages=MESSAGES)
+
+    assert (message.content, message.stop_reason) == ([], "max_tokens")
+    usage = message.usage
+    assert (usage.output_tokens, usage.cache_creation_input_tokens) == (0, 5_120)
+
+
 def test_a_message_of_nothing_but_a_tool_call_has_no_text_block(connect: Connect) -> None:
     """An empty text block would be refused when it is sent back."""
     with SimulatedClaude(Answer(tools=[ToolUse("find")])) as claude:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import os
@@ -74,6 +75,43 @@ def test_drip_bytes_cuts_the_stream_anywhere() -> None:
     )
 
 
+def test_drip_bytes_joins_events_too() -> None:
+    """A proxy that buffers sends many events in one read, and cuts wherever its buffer ends."""
+    answer = Answer("One two three.", drip_bytes=300)
+    with SimulatedClaude(answer) as claude, RawClient(claude) as raw:
+        raw.send()
+        chunks, terminated = dechunk(split_head(raw.read_until(END))[2])
+
+    assert terminated
+    assert {len(chunk) for chunk in chunks[:-1]} == {300}
+    assert b"".join(chunks) == b"".join(
+        p.data for p in wire.pieces(answer, model="claude-sonnet-5-5")
+    )
+
+
+def test_drip_bytes_holds_nothing_back_over_a_wait() -> None:
+    """Whoever reads the first deltas must not wait for the buffer to fill."""
+    answer = Answer("One two.", first_token_s=60, drip_bytes=100_000)
+    with SimulatedClaude(answer) as claude, RawClient(claude) as raw:
+        raw.send()
+        chunks, terminated = dechunk(split_head(raw.read_until_quiet())[2])
+
+    assert not terminated
+    assert [event["type"] for event in parse_events(b"".join(chunks))] == ["message_start", "ping"]
+
+
+def test_drip_bytes_holds_nothing_back_before_a_break() -> None:
+    """The break is at its point, however the bytes are cut."""
+    answer = Answer("One two three.", drip_bytes=100_000)
+    step = Break("reset", at="text", answer=answer, after_pieces=2)
+    with SimulatedClaude(step) as claude, RawClient(claude) as raw:
+        raw.send()
+        chunks, terminated = dechunk(split_head(raw.read_to_reset()[0])[2])
+
+    assert not terminated
+    assert b"".join(chunks).count(b"text_delta") == 2
+
+
 def test_the_three_waits_are_where_they_should_be() -> None:
     """Time to headers, to the first token, and between tokens are different clocks."""
     answer = Answer(pieces=["a", "b", "c"], first_byte_s=0.04, first_token_s=0.05, piece_s=0.03)
@@ -130,6 +168,55 @@ def test_http_error_has_the_documented_body() -> None:
         b'{"type": "error", "error": {"type": "rate_limit_error", "message": "Slow down"}, '
         b'"request_id": "req_1"}'
     )
+
+
+def test_http_errors_have_ids_of_their_own() -> None:
+    """Whether a request reached Anthropic is told by its id; two errors are two requests."""
+    with SimulatedClaude(default=HttpError(529)) as claude, RawClient(claude) as raw:
+        ids = set()
+        for _ in range(2):
+            raw.send()
+            headers = split_head(raw.read_until(b'"}'))[1]
+            assert headers["request-id"].startswith("req_")
+            ids.add(headers["request-id"])
+
+    assert len(ids) == 2
+
+
+def test_http_error_without_request_id_has_none_anywhere() -> None:
+    """What a gateway in between answers does not look as if Anthropic had answered it."""
+    with SimulatedClaude(HttpError(503, request_id=None)) as claude, RawClient(claude) as raw:
+        raw.send()
+        _, headers, body = split_head(raw.read_until(b"}}"))
+
+    assert "request-id" not in headers
+    assert body == (
+        b'{"type": "error", "error": {"type": "api_error", "message": "Simulated error."}}'
+    )
+
+
+def test_ready_events_are_refused_without_streaming() -> None:
+    """A made-up message in their place would be taken for the recorded one."""
+    step = Answer(events=[{"type": "message_stop"}])
+    with SimulatedClaude(step) as claude, RawClient(claude) as raw:
+        raw.send({**BODY, "stream": False})
+        status, _, body = split_head(raw.read_until(b"}"))
+
+    assert status == "HTTP/1.1 400 Bad Request"
+    assert b"an Answer with ready events needs a request with" in body
+
+
+def test_the_event_loop_is_none_of_the_application_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Applications install uvloop's policy, and Windows has its own: their loops differ."""
+
+    def refuse() -> asyncio.AbstractEventLoop:
+        raise AssertionError("the policy was asked for a loop")
+
+    monkeypatch.setattr(asyncio.events, "new_event_loop", refuse)
+    with SimulatedClaude() as claude, RawClient(claude) as raw:
+        raw.send()
+
+        assert b"message_stop" in raw.read_until(END)
 
 
 @pytest.mark.parametrize("body", [b"<html>", "<html>"])

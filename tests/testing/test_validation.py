@@ -55,6 +55,14 @@ VALID: dict[str, Any] = {
     "plain": body(),
     "stream": body(stream=True),
     "cache_warming": body(max_tokens=0),
+    "cache_warming_with_all_that_asks_for_no_output": body(
+        max_tokens=0,
+        stream=False,
+        output_config={"effort": "low", "format": None},
+        tools=[TOOL],
+        tool_choice={"type": "auto"},
+        thinking={"type": "adaptive"},
+    ),
     "system_string": body(system="Be brief."),
     "system_empty": body(system=""),
     "system_blocks": body(system=[text("Be brief.", cache_control={**CACHED, "ttl": "1h"})]),
@@ -211,6 +219,27 @@ INVALID: dict[str, tuple[object, str]] = {
     "max_tokens_negative": (
         body(max_tokens=-1),
         "max_tokens: Input should be greater than or equal",
+    ),
+    "cache_warming_streamed": (
+        body(max_tokens=0, stream=True),
+        "max_tokens: 0 is not supported with `stream`",
+    ),
+    "cache_warming_with_format": (
+        body(max_tokens=0, output_config={"format": {"type": "json_schema", "schema": {}}}),
+        "max_tokens: 0 is not supported with `output_config.format`",
+    ),
+    "cache_warming_with_forced_tool": (
+        body(
+            model="claude-opus-5",
+            max_tokens=0,
+            tools=[TOOL],
+            tool_choice={"type": "tool", "name": "find"},
+        ),
+        "max_tokens: 0 is not supported with `tool_choice`",
+    ),
+    "cache_warming_while_thinking": (
+        body(model=OLD_MODEL, max_tokens=0, thinking={"type": "enabled", "budget_tokens": 1024}),
+        "`max_tokens` must be greater than `thinking.budget_tokens`",
     ),
     "stream_type": (body(stream="yes"), "stream: Input should be a valid boolean"),
     "service_tier": (body(service_tier="fast"), "service_tier: Input should be 'auto'"),
