@@ -88,8 +88,14 @@ CONNECTING = (
         drives=CANCELLED,
         roots=(socket.gaierror,),
     ),
-    # A look-up that hangs is not in the matrix: with it, two sockets of a run stay open until they
-    # are collected, and whose they are is not found yet. tests/test_cancel.py has one such look-up.
+    Fault(
+        "dns-hangs",
+        Sort.SILENT,
+        "dns-hang",
+        wheres=AT_CONNECTING,
+        drives=LASTING,
+        roots=(TimeoutError,),
+    ),
     *(
         Fault(
             name,
