@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno as errnos
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 from .failures import ClockExpired
@@ -18,12 +18,7 @@ def root_cause(exc: BaseException) -> BaseException:
 
 def cause_chain(exc: BaseException) -> Iterator[BaseException]:
     """*exc*, its cause, the cause of that, and so on to the root; never the same one twice."""
-    seen: set[int] = set()
-    current: BaseException | None = exc
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        yield current
-        current = _next_cause(current)
+    return _chain(exc, {})
 
 
 def relink(exc: BaseException) -> None:
@@ -36,8 +31,9 @@ def relink(exc: BaseException) -> None:
     for error, cause in pairwise(chain):
         if error.__cause__ is not cause:
             error.__cause__ = cause
-    if chain[-1].__cause__ is not None:  # a cancellation, or a cycle
-        chain[-1].__cause__ = None
+    if chain[-1].__cause__ is not None:  # a cancellation, or a circle
+        # Without its cause, a context would count that the cause had kept from counting.
+        chain[-1].__cause__ = chain[-1].__context__ = None
 
 
 # Not causes but signals: following them would end every chain in the machinery of asyncio or ssl.
@@ -49,11 +45,32 @@ _SIGNALS = ("StopAsyncIteration", "StopIteration", "CancelledError", "GeneratorE
 _HIDES_CAUSE = ("anthropic", "httpx2", "httpcore2", "aiohttp")
 
 
-def _next_cause(exc: BaseException) -> BaseException | None:
+_Known = dict[int, BaseException | None]
+"""The next cause of each exception, by its id; None also while it is being looked for."""
+
+
+def _chain(exc: BaseException, known: _Known) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = exc
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = _next_cause(current, known)
+
+
+def _next_cause(exc: BaseException, known: _Known) -> BaseException | None:
+    """The cause of *exc*, looked for once: groups may hold each other, in circles too."""
+    if id(exc) not in known:
+        known[id(exc)] = None
+        known[id(exc)] = (
+            _telling(exc, known) if isinstance(exc, BaseExceptionGroup) else _cause_of_one(exc)
+        )
+    return known[id(exc)]
+
+
+def _cause_of_one(exc: BaseException) -> BaseException | None:
     if isinstance(exc, ClockExpired):
         return None  # a verdict of ours; what it interrupted is not its cause
-    if isinstance(exc, BaseExceptionGroup):
-        return _telling(exc.exceptions)
     if exc.__cause__ is not None:
         return exc.__cause__ if _is_cause(exc.__cause__) else None
     context = exc.__context__
@@ -71,11 +88,14 @@ def _is_cause(exc: BaseException) -> bool:
     return type(exc).__name__ not in _SIGNALS
 
 
-def _telling(errors: Iterable[BaseException]) -> BaseException | None:
+def _telling(group: BaseExceptionGroup[BaseException], known: _Known) -> BaseException | None:
     """Of several addresses' errors, the one that is not just "this machine has no IPv6"."""
-    candidates = [error for error in errors if _is_cause(error)]
+    candidates = [error for error in group.exceptions if _is_cause(error)]
+    if any(error is group.__cause__ for error in candidates):
+        return group.__cause__  # `relink` was here
     for error in candidates:
-        if getattr(root_cause(error), "errno", None) not in NO_ROUTE:
+        *_, root = _chain(error, known)
+        if getattr(root, "errno", None) not in NO_ROUTE:
             return error
     return candidates[0] if candidates else None
 

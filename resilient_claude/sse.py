@@ -27,28 +27,25 @@ class EventDecoder:
 
     def __init__(self, *, event_bytes: int = EVENT_BYTES) -> None:
         self._event_bytes = event_bytes
-        self._rest = b""
+        self._parts: list[bytes] = []  # of the event that is not complete
+        self._size = 0  # of the parts
         self._begun = False
+        self._ended_with_cr = False
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that *data* completes, in order.
 
         Raises:
-            StreamFault: an event is longer than allowed, or its data is not a JSON object.
+            StreamFault: an event is longer than allowed, lacks its data, or its data is not a JSON
+                object of the type that it is named by.
         """
-        data = self._rest + data
-        if not self._begun and len(data) >= len(codecs.BOM_UTF8):
-            self._begun = True
-            data = data.removeprefix(codecs.BOM_UTF8)
-        if b"\r" in data:
+        if self._ended_with_cr or b"\r" in data:
             data = self._normalise(data)
-        *blocks, self._rest = data.split(b"\n\n")
-        if len(self._rest) > self._event_bytes:
-            raise StreamFault(
-                FailureKind.MALFORMED,
-                f"an event is longer than {self._event_bytes} bytes",
-                retryable=True,
-            )
+        if self._parts or not self._begun:
+            data = self._with_parts(data)
+        *blocks, rest = data.split(b"\n\n")
+        if rest:
+            self._keep(rest)
         events: list[Event] = []
         for block in blocks:
             event = _decode(block)
@@ -69,11 +66,53 @@ class EventDecoder:
             return []
         return [event for event in events if event["type"] == "message_stop"]
 
+    def _with_parts(self, data: bytes) -> bytes:
+        """*data* after the parts it continues, once it completes an event; else nothing.
+
+        Parts are joined once, not with every read: the work grows with the bytes and no faster.
+        """
+        last = self._parts[-1] if self._parts else b""
+        self._keep(data)
+        if not self._begun and self._size < len(codecs.BOM_UTF8):
+            return b""
+        if self._begun and b"\n\n" not in data and b"\n\n" not in last[-1:] + data[:1]:
+            return b""
+        whole = b"".join(self._parts)
+        if not self._begun:
+            self._begun = True
+            whole = whole.removeprefix(codecs.BOM_UTF8)
+        self._parts.clear()
+        self._size = 0
+        return whole
+
+    def _keep(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size > self._event_bytes:
+            raise _malformed(f"an event is longer than {self._event_bytes} bytes")
+        if part:
+            self._parts.append(part)
+
     def _normalise(self, data: bytes) -> bytes:
-        r"""*data* with `\r\n` and `\r` as `\n`; a final `\r` stays, its `\n` may be to come."""
-        held = b"\r" if data.endswith(b"\r") else b""
-        body = data[: len(data) - len(held)]
-        return body.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
+        r"""*data* with `\r\n` and `\r` as `\n`, also where a read ended between the two."""
+        if self._ended_with_cr:
+            data = data.removeprefix(b"\n")
+        self._ended_with_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+
+_TYPES = {
+    name.encode(): name
+    for name in (
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+        "error",
+    )
+}
+"""What events are named, and their type."""
 
 
 def _decode(block: bytes) -> Event | None:
@@ -87,6 +126,8 @@ def _decode(block: bytes) -> Event | None:
         elif line.startswith(b"event:"):
             name = line[6:].strip()
     if data is None:
+        if name.startswith(tuple(_TYPES)):
+            raise _malformed("an event of Claude's has a name and no data")
         return None
     try:
         event = from_json(data)
@@ -98,16 +139,18 @@ def _decode(block: bytes) -> Event | None:
         raise _not_json(data, name)
     if not isinstance(event.get("type"), str):
         event["type"] = name.decode("utf-8", "replace")
+    elif name in _TYPES and event["type"] != _TYPES[name]:
+        raise _malformed(f"an event named {_TYPES[name]} has another type")
     return event
 
 
 def _not_json(data: bytes, name: bytes) -> StreamFault:
     kind = "error" if name == b"error" else "event"
-    return StreamFault(
-        FailureKind.MALFORMED,
-        f"the data of an {kind} is not a JSON object ({len(data)} bytes)",
-        retryable=True,
-    )
+    return _malformed(f"the data of an {kind} is not a JSON object ({len(data)} bytes)")
+
+
+def _malformed(what: str) -> StreamFault:
+    return StreamFault(FailureKind.MALFORMED, what, retryable=True)
 
 
 def _json_error(data: bytes) -> Exception | None:

@@ -124,7 +124,7 @@ class _Block:
         """The block as the API takes it back, whole."""
         content = "".join(self.parts)
         if self.type == "text":
-            whole = {**self.start, "text": self.start.get("text", "") + content}
+            whole = {**self.start, "text": (self.start.get("text") or "") + content}
             return {**whole, "citations": self.citations} if self.citations else whole
         if self.type == "thinking":
             return {"type": "thinking", "thinking": content, "signature": self.signature}
@@ -168,6 +168,7 @@ class Translator:
         self._blocks: dict[int, _Block] = {}
         self._open: _Block | None = None
         self._chars = 0
+        self._delta_came = False
         self._text: list[str] = []
 
     @property
@@ -181,7 +182,7 @@ class Translator:
         if not self._blocks:
             return Activity.WAITING
         block = self._open or next(reversed(self._blocks.values()))
-        if block.type == "text" and not self._chars:
+        if block.type == "text" and not self._delta_came:
             return Activity.WAITING  # a block that has begun says nothing yet
         return Activity.SPEAKING if block.type in _SPEAKING else Activity.WORKING
 
@@ -344,8 +345,9 @@ class Translator:
             raise _out_of_order("a content block inside another one")
         self._open = self._blocks[index] = _Block(_string(content["type"]), content)
         self.progress += 1
+        self._grow(len(repr(content)))  # the results of server tools are in here, whole
         if content["type"] == "text":
-            self._text.append(_string(content.get("text") or ""))
+            self._text.append(_string(content["text"] or ""))
         elif content["type"] == "tool_use" and "" in (
             _string(content["id"]),
             _string(content["name"]),
@@ -360,7 +362,9 @@ class Translator:
         kind = delta["type"]
         if kind == "text_delta":
             text = _string(delta["text"])
-            if block.type == "text" and text:
+            if block.type != "text":
+                raise _out_of_order("text in a content block that is not text")
+            if text:
                 self._keep(block, text)
                 self._text.append(text)
         elif kind == "input_json_delta":
@@ -368,6 +372,8 @@ class Translator:
                 self._keep(block, _string(delta["partial_json"]))
         elif kind == "thinking_delta":
             self._keep(block, _string(delta["thinking"]))
+        elif block.type == "tool_use":
+            raise _out_of_order("a delta in a tool call that is not input")
         else:
             if kind == "signature_delta":
                 if block.signature:
@@ -422,6 +428,7 @@ class Translator:
         if not part:
             return
         self._grow(len(part))
+        self._delta_came = True
         self.progress += 1
         block.parts.append(part)
 

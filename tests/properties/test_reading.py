@@ -132,7 +132,7 @@ def specified(data: bytes) -> tuple[list[Event], bool]:
     events: list[Event] = []
     name = b""
     values: list[bytes] = []
-    *lines, _ = re.split(rb"\r\n|\r|\n", data.removesuffix(b"\r"))
+    *lines, _ = re.split(rb"\r\n|\r|\n", data)
     for line in lines:
         field, _, value = line.partition(b":")
         if not line:
