@@ -207,6 +207,21 @@ class Body(httpx2.AsyncByteStream):
         self._protocol = response.connection.protocol if response.connection is not None else None
         self._transport = transport
         self._pool: _Pool | None = pool
+        self._closed = self._protocol.closed if self._protocol is not None else None
+        if self._closed is None:
+            self._connection_lost()
+        else:
+            self._closed.add_done_callback(self._connection_lost)
+
+    def _connection_lost(self, closed: asyncio.Future[None] | None = None) -> None:
+        """Wake the reader, whom aiohttp forgets when it closes over a chunk that is none.
+
+        Source: aiohttp/_http_parser.pyx, `feed_data`, which drops the payload before it raises.
+        """
+        _retrieve(closed)
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("Response payload is not completed"))
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._response.status >= 400:
@@ -242,9 +257,19 @@ class Body(httpx2.AsyncByteStream):
         # Synchronous up to here, so that cancelling never waits for the peer. A response that
         # was read to its end has given its connection back already.
         self._response.close()
+        if self._closed is not None:
+            self._closed.remove_done_callback(self._connection_lost)
+            self._closed.remove_done_callback(_retrieve)
+            self._closed.add_done_callback(_retrieve)
         pool, self._pool = self._pool, None
         if pool is not None:
             await self._transport._leave(pool)
+
+
+def _retrieve(closed: asyncio.Future[None] | None) -> None:
+    """Look at how the connection ended, so that asyncio does not report that nobody did."""
+    if closed is not None and not closed.cancelled():
+        closed.exception()
 
 
 def _abandon(sessions: set[aiohttp.ClientSession]) -> None:
