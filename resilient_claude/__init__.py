@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .retry import RetryPolicy as RetryPolicy
     from .retry import Timeouts as Timeouts
     from .stream import ResilientClaudeStream as ResilientClaudeStream
-    from .stream import TurnEnded as TurnEnded
     from .translate import Outcome as Outcome
+    from .turn import TurnEnded as TurnEnded
 
 __all__ = [
     "Failure",
@@ -47,7 +47,7 @@ _HOMES = {
     "ResilientClaudeStream": "stream",
     "RetryPolicy": "retry",
     "Timeouts": "retry",
-    "TurnEnded": "stream",
+    "TurnEnded": "turn",
     "failure_of": "failures",
 }
 

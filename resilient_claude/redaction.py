@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 MESSAGE_CHARS = 300
 """Longest `Failure.root_message`, in characters; the rest is dropped."""
@@ -26,6 +26,19 @@ def redact(text: str, private: Iterable[str] = ()) -> str:
             return "[not shown: the conversation is too long to check it for quotations]"
         text = _hide(text, " ".join(spoken.split()))
     return text if len(text) <= MESSAGE_CHARS else text[: MESSAGE_CHARS - 1] + "…"
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Every string in a piece of a request that may be speech."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key not in ("source", "signature", "data"):  # images and documents: not speech
+                yield from texts_in(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from texts_in(item)
 
 
 PRIVATE_CHARS = 400_000

@@ -75,11 +75,13 @@ class RetryPolicy:
     Source: "Exponential Backoff And Jitter", AWS Architecture Blog.
 
     Attributes:
-        max_attempts: HTTP requests per turn at most, the first one included. The default is
+        max_attempts: HTTP requests per turn at most, the first one included; those that go on
+            with an answer (paused by server tools, or broken off) come on top. The default is
             chosen so that the silence budget ends first: the waits of 64 attempts, 1 s each on
             the average, add up to three times 20 s.
         max_silence_s: from `chat()` to the first speakable chunk, over all attempts and waits.
-            No attempt starts after it, and no attempt without progress outlives it. 20 s is what
+            No attempt starts in its last twentieth, which could only hide the true cause behind a
+            time-out, and no attempt without progress outlives it. 20 s is what
             a caller bears with a filler phrase; far beyond it the call is lost anyway.
         wait_base_s: cap of the first wait.
         throttled_wait_base_s: cap of the first wait after 429 or 529, where haste makes it worse.
@@ -203,6 +205,11 @@ def response_clock_s(
     return remaining_s if last else clock_s
 
 
+def last_start(policy: RetryPolicy, *, since: float) -> float:
+    """When the last attempt may start, if the silence began at *since*, on the same clock."""
+    return since + policy.max_silence_s * 0.95
+
+
 def may_retry(failed: AttemptFailed, attempt: int) -> bool:
     """Whether another attempt may follow the failed *attempt*, as far as its kind tells."""
     at_most = _RETRIES_AT_MOST.get(failed.failure.kind)
@@ -212,7 +219,7 @@ def may_retry(failed: AttemptFailed, attempt: int) -> bool:
 def attempts(
     policy: RetryPolicy,
     *,
-    deadline: float,
+    silent_since: float,
     now: Callable[[], float],
     random: Callable[[], float],
     sleep: Callable[[float], Awaitable[Any]],
@@ -224,15 +231,14 @@ def attempts(
 
     Args:
         policy: the limits.
-        deadline: end of the silence budget, on the clock *now*.
+        silent_since: when the silence began that is to be ended, on the clock *now*.
         now: monotonic clock, in seconds.
         random: draws from [0, 1).
         sleep: waits; must be cancellable.
         before_wait: told of every failed attempt that will be followed by another: the failure,
             and the wait in seconds.
     """
-    # An attempt without time to succeed would only hide the true cause behind a time-out.
-    last_start = deadline - policy.max_silence_s / 20
+    latest = last_start(policy, since=silent_since)
 
     def failed(state: RetryCallState) -> AttemptFailed:
         error = state.outcome.exception() if state.outcome is not None else None
@@ -244,7 +250,7 @@ def attempts(
             state.attempt_number + 1,
             policy,
             failed(state).failure,
-            remaining_s=last_start - now(),
+            remaining_s=latest - now(),
             random=random,
         )
 
@@ -253,7 +259,7 @@ def attempts(
             return True
         if state.attempt_number >= policy.max_attempts:
             return True
-        return now() + max(state.upcoming_sleep, policy.wait_base_s) >= last_start
+        return now() + max(state.upcoming_sleep, policy.wait_base_s) >= latest
 
     def tell(state: RetryCallState) -> None:
         before_wait(failed(state), state.upcoming_sleep)

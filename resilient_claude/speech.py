@@ -66,6 +66,28 @@ def _partial(text: str, tag: str) -> int:
     return next((n for n in range(longest, 0, -1) if tag.startswith(text[-n:])), 0)
 
 
+class AfterPrefill:
+    """Goes on with an assistant message, inside a word if need be; says no space twice.
+
+    Args:
+        said: what the message says so far.
+    """
+
+    def __init__(self, said: str) -> None:
+        self._spaced = said[-1:].isspace()
+
+    def feed(self, text: str) -> str:
+        """*text*, without the spaces at its beginning if one was said."""
+        if self._spaced:
+            text = text.lstrip()
+            self._spaced = not text
+        return text
+
+    def flush(self) -> str:
+        """Nothing: no text is held."""
+        return ""
+
+
 class Join:
     """Joins a continuation to what was said: drops what it repeats, mends the space between.
 
@@ -107,9 +129,8 @@ class Join:
             return self._after(start[overlap:])
         if self._tail[-1:].isspace() or not self._tail:
             return start
-        # Digits and words may have been cut in two; between two words the space is missing.
-        spaced = self._held[:1].isspace() or (self._tail[-1].isalpha() and start[0].isalpha())
-        return f" {start}" if spaced else start
+        between_words = _BETWEEN_WORDS.search(self._tail[-2:] + start[0])
+        return f" {start}" if self._held[:1].isspace() or between_words else start
 
     def _after(self, rest: str) -> str:
         """What follows a repetition; a space that was said is not said again."""
@@ -120,13 +141,14 @@ class Join:
 
         Part of one word counts only when it is long: "banana" and "nana" share it by chance.
         """
-        tail = self._tail.rstrip()
+        tail = self._tail.strip()
         for length in range(min(len(tail), len(start)), 0, -1):
             if not tail.endswith(start[:length]):
                 continue
             begins_word = not tail[-length - 1 : -length].isalnum()
             ends_word = not start[length : length + 1].isalnum() or not start[length - 1].isalnum()
-            if length >= _BY_CHANCE or (begins_word and (ends_word or " " in start[:length])):
+            whole_words = begins_word and (ends_word or " " in start[:length])
+            if length >= _BY_CHANCE or whole_words or length == len(tail):
                 return length
         return 0
 
@@ -148,5 +170,7 @@ def _plain(text: str) -> str:
     return " ".join(_WORD.findall(text)).casefold()
 
 
+# Numbers and words may have been cut in two; between two words the space is missing.
+_BETWEEN_WORDS = re.compile(r"[^\W\d][^\W\d]$|[,;:.!?][^\W\d]$|(?:^|\D)[,;:.!?]\d$")
 _WORD = re.compile(r"\w+")
 _BY_CHANCE = 12

@@ -44,7 +44,7 @@ class Turn:
         self.requests = 0
         self._loop = attempts(
             policy,
-            deadline=policy.max_silence_s,
+            silent_since=0.0,
             now=lambda: self.now,
             random=random,
             sleep=self._sleep,

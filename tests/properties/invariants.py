@@ -191,8 +191,9 @@ def it_is_not_given_up_early(result: Result) -> None:
     if len(result.claude.attempts) >= max_attempts(result):
         return
     longest_wait_s = max(turn.policy.wait_cap_s, failure.retry_after_s or 0.0)
-    deadline = silence_begins(result, last) + turn.policy.max_silence_s
-    assert last.ended + longest_wait_s >= deadline
+    # In the last twentieth of the budget an attempt could only hide the cause behind a time-out.
+    latest = silence_begins(result, last) + 0.95 * turn.policy.max_silence_s
+    assert last.ended + longest_wait_s >= latest - 1e-6
 
 
 def a_healthy_claude_is_heard(result: Result) -> None:
