@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .failures import Phase as Phase
     from .failures import failure_of as failure_of
     from .llm import ResilientClaudeLLM as ResilientClaudeLLM
+    from .outcomes import Outcome as Outcome
     from .retry import RetryPolicy as RetryPolicy
     from .retry import Timeouts as Timeouts
     from .stream import ResilientClaudeStream as ResilientClaudeStream
-    from .translate import Outcome as Outcome
     from .turn import TurnEnded as TurnEnded
 
 __all__ = [
@@ -41,7 +41,7 @@ _HOMES = {
     "Failure": "failures",
     "FailureKind": "failures",
     "Origin": "failures",
-    "Outcome": "translate",
+    "Outcome": "outcomes",
     "Phase": "failures",
     "ResilientClaudeLLM": "llm",
     "ResilientClaudeStream": "stream",

@@ -10,70 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import ssl
-import warnings
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from contextvars import ContextVar
-from functools import lru_cache
-from types import SimpleNamespace
-from typing import Any
 from urllib.request import getproxies
 
 import aiohttp
 import httpx2
 
-from .failures import Phase
-
-KEEPALIVE_S = 120.0
-"""How long an idle connection is kept, in seconds: voice turns are 5 to 60 s apart."""
-
-TLS_SHUTDOWN_S = 0.1
-"""How long a closed TLS connection waits for its peer to say goodbye, in seconds."""
+from .progress import Progress, current_progress
+from .sockets import TRACE, connector_for, ssl_context, with_os_error
 
 ERROR_BODY_BYTES = 256 * 1024
 """How much of an error response is read; the SDK reads error bodies whole."""
 
 ERROR_BODY_S = 0.5
 """How long the body of an error response is awaited, in seconds."""
-
-
-class Progress:
-    """How far an attempt has come. The transport below writes it, the attempt reads it.
-
-    Attributes:
-        phase: the last phase that began.
-        reused: whether the request went out on a pooled connection.
-    """
-
-    def __init__(self) -> None:
-        self.phase = Phase.BUILD
-        self.reused = False
-        self._sockets: list[socket.socket] = []
-
-    def enter(self, phase: Phase) -> None:
-        """*phase* begins. Subclasses react to it."""
-        self.phase = phase
-
-    def opened(self, sock: socket.socket) -> None:
-        """A socket was made that will be connected."""
-        self._sockets.append(sock)
-
-    def tcp_connected(self) -> bool:
-        """Whether one of the sockets has a peer, so that what is missing is TLS."""
-        for sock in self._sockets:
-            try:
-                sock.getpeername()
-            except OSError:
-                continue
-            return True
-        return False
-
-
-current_progress: ContextVar[Progress | None] = ContextVar("current_progress", default=None)
-"""The attempt that runs in this task; the SDK has no argument to pass it through."""
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
@@ -84,7 +37,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     """
 
     def __init__(self) -> None:
-        self._ssl = _ssl_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        self._ssl = ssl_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         self._trust_env = bool(getproxies())
         self._pool: _Pool | None = None
         self._retired: set[_Pool] = set()
@@ -114,7 +67,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 trace_request_ctx=progress,
             )
         except BaseException as exc:
-            _with_os_error(exc)
+            with_os_error(exc)
             await self._leave(pool)
             raise
         body = Body(response, self, pool)
@@ -162,11 +115,11 @@ class _Pool:
     def __init__(self, ssl_context: ssl.SSLContext, *, trust_env: bool) -> None:
         self.users = 0
         self.session = aiohttp.ClientSession(
-            connector=_connector(ssl_context),
+            connector=connector_for(ssl_context),
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
-            trace_configs=[_TRACE],
+            trace_configs=[TRACE],
             trust_env=trust_env,
             # One read may hold many events; the reader applies its own bound to each event.
             read_bufsize=2**18,
@@ -175,22 +128,6 @@ class _Pool:
 
 BODY = "resilient_claude.body"
 """The key under which a response's `extensions` hold its `Body`."""
-
-
-def _connector(ssl_context: ssl.SSLContext) -> aiohttp.TCPConnector:
-    with warnings.catch_warnings():
-        # The shutdown time-out is deprecated without a replacement before aiohttp 4.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return aiohttp.TCPConnector(
-            ssl=ssl_context,
-            keepalive_timeout=KEEPALIVE_S,
-            limit=0,
-            # With its cache, aiohttp shields a look-up from cancellation in a task of its own.
-            use_dns_cache=False,
-            socket_factory=_socket,
-            # asyncio otherwise waits 30 s for a peer that went dark to end its side of TLS.
-            ssl_shutdown_timeout=TLS_SHUTDOWN_S,
-        )
 
 
 class Body(httpx2.AsyncByteStream):
@@ -250,7 +187,7 @@ class Body(httpx2.AsyncByteStream):
         except aiohttp.ClientPayloadError as exc:
             # aiohttp tells that the body stopped short, and keeps the reason with the connection.
             lost = self._protocol.exception() if self._protocol is not None else None
-            raise exc from _with_os_error(lost or exc.__cause__)
+            raise exc from with_os_error(lost or exc.__cause__)
 
     async def aclose(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""
@@ -287,76 +224,3 @@ def _abandon(sessions: set[aiohttp.ClientSession]) -> None:
         if idle is not None:
             idle.clear()
         session.detach()
-
-
-def _with_os_error(exc: BaseException | None) -> BaseException | None:
-    """*exc*, with the operating system's error as its cause where aiohttp kept only its number.
-
-    Source: aiohttp/client_proto.py, `connection_lost`: `ClientOSError(*original.args)`, whose
-    cause is set only if somebody was waiting at that moment.
-    """
-    if isinstance(exc, aiohttp.ClientOSError) and exc.__cause__ is None and exc.errno is not None:
-        # The subclass of OSError follows from the number, but OpenSSL has numbers of its own.
-        kind = ssl.SSLError if "[SSL" in (exc.strerror or "") else OSError
-        exc.__cause__ = kind(exc.errno, exc.strerror)
-    return exc
-
-
-def _socket(address: tuple[Any, ...]) -> socket.socket:
-    """A socket that notices a dead path: aiohttp connects it.
-
-    A connection whose peer is gone without a word (a NAT that forgot it, a network that changed)
-    otherwise looks idle for minutes and swallows the next request.
-    """
-    family, kind, proto = address[0], address[1], address[2]
-    sock = socket.socket(family, kind, proto)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE:
-        option = getattr(socket, name, None)  # not every system has all of them
-        if option is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
-    progress = current_progress.get()
-    if progress is not None:
-        progress.opened(sock)
-    return sock
-
-
-_KEEPALIVE = (
-    ("TCP_KEEPIDLE", 15),
-    ("TCP_KEEPINTVL", 5),
-    ("TCP_KEEPCNT", 3),
-    # Milliseconds that sent data may stay without acknowledgement (Linux).
-    ("TCP_USER_TIMEOUT", 4000),
-)
-
-
-@lru_cache(maxsize=4)
-def _ssl_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
-    """The context for these settings. Loading the bundle takes 20 to 30 ms, so it is shared."""
-    return httpx2.create_ssl_context()
-
-
-def _enters(phase: Phase) -> Any:
-    async def hook(session: object, context: SimpleNamespace, params: object) -> None:
-        context.trace_request_ctx.enter(phase)
-
-    return hook
-
-
-async def _reuses(session: object, context: SimpleNamespace, params: object) -> None:
-    context.trace_request_ctx.reused = True
-    context.trace_request_ctx.enter(Phase.SEND)
-
-
-def _trace() -> aiohttp.TraceConfig:
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_start.append(_enters(Phase.CONNECT))
-    trace.on_dns_resolvehost_start.append(_enters(Phase.DNS))
-    trace.on_dns_resolvehost_end.append(_enters(Phase.CONNECT))
-    trace.on_connection_create_end.append(_enters(Phase.SEND))
-    trace.on_connection_reuseconn.append(_reuses)
-    trace.on_request_headers_sent.append(_enters(Phase.RESPONSE))
-    return trace
-
-
-_TRACE = _trace()

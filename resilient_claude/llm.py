@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
-import re
 import threading
 import weakref
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, Literal
 
 import anthropic
@@ -24,6 +20,14 @@ from livekit.agents.types import (
 )
 from livekit.agents.utils import is_given
 
+from .arguments import (
+    ApiKey,
+    check_api_key,
+    check_client,
+    check_key,
+    check_max_retries,
+    timeouts_of,
+)
 from .connection import AiohttpTransport
 from .failures import FailureKind, Origin, StreamFault
 from .log import handler_failed, logger, make_logger, request_adjusted
@@ -31,8 +35,6 @@ from .request import RequestOptions, ToolSchemas, build_request
 from .retry import RetryPolicy, Timeouts
 from .stream import ResilientClaudeStream
 from .version import __version__
-
-ApiKey = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 
 class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
@@ -99,8 +101,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             caching=_or_none(caching),
             strict_tool_schema=_strict_tool_schema,
         )
-        _check_max_retries(max_retries)
-        self.timeouts = _timeouts(timeout)
+        check_max_retries(max_retries)
+        self.timeouts = timeouts_of(timeout)
         self.retry = RetryPolicy() if retry is None else retry
         if not isinstance(self.retry, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy, got {type(retry).__name__}")
@@ -110,8 +112,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
         self._adjusted: set[tuple[str, str]] = set()
-        _check_client(client, base_url)
-        self._api_key = None if client is not None else _check_api_key(api_key)
+        check_client(client, base_url)
+        self._api_key = None if client is not None else check_api_key(api_key)
         self._owned = client is None
         self._closed = False
         self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
@@ -219,7 +221,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             return
         try:
             key = self._api_key()
-            self.client.api_key = _check_key(await key if inspect.isawaitable(key) else key)
+            self.client.api_key = check_key(await key if inspect.isawaitable(key) else key)
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -233,81 +235,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             ) from exc
 
 
-# --- arguments ----------------------------------------------------------------------------------
-
-
 def _or_none(value: Any) -> Any:
     return value if is_given(value) else None
-
-
-def _check_max_retries(max_retries: NotGivenOr[int]) -> None:
-    if is_given(max_retries) and max_retries != 0:
-        raise ValueError(
-            f"max_retries must be 0, got {max_retries!r}: retries of the SDK would multiply with "
-            f"those made here; use retry=RetryPolicy(max_attempts=...)"
-        )
-
-
-def _timeouts(timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None]) -> Timeouts:
-    if not is_given(timeout) or timeout is None:
-        return Timeouts()
-    if isinstance(timeout, Timeouts):
-        return timeout
-    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
-        timeout = httpx2.Timeout(timeout)
-    if not isinstance(timeout, httpx2.Timeout):
-        raise TypeError(
-            f"timeout must be resilient_claude.Timeouts or httpx2.Timeout, "
-            f"got {type(timeout).__name__}"
-        )
-    default = Timeouts()
-    connect, read = timeout.connect, timeout.read
-    if connect is not None:
-        default = replace(default, connect_s=connect)
-    if read is not None:
-        default = replace(
-            default, response_s=read, first_token_s=read, stall_s=read, thinking_s=read
-        )
-    return default
-
-
-def _check_client(client: object, base_url: NotGivenOr[str]) -> None:
-    if client is not None:
-        if not inspect.iscoroutinefunction(getattr(client, "post", None)):
-            raise TypeError(
-                f"client must be an async anthropic client, got {type(client).__name__}"
-            )
-        if is_given(base_url):
-            raise ValueError("base_url has no effect with client=: give it to the client")
-    elif is_given(base_url) and not re.match(r"https?://\S", base_url):
-        raise ValueError(f"base_url must begin with http:// or https://, got {base_url!r}")
-
-
-def _check_api_key(api_key: NotGivenOr[ApiKey]) -> ApiKey:
-    if is_given(api_key):
-        return api_key if callable(api_key) else _check_key(api_key, "api_key")
-    key = os.environ.get("ANTHROPIC_API_KEY")
-    if key is None:
-        raise ValueError(
-            "an Anthropic API key is missing: pass api_key= or set ANTHROPIC_API_KEY "
-            "(with client=, no key is needed)"
-        )
-    return _check_key(key, "ANTHROPIC_API_KEY")
-
-
-def _check_key(key: object, name: str = "api_key()") -> str:
-    """*key* if it can be sent in a header. No message ever shows it, or a part of it."""
-    if not isinstance(key, str):
-        raise TypeError(f"{name} must be a str, got {type(key).__name__}")
-    if not key:
-        raise ValueError(f"{name} is empty")
-    bad = re.search(r"[^\x21-\x7e]", key)
-    if bad is not None:
-        raise ValueError(
-            f"{name} has a character that no key has, U+{ord(bad.group()):04X} at position "
-            f"{bad.start()} of {len(key)}: check for quotes, spaces and line ends"
-        )
-    return key
 
 
 def _make_client(api_key: ApiKey | None, base_url: NotGivenOr[str]) -> anthropic.AsyncAnthropic:

@@ -11,7 +11,7 @@ from opentelemetry import trace
 from .errors import to_api_error
 from .failures import Failure
 from .log import CallLog
-from .translate import Outcome
+from .outcomes import Outcome
 from .turn import Turn
 
 if TYPE_CHECKING:

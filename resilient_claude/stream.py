@@ -20,16 +20,19 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
 from .causes import relink
 from .classify import classify
+from .clocks import Clocks
+from .continuation import continued, resumed
 from .errors import scrub, to_api_error
 from .failures import Evidence, FailureKind, StreamFault
+from .outcomes import Outcome
 from .redaction import texts_in
 from .reports import Reports
-from .request import Request, continued, resumed
+from .request import Request
 from .retry import AttemptFailed, RetryPolicy, attempts, last_start, response_clock_s, wait_before
 from .speech import AfterPrefill, Join, TextFilter, ThinkingTags
 from .sse import Event
-from .translate import Outcome, Translator
-from .transport import Clocks, Exchange, fresh_connections, is_observed, open_exchange
+from .translate import Translator
+from .transport import Exchange, fresh_connections, is_observed, open_exchange
 from .turn import Turn
 
 if TYPE_CHECKING:

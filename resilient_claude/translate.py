@@ -5,22 +5,22 @@ One translator per attempt: nothing of a failed attempt reaches the next.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import takewhile
 from typing import Any
 
 from livekit.agents import llm
 from pydantic import ValidationError
-from pydantic_core import from_json
 
+from .blocks import Block, call_of, out_of_order, string
 from .failures import FailureKind, Origin, StreamFault
+from .outcomes import CUTS_TOOLS, OUTCOMES, Outcome, no_answer
 from .redaction import identifier
 from .speech import TextFilter
 from .sse import Event
 from .statuses import RETRYABLE_ERRORS, kind_of_error_type
+from .usage import Usage
 
 MESSAGE_CHARS = 8 * 1024 * 1024
 """Longest message that is kept, in characters; beyond it, the stream is not Claude's."""
@@ -30,107 +30,12 @@ MESSAGE_BLOCKS = 4096
 """Most content blocks of a message; more come from nothing that thinks."""
 
 
-class Outcome(StrEnum):
-    """How a stream ended, once it ended properly. The values are part of the public API."""
-
-    COMPLETE = "complete"
-    STOP_SEQUENCE = "stop_sequence"
-    MAX_TOKENS = "max_tokens"
-    CONTEXT_EXCEEDED = "context_exceeded"
-    REFUSED = "refused"
-    PAUSE_TURN = "pause_turn"
-    EMPTY = "empty"
-
-
 class Activity(StrEnum):
     """What the response is doing; decides which clock watches it."""
 
     WAITING = "waiting"
     SPEAKING = "speaking"
     WORKING = "working"
-
-
-@dataclass(slots=True)
-class Usage:
-    """Tokens of one message. Every count the API sends is cumulative: assigned, never added."""
-
-    input_tokens: int = 0
-    cache_creation_input_tokens: int = 0
-    cache_read_input_tokens: int = 0
-    output_tokens: int = 0
-    service_tier: str | None = None
-
-    def update(self, usage: object) -> None:
-        """Take over the counts that *usage*, the API's object, holds."""
-        if not isinstance(usage, dict):
-            return
-        for name in _COUNTS:
-            count = usage.get(name)
-            if type(count) is int and 0 <= count < 2**53:
-                setattr(self, name, count)
-        tier = usage.get("service_tier")
-        if isinstance(tier, str):
-            self.service_tier = tier
-
-    def add(self, other: Usage) -> None:
-        """Add the counts of another message of the same turn."""
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.service_tier = other.service_tier or self.service_tier
-
-    @property
-    def total_tokens(self) -> int:
-        """All tokens of the message, cached ones included."""
-        return self.prompt_tokens + self.output_tokens
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Input tokens, cached ones included, as livekit counts them."""
-        return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
-
-    def to_livekit(self) -> llm.CompletionUsage:
-        """The same counts as livekit's usage chunk carries them."""
-        return llm.CompletionUsage(
-            completion_tokens=self.output_tokens,
-            prompt_tokens=self.prompt_tokens,
-            total_tokens=self.total_tokens,
-            prompt_cached_tokens=self.cache_read_input_tokens,
-            cache_creation_tokens=self.cache_creation_input_tokens,
-            cache_read_tokens=self.cache_read_input_tokens,
-            service_tier=self.service_tier,
-        )
-
-
-_COUNTS = (
-    "input_tokens",
-    "cache_creation_input_tokens",
-    "cache_read_input_tokens",
-    "output_tokens",
-)
-
-
-@dataclass(slots=True)
-class _Block:
-    """A content block that has begun."""
-
-    type: str
-    start: Event
-    parts: list[str] = field(default_factory=list)
-    signature: str = ""
-    citations: list[Any] = field(default_factory=list)
-    closed: bool = False
-
-    def to_api(self) -> dict[str, Any]:
-        """The block as the API takes it back, whole."""
-        content = "".join(self.parts)
-        if self.type == "text":
-            whole = {**self.start, "text": (self.start.get("text") or "") + content}
-            return {**whole, "citations": self.citations} if self.citations else whole
-        if self.type == "thinking":
-            return {"type": "thinking", "thinking": content, "signature": self.signature}
-        if "input" in self.start:
-            return {**self.start, "input": from_json(content) if content else self.start["input"]}
-        return self.start
 
 
 class Translator:
@@ -165,8 +70,8 @@ class Translator:
         self.text_chars = 0
         self.tool_calls = 0
         self.progress = 0
-        self._blocks: dict[int, _Block] = {}
-        self._open: _Block | None = None
+        self._blocks: dict[int, Block] = {}
+        self._open: Block | None = None
         self._chars = 0
         self._delta_came = False
         self._text: list[str] = []
@@ -260,7 +165,7 @@ class Translator:
                 "the stream ended before message_stop",
                 retryable=True,
             )
-        outcome = _OUTCOMES.get(self.stop_reason or "", Outcome.COMPLETE)
+        outcome = OUTCOMES.get(self.stop_reason or "", Outcome.COMPLETE)
         calls = self._finished_calls(outcome)
         held = self._held_text()
         if calls and outcome is Outcome.PAUSE_TURN:
@@ -268,7 +173,7 @@ class Translator:
         pauses = may_pause and outcome is Outcome.PAUSE_TURN
         if not self.output_started and not calls and not pauses:
             if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
-                raise _no_answer(outcome)
+                raise no_answer(outcome)
             if not may_be_empty:
                 raise StreamFault(
                     FailureKind.EMPTY, "the answer has neither text nor tool calls", retryable=True
@@ -303,11 +208,11 @@ class Translator:
         blocks = [block for block in self._blocks.values() if block.type == "tool_use"]
         if not blocks:
             return []
-        if outcome in _CUTS_TOOLS:
-            raise _no_answer(outcome)
-        calls = [_call(block) for block in blocks]
+        if outcome in CUTS_TOOLS:
+            raise no_answer(outcome)
+        calls = [call_of(block) for block in blocks]
         if len({call.call_id for call in calls}) < len(calls):
-            raise _out_of_order("two tool calls with one id")
+            raise out_of_order("two tool calls with one id")
         thinking = self._leading_thinking()
         if thinking:
             # livekit keeps this with the call, and the API wants it back with the tool's result.
@@ -330,55 +235,55 @@ class Translator:
     def _message_start(self, event: Event) -> None:
         message = event["message"]
         if self.message_id:
-            raise _out_of_order("a second message_start")
-        self.message_id = _string(message["id"]) or "msg_unknown"
+            raise out_of_order("a second message_start")
+        self.message_id = string(message["id"]) or "msg_unknown"
         self.usage.update(message.get("usage"))
         self._take_container(message)
 
     def _block_start(self, event: Event) -> None:
         index, content = event["index"], event["content_block"]
         if not self.message_id or self.stop_reason is not None:
-            raise _out_of_order("content_block_start outside of the message's content")
+            raise out_of_order("content_block_start outside of the message's content")
         if len(self._blocks) == MESSAGE_BLOCKS:
-            raise _out_of_order(f"more than {MESSAGE_BLOCKS} content blocks")
+            raise out_of_order(f"more than {MESSAGE_BLOCKS} content blocks")
         if self._open is not None or index in self._blocks:
-            raise _out_of_order("a content block inside another one")
-        self._open = self._blocks[index] = _Block(_string(content["type"]), content)
+            raise out_of_order("a content block inside another one")
+        self._open = self._blocks[index] = Block(string(content["type"]), content)
         self.progress += 1
         self._grow(len(repr(content)))  # the results of server tools are in here, whole
         if content["type"] == "text":
-            self._text.append(_string(content["text"] or ""))
+            self._text.append(string(content["text"] or ""))
         elif content["type"] == "tool_use" and "" in (
-            _string(content["id"]),
-            _string(content["name"]),
+            string(content["id"]),
+            string(content["name"]),
         ):
-            raise _out_of_order("a tool call without id or name")
+            raise out_of_order("a tool call without id or name")
 
     def _block_delta(self, event: Event) -> None:
         block = self._blocks[event["index"]]
         if block is not self._open:
-            raise _out_of_order("a delta for a content block that is not open")
+            raise out_of_order("a delta for a content block that is not open")
         delta = event["delta"]
         kind = delta["type"]
         if kind == "text_delta":
-            text = _string(delta["text"])
+            text = string(delta["text"])
             if block.type != "text":
-                raise _out_of_order("text in a content block that is not text")
+                raise out_of_order("text in a content block that is not text")
             if text:
                 self._keep(block, text)
                 self._text.append(text)
         elif kind == "input_json_delta":
             if "input" in block.start:
-                self._keep(block, _string(delta["partial_json"]))
+                self._keep(block, string(delta["partial_json"]))
         elif kind == "thinking_delta":
-            self._keep(block, _string(delta["thinking"]))
+            self._keep(block, string(delta["thinking"]))
         elif block.type == "tool_use":
-            raise _out_of_order("a delta in a tool call that is not input")
+            raise out_of_order("a delta in a tool call that is not input")
         else:
             if kind == "signature_delta":
                 if block.signature:
                     return
-                block.signature = _string(delta["signature"])
+                block.signature = string(delta["signature"])
             elif kind == "citations_delta":
                 self._grow(len(repr(delta["citation"])))
                 block.citations.append(delta["citation"])
@@ -387,15 +292,15 @@ class Translator:
     def _block_stop(self, event: Event) -> None:
         block = self._blocks[event["index"]]
         if block is not self._open:
-            raise _out_of_order("content_block_stop for a block that is not open")
+            raise out_of_order("content_block_stop for a block that is not open")
         block.closed = True
         self._open = None
         self.progress += 1
 
     def _message_delta(self, event: Event) -> None:
         if not self.message_id:
-            raise _out_of_order("message_delta before message_start")
-        stop_reason = _string(event["delta"].get("stop_reason") or "")
+            raise out_of_order("message_delta before message_start")
+        stop_reason = string(event["delta"].get("stop_reason") or "")
         if stop_reason and self.stop_reason is None:
             self.stop_reason = stop_reason
             self.progress += 1
@@ -405,7 +310,7 @@ class Translator:
     def _message_stop(self, event: Event) -> None:
         # A block may still be open: `max_tokens` ends a message without closing it.
         if self.stop_reason is None:
-            raise _out_of_order("message_stop without a stop reason")
+            raise out_of_order("message_stop without a stop reason")
         self.finished = True
 
     def _error(self, event: Event) -> None:
@@ -413,7 +318,7 @@ class Translator:
         kind = kind_of_error_type(error.get("type"))
         raise StreamFault(
             kind,
-            _string(error.get("message") or "no message"),
+            string(error.get("message") or "no message"),
             retryable=kind in RETRYABLE_ERRORS,
             error_type=identifier(error.get("type")),
             origin=Origin.REMOTE if kind in RETRYABLE_ERRORS else Origin.CALLER,
@@ -424,7 +329,7 @@ class Translator:
         if isinstance(container, dict) and isinstance(container.get("id"), str):
             self.container = container["id"]
 
-    def _keep(self, block: _Block, part: str) -> None:
+    def _keep(self, block: Block, part: str) -> None:
         if not part:
             return
         self._grow(len(part))
@@ -444,16 +349,6 @@ class Translator:
 
 _SPEAKING = ("text", "tool_use")
 _THINKING = ("thinking", "redacted_thinking")
-_OUTCOMES = {
-    "end_turn": Outcome.COMPLETE,
-    "tool_use": Outcome.COMPLETE,
-    "stop_sequence": Outcome.STOP_SEQUENCE,
-    "max_tokens": Outcome.MAX_TOKENS,
-    "model_context_window_exceeded": Outcome.CONTEXT_EXCEEDED,
-    "refusal": Outcome.REFUSED,
-    "pause_turn": Outcome.PAUSE_TURN,
-}
-_CUTS_TOOLS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED, Outcome.REFUSED)
 _HANDLERS = {
     "content_block_delta": Translator._block_delta,
     "content_block_start": Translator._block_start,
@@ -463,58 +358,3 @@ _HANDLERS = {
     "message_stop": Translator._message_stop,
     "error": Translator._error,
 }
-
-
-def _string(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _out_of_order(what: str) -> StreamFault:
-    return StreamFault(FailureKind.MALFORMED, what, retryable=True)
-
-
-_ADVICE = {
-    Outcome.MAX_TOKENS: "max_tokens was reached before the answer or its tool call was complete: "
-    "raise max_tokens, or lower the thinking budget",
-    Outcome.CONTEXT_EXCEEDED: "the model's context window is full: shorten the chat context",
-    Outcome.REFUSED: "Claude refused to answer",
-    Outcome.PAUSE_TURN: "server tools did not finish, however often the turn was continued",
-}
-
-
-_OF_THE_SETTINGS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED)
-
-
-def _no_answer(outcome: Outcome) -> StreamFault:
-    refused = outcome is Outcome.REFUSED
-    return StreamFault(
-        FailureKind.REFUSED if refused else FailureKind.TRUNCATED,
-        _ADVICE[outcome],
-        retryable=False,
-        origin=Origin.CALLER if outcome in _OF_THE_SETTINGS else Origin.REMOTE,
-    )
-
-
-def _call(block: _Block) -> llm.FunctionToolCall:
-    """The block as a call.
-
-    Raises:
-        StreamFault: its input is not a JSON object.
-    """
-    if not block.closed:
-        raise _out_of_order("message_stop inside a tool call")
-    given = block.start.get("input")
-    arguments = "".join(block.parts) or json.dumps(given if given else {})
-    try:
-        valid = isinstance(from_json(arguments, allow_inf_nan=False), dict)
-    except ValueError:
-        valid = False
-    if not valid:
-        raise StreamFault(
-            FailureKind.MALFORMED, "a tool call's input is not a JSON object", retryable=True
-        )
-    return llm.FunctionToolCall(
-        name=block.start["name"], arguments=arguments, call_id=block.start["id"]
-    )

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from livekit.agents import llm
 
 from .failures import Failure
-from .translate import Outcome, Translator, Usage
+from .outcomes import Outcome
+from .translate import Translator
+from .usage import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 
-from resilient_claude.connection import _socket
+from resilient_claude.sockets import _socket
 
 UNCLOSED = """
 import asyncio

@@ -38,8 +38,9 @@ from resilient_claude.failures import (
     failure_of,
 )
 from resilient_claude.known_errors import KIND_OF_CLASS
-from resilient_claude.redaction import MESSAGE_CHARS, redact
+from resilient_claude.redaction import redact
 from resilient_claude.statuses import retry_after_s
+from resilient_claude.translate import MESSAGE_CHARS
 
 CONNECTING = Evidence(Phase.CONNECT)
 STREAMING = Evidence(Phase.STREAMING, request_id="req_1")

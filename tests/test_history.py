@@ -10,8 +10,9 @@ import pytest
 from hypothesis import strategies as st
 from livekit.agents import llm
 
-from resilient_claude.history import conversation, prefix_of, put_back_thinking, thinking_mode
+from resilient_claude.history import conversation
 from resilient_claude.models import Model
+from resilient_claude.thinking import prefix_of, put_back_thinking, thinking_mode
 
 PREFILL = "claude-sonnet-4-5-20250929"
 SAMPLING = "claude-sonnet-4-6"

@@ -20,17 +20,11 @@ from livekit.agents import llm
 from livekit.agents.types import NOT_GIVEN
 from pydantic import BaseModel, Field
 
-from resilient_claude.request import (
-    Adjustment,
-    Request,
-    RequestOptions,
-    ToolSchemas,
-    build_request,
-    continued,
-    resumed,
-)
+from resilient_claude.continuation import continued, resumed
+from resilient_claude.request import Adjustment, Request, RequestOptions, build_request
 from resilient_claude.testing.script import HttpError
 from resilient_claude.testing.validation import validate
+from resilient_claude.tools import ToolSchemas
 
 from .test_history import (
     ASK,

@@ -12,13 +12,8 @@ from livekit.agents.llm import ProviderTool, Toolset, function_tool
 from pydantic import Field
 
 from resilient_claude.models import Model
-from resilient_claude.tools import (
-    ToolSchemas,
-    add_tool_choice,
-    api_tool_choice,
-    stand_in_tools,
-    tool_definitions,
-)
+from resilient_claude.tool_choice import add_tool_choice, api_tool_choice
+from resilient_claude.tools import ToolSchemas, stand_in_tools, tool_definitions
 
 from .test_history import NEWEST, PREFILL, SAMPLING, assistant, call, result, user
 

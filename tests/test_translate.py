@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from livekit.agents import llm
 
 from resilient_claude.failures import FailureKind, Origin, StreamFault
+from resilient_claude.outcomes import Outcome
 from resilient_claude.sse import Event
-from resilient_claude.translate import Activity, Outcome, Translator, Usage
+from resilient_claude.translate import Activity, Translator
+from resilient_claude.usage import Usage
 
 
 def start(**usage: int) -> Event:

@@ -9,10 +9,11 @@ from livekit.agents import llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from resilient_claude import ResilientClaudeLLM
-from resilient_claude.connection import Progress
+from resilient_claude.clocks import Clocks
+from resilient_claude.progress import Progress
 from resilient_claude.request import Request, build_request
 from resilient_claude.translate import Translator
-from resilient_claude.transport import Clocks, open_exchange
+from resilient_claude.transport import open_exchange
 
 UNGUARDED = "ours unguarded"
 

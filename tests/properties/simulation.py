@@ -14,11 +14,12 @@ from typing import Any
 
 import anthropic
 
+from resilient_claude.clocks import Clocks
 from resilient_claude.failures import Phase
 from resilient_claude.request import Request
 from resilient_claude.sse import Event
 from resilient_claude.testing.validation import validate
-from resilient_claude.transport import Clocks, Exchange
+from resilient_claude.transport import Exchange
 
 from .answers import Answer, Attempt
 from .scripts import PROMPT, SILENCES, Script, Turn, fault

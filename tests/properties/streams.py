@@ -14,8 +14,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from resilient_claude.failures import StreamFault
+from resilient_claude.outcomes import Outcome
 from resilient_claude.sse import EventDecoder
-from resilient_claude.translate import Outcome, Translator
+from resilient_claude.translate import Translator
 
 Call = tuple[str, str, str]
 """Id, name and arguments of a tool call."""

@@ -17,7 +17,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from livekit.agents import llm
 
-from resilient_claude.request import Request, RequestOptions, build_request, continued, resumed
+from resilient_claude.continuation import continued, resumed
+from resilient_claude.request import Request, RequestOptions, build_request
 from resilient_claude.sse import EventDecoder
 from resilient_claude.testing.validation import validate
 from resilient_claude.tools import ToolSchemas

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from resilient_claude import ResilientClaudeLLM, failure_of
 from resilient_claude.failures import StreamFault
+from resilient_claude.outcomes import Outcome
 from resilient_claude.testing import Answer, SimulatedClaude
-from resilient_claude.translate import Outcome, Translator
+from resilient_claude.translate import Translator
 
 from ..conftest import (
     KEY,

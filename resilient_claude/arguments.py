@@ -1,0 +1,110 @@
+"""The constructor's arguments: what is wrong with them, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import httpx2
+from livekit.agents.types import NotGivenOr
+from livekit.agents.utils import is_given
+
+from .retry import Timeouts
+
+ApiKey = str | Callable[[], str] | Callable[[], Awaitable[str]]
+
+
+def check_max_retries(max_retries: NotGivenOr[int]) -> None:
+    """Check that retries are left to this package.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if is_given(max_retries) and max_retries != 0:
+        raise ValueError(
+            f"max_retries must be 0, got {max_retries!r}: retries of the SDK would multiply with "
+            f"those made here; use retry=RetryPolicy(max_attempts=...)"
+        )
+
+
+def timeouts_of(timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None]) -> Timeouts:
+    """The clocks that *timeout* stands for.
+
+    Raises:
+        TypeError: it stands for none.
+        ValueError: a value is not finite or not above 0.
+    """
+    if not is_given(timeout) or timeout is None:
+        return Timeouts()
+    if isinstance(timeout, Timeouts):
+        return timeout
+    if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
+        timeout = httpx2.Timeout(timeout)
+    if not isinstance(timeout, httpx2.Timeout):
+        raise TypeError(
+            f"timeout must be resilient_claude.Timeouts or httpx2.Timeout, "
+            f"got {type(timeout).__name__}"
+        )
+    default = Timeouts()
+    connect, read = timeout.connect, timeout.read
+    if connect is not None:
+        default = replace(default, connect_s=connect)
+    if read is not None:
+        default = replace(
+            default, response_s=read, first_token_s=read, stall_s=read, thinking_s=read
+        )
+    return default
+
+
+def check_client(client: object, base_url: NotGivenOr[str]) -> None:
+    """Check that *client* is one of the SDK's, or else that *base_url* is a URL.
+
+    Raises:
+        TypeError: *client* is none.
+        ValueError: *base_url* is none, or both are given.
+    """
+    if client is not None:
+        if not inspect.iscoroutinefunction(getattr(client, "post", None)):
+            raise TypeError(
+                f"client must be an async anthropic client, got {type(client).__name__}"
+            )
+        if is_given(base_url):
+            raise ValueError("base_url has no effect with client=: give it to the client")
+    elif is_given(base_url) and not re.match(r"https?://\S", base_url):
+        raise ValueError(f"base_url must begin with http:// or https://, got {base_url!r}")
+
+
+def check_api_key(api_key: NotGivenOr[ApiKey]) -> ApiKey:
+    """The key, or the function that gives it, from the argument or the environment.
+
+    Raises:
+        TypeError: it is no string.
+        ValueError: it is missing, empty or malformed. No message shows it.
+    """
+    if is_given(api_key):
+        return api_key if callable(api_key) else check_key(api_key, "api_key")
+    key = os.environ.get("ANTHROPIC_API_KEY")
+    if key is None:
+        raise ValueError(
+            "an Anthropic API key is missing: pass api_key= or set ANTHROPIC_API_KEY "
+            "(with client=, no key is needed)"
+        )
+    return check_key(key, "ANTHROPIC_API_KEY")
+
+
+def check_key(key: object, name: str = "api_key()") -> str:
+    """*key* if it can be sent in a header. No message ever shows it, or a part of it."""
+    if not isinstance(key, str):
+        raise TypeError(f"{name} must be a str, got {type(key).__name__}")
+    if not key:
+        raise ValueError(f"{name} is empty")
+    bad = re.search(r"[^\x21-\x7e]", key)
+    if bad is not None:
+        raise ValueError(
+            f"{name} has a character that no key has, U+{ord(bad.group()):04X} at position "
+            f"{bad.start()} of {len(key)}: check for quotes, spaces and line ends"
+        )
+    return key

@@ -1,0 +1,110 @@
+"""`extra_kwargs`, taken apart the way the SDK takes its arguments apart. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anthropic
+from livekit.agents.types import NotGiven
+
+SAMPLING = ("temperature", "top_k", "top_p")
+
+
+# Source: anthropic/resources/messages/messages.py, `create`: arguments that travel as headers.
+_HEADER_ARGUMENTS = {
+    "user_profile_id": "anthropic-user-profile-id",
+    "workspace_id": "anthropic-workspace-id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """`extra_kwargs`, taken apart the way the SDK's `create()` takes its arguments apart.
+
+    Attributes:
+        fields: Fields of the body, without the sampling arguments given outside `extra_body`.
+        body_only: Those of `extra_body` alone, which the SDK puts last.
+        sampling: The sampling arguments given outside `extra_body`.
+        no_timeout: Why there is no `timeout_s` although one was given.
+    """
+
+    fields: dict[str, Any]
+    body_only: tuple[str, ...]
+    sampling: dict[str, Any]
+    headers: dict[str, str]
+    query: dict[str, object]
+    betas: tuple[str, ...]
+    timeout_s: float | None
+    no_timeout: str | None
+
+    @classmethod
+    def of(cls, extra_kwargs: Mapping[str, Any]) -> Extra:
+        """Take *extra_kwargs* apart.
+
+        Raises:
+            TypeError: one of them has the wrong type.
+            ValueError: one of them has a value that cannot be sent.
+        """
+        extra = {key: value for key, value in extra_kwargs.items() if not is_absent(value)}
+        headers = {
+            _HEADER_ARGUMENTS[key]: extra.pop(key) for key in _HEADER_ARGUMENTS & extra.keys()
+        }
+        headers = overridden(headers, _popped_mapping(extra, "extra_headers"))
+        query = _popped_mapping(extra, "extra_query")
+        extra_body = _popped_mapping(extra, "extra_body")
+        betas = extra.pop("betas", None) or ()
+        betas = tuple(betas) if isinstance(betas, Iterable) and not isinstance(betas, str) else (0,)
+        if not all(isinstance(beta, str) for beta in betas):
+            raise TypeError("betas must be a list of strings")
+        timeout = extra.pop("timeout", None)
+        no_timeout = None
+        if timeout is not None and not is_number(timeout):
+            no_timeout = f"ignored: must be a number of seconds, got {type(timeout).__name__}"
+            timeout = None
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout must be > 0, got {timeout!r}")
+        sampling = {name: extra.pop(name) for name in SAMPLING if name in extra}
+        fields = extra | extra_body
+        if fields.get("stream", True) is not True:
+            raise ValueError("stream must stay true: only streams are read here")
+        if not isinstance(fields.get("model", ""), str):
+            raise TypeError(f"model must be a string, got {type(fields['model']).__name__}")
+        if not isinstance(fields.get("metadata", {}), Mapping):
+            raise TypeError(f"metadata must be a dict, got {type(fields['metadata']).__name__}")
+        last = tuple(key for key in extra_body if key not in extra)
+        return cls(fields, last, sampling, headers, query, betas, timeout, no_timeout)
+
+
+def overridden(headers: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:
+    """*headers* and those in *by*, which win whatever their capitals."""
+    names = {name.lower() for name in by}
+    return {name: value for name, value in headers.items() if name.lower() not in names} | dict(by)
+
+
+def _popped_mapping(extra: dict[str, Any], key: str) -> dict[str, Any]:
+    value = extra.pop(key, None)
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"{key} must be a dict, got {type(value).__name__}")
+    return {k: v for k, v in (value or {}).items() if not is_absent(v)}
+
+
+def given(value: Any, default: Any) -> Any:
+    """*value*, or *default* if it is None or one of the ways to say "not given"."""
+    return default if value is None or is_absent(value) else value
+
+
+def is_absent(value: object) -> bool:
+    """Whether *value* is livekit's or the SDK's way to say "not given"."""
+    return isinstance(value, (NotGiven, anthropic.NotGiven, anthropic.Omit))
+
+
+def is_int(value: object) -> bool:
+    """Whether *value* is an integer; True is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Whether *value* is a number; True is none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,113 @@
+"""aiohttp's connections as voice calls need them: kept alive, told of, with their causes."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import warnings
+from functools import lru_cache
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import httpx2
+
+from .failures import Phase
+from .progress import current_progress
+
+KEEPALIVE_S = 120.0
+"""How long an idle connection is kept, in seconds: voice turns are 5 to 60 s apart."""
+
+
+TLS_SHUTDOWN_S = 0.1
+"""How long a closed TLS connection waits for its peer to say goodbye, in seconds."""
+
+
+def connector_for(ssl_context: ssl.SSLContext) -> aiohttp.TCPConnector:
+    """The pool of connections of one generation."""
+    with warnings.catch_warnings():
+        # The shutdown time-out is deprecated without a replacement before aiohttp 4.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return aiohttp.TCPConnector(
+            ssl=ssl_context,
+            keepalive_timeout=KEEPALIVE_S,
+            limit=0,
+            # With its cache, aiohttp shields a look-up from cancellation in a task of its own.
+            use_dns_cache=False,
+            socket_factory=_socket,
+            # asyncio otherwise waits 30 s for a peer that went dark to end its side of TLS.
+            ssl_shutdown_timeout=TLS_SHUTDOWN_S,
+        )
+
+
+def with_os_error(exc: BaseException | None) -> BaseException | None:
+    """*exc*, with the operating system's error as its cause where aiohttp kept only its number.
+
+    Source: aiohttp/client_proto.py, `connection_lost`: `ClientOSError(*original.args)`, whose
+    cause is set only if somebody was waiting at that moment.
+    """
+    if isinstance(exc, aiohttp.ClientOSError) and exc.__cause__ is None and exc.errno is not None:
+        # The subclass of OSError follows from the number, but OpenSSL has numbers of its own.
+        kind = ssl.SSLError if "[SSL" in (exc.strerror or "") else OSError
+        exc.__cause__ = kind(exc.errno, exc.strerror)
+    return exc
+
+
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket that notices a dead path: aiohttp connects it.
+
+    A connection whose peer is gone without a word (a NAT that forgot it, a network that changed)
+    otherwise looks idle for minutes and swallows the next request.
+    """
+    family, kind, proto = address[0], address[1], address[2]
+    sock = socket.socket(family, kind, proto)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE:
+        option = getattr(socket, name, None)  # not every system has all of them
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    progress = current_progress.get()
+    if progress is not None:
+        progress.opened(sock)
+    return sock
+
+
+_KEEPALIVE = (
+    ("TCP_KEEPIDLE", 15),
+    ("TCP_KEEPINTVL", 5),
+    ("TCP_KEEPCNT", 3),
+    # Milliseconds that sent data may stay without acknowledgement (Linux).
+    ("TCP_USER_TIMEOUT", 4000),
+)
+
+
+@lru_cache(maxsize=4)
+def ssl_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    """The context for these settings. Loading the bundle takes 20 to 30 ms, so it is shared."""
+    return httpx2.create_ssl_context()
+
+
+def _enters(phase: Phase) -> Any:
+    async def hook(session: object, context: SimpleNamespace, params: object) -> None:
+        context.trace_request_ctx.enter(phase)
+
+    return hook
+
+
+async def _reuses(session: object, context: SimpleNamespace, params: object) -> None:
+    context.trace_request_ctx.reused = True
+    context.trace_request_ctx.enter(Phase.SEND)
+
+
+def _trace() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_start.append(_enters(Phase.CONNECT))
+    trace.on_dns_resolvehost_start.append(_enters(Phase.DNS))
+    trace.on_dns_resolvehost_end.append(_enters(Phase.CONNECT))
+    trace.on_connection_create_end.append(_enters(Phase.SEND))
+    trace.on_connection_reuseconn.append(_reuses)
+    trace.on_request_headers_sent.append(_enters(Phase.RESPONSE))
+    return trace
+
+
+TRACE = _trace()
