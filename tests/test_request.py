@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import FrozenInstanceError, replace
-from datetime import date
-from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import anthropic
 import httpx2
@@ -18,62 +16,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit.agents import llm
 from livekit.agents.types import NOT_GIVEN
-from pydantic import BaseModel, Field
 
-from resilient_claude.continuation import continued, resumed
 from resilient_claude.request import Adjustment, Request, RequestOptions, build_request
-from resilient_claude.testing.script import HttpError
-from resilient_claude.testing.validation import validate
 from resilient_claude.tools import ToolSchemas
 
-from .test_history import (
-    ASK,
-    GARBLED,
-    HISTORIES,
-    ITEMS,
-    LOOKALIKES,
-    MANUAL,
+from .builders import (
+    EPHEMERAL,
+    HELLO,
     NEWEST,
     PREFILL,
-    REDACTED,
     SAMPLING,
-    THOUGHT,
     assistant,
+    breakpoints,
+    build,
     call,
     chat,
-    recorded,
+    rejected,
     result,
     text,
-    thoughtful,
     user,
 )
-from .test_tools import BOOK, NAMED, WEATHER, ServerTool, book, make_tool, weather
+from .test_history import HISTORIES, ITEMS, LOOKALIKES
+from .test_thinking import ASK, GARBLED, MANUAL, REDACTED, THOUGHT, recorded, thoughtful
+from .test_tool_choice import NAMED
+from .test_tools import BOOK, WEATHER, ServerTool, book, make_tool, weather
 
-EPHEMERAL = {"type": "ephemeral"}
 BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
-HELLO = chat(("user", "Hello"))
-
-
-def build(
-    chat_ctx: llm.ChatContext = HELLO,
-    *,
-    model: str = SAMPLING,
-    schemas: ToolSchemas | None = None,
-    tools: Sequence[Any] = (),
-    tool_choice: Any = NOT_GIVEN,
-    parallel_tool_calls: Any = NOT_GIVEN,
-    extra: dict[str, Any] | None = None,
-    **options: Any,
-) -> Request:
-    return build_request(
-        RequestOptions(model=model, **options),
-        chat_ctx,
-        tools=tools,
-        tool_choice=tool_choice,
-        parallel_tool_calls=parallel_tool_calls,
-        extra_kwargs=extra,
-        schemas=schemas or ToolSchemas(),
-    )
 
 
 # --- the whole request ---------------------------------------------------------------------------
@@ -443,380 +411,6 @@ def test_extra_body_sends_sampling_to_any_model() -> None:
     assert request.adjustments == ()
 
 
-# --- caching -------------------------------------------------------------------------------------
-
-
-def test_caching_marks_the_conversation_even_behind_the_filler_turn() -> None:
-    """The last assistant turn and the user turn before it are the prefix of the next request."""
-    chat_ctx = chat(("user", "1"), ("assistant", "2"), ("user", "3"), ("assistant", "4"))
-
-    request = build(chat_ctx, caching="ephemeral")
-
-    assert request.body["messages"] == [
-        user("1"),
-        assistant("2"),
-        user(text("3", cache_control=EPHEMERAL)),
-        assistant(text("4", cache_control=EPHEMERAL)),
-        user("."),
-    ]
-
-
-def test_caching_of_a_first_turn_marks_no_message() -> None:
-    """There is no assistant turn yet, so no prefix that the next turn would repeat."""
-    assert build(caching="ephemeral").body["messages"] == [user("Hello")]
-
-
-def breakpoints(value: Any) -> int:
-    if isinstance(value, list):
-        return sum(map(breakpoints, value))
-    if isinstance(value, dict):
-        return ("cache_control" in value) + sum(map(breakpoints, value.values()))
-    return 0
-
-
-@pytest.mark.parametrize(
-    "extra",
-    [
-        {"cache_control": EPHEMERAL},
-        {"system": "a string"},
-        {"system": [text("a", cache_control=EPHEMERAL), text("b", cache_control=EPHEMERAL)]},
-        {"system": [text(str(i), cache_control=EPHEMERAL) for i in range(4)]},
-        {"messages": [user("a"), {"role": "assistant", "content": "b"}, user("c")]},
-    ],
-)
-def test_there_are_never_more_than_four_breakpoints(extra: dict[str, Any]) -> None:
-    """A fifth is a 400; the caller's own come first."""
-    chat_ctx = chat(("system", "s"), ("user", "1"), ("assistant", "2"), ("user", "3"))
-
-    request = build(chat_ctx, caching="ephemeral", tools=[weather], extra=extra)
-
-    assert breakpoints(extra) <= breakpoints(request.body) <= 4
-
-
-def test_a_marked_definition_is_a_copy() -> None:
-    """The shared one would carry its breakpoint into requests where it is not the last tool."""
-    schemas = ToolSchemas()
-
-    marked = build(tools=[weather], caching="ephemeral", schemas=schemas)
-    plain = build(tools=[weather], schemas=schemas)
-
-    assert marked.body["tools"] == [{**WEATHER, "cache_control": EPHEMERAL}]
-    assert plain.body["tools"] == [WEATHER]
-    assert json.loads(marked.content())["tools"] == marked.body["tools"]
-    assert schemas.builds == 1
-
-
-# --- extra_kwargs --------------------------------------------------------------------------------
-
-
-def test_extra_kwargs_win_over_everything() -> None:
-    """They are the caller's last word about this turn."""
-    request = build(
-        tools=[weather],
-        tool_choice="required",
-        user="u",
-        extra={
-            "model": PREFILL,
-            "max_tokens": 5,
-            "tools": [BOOK],
-            "tool_choice": {"type": "auto"},
-            "system": "Own",
-            "messages": [user("Own")],
-            "metadata": {"user_id": "v", "more": 1},
-            "extra_body": {"max_tokens": 6, "z": 1},
-        },
-    )
-
-    assert request.body == {
-        "max_tokens": 6,
-        "messages": [user("Own")],
-        "model": PREFILL,
-        "metadata": {"user_id": "v", "more": 1},
-        "stream": True,
-        "system": "Own",
-        "tool_choice": {"type": "auto"},
-        "tools": [BOOK],
-        "z": 1,
-    }
-
-
-def test_the_model_of_extra_kwargs_decides_what_is_accepted() -> None:
-    """A turn may be sent to another model than the constructor's."""
-    request = build(
-        chat(("user", "a"), ("assistant", "b")),
-        model=NEWEST,
-        temperature=0.1,
-        extra={"extra_body": {"model": PREFILL}},
-    )
-
-    assert request.body["messages"] == [user("a"), assistant("b")]
-    assert request.body["temperature"] == 0.1
-
-
-def test_metadata_keeps_the_user_beside_the_callers_own() -> None:
-    """`user=` must not vanish because a turn adds a field."""
-    request = build(user="u", extra={"metadata": {"more": 1}})
-
-    assert request.body["metadata"] == {"user_id": "u", "more": 1}
-
-
-def test_extra_headers_win_whatever_their_case() -> None:
-    """Two spellings of one header would be sent as two headers."""
-    request = build(
-        temperature=1,
-        extra={
-            "betas": ["a"],
-            "user_profile_id": "p",
-            "workspace_id": "w",
-            "extra_headers": {"Anthropic-Beta": "b", "ANTHROPIC-WORKSPACE-ID": "x"},
-            "extra_query": {"beta": "false", "q": 1},
-        },
-    )
-
-    assert request.headers == {
-        "anthropic-version": "2023-06-01",
-        "anthropic-user-profile-id": "p",
-        "Anthropic-Beta": "b",
-        "ANTHROPIC-WORKSPACE-ID": "x",
-    }
-    assert request.query == {"beta": "false", "q": 1}
-
-
-@pytest.mark.parametrize("absent", [NOT_GIVEN, anthropic.NOT_GIVEN, anthropic.omit])
-def test_absent_values_are_not_sent(absent: object) -> None:
-    """livekit and the SDK each have their own way to say nothing."""
-    extra = {"thinking": absent, "extra_body": {"x": absent}, "timeout": absent, "betas": absent}
-
-    assert build(extra=extra) == build()
-    assert (
-        build_request(
-            RequestOptions(model=SAMPLING), HELLO, extra_kwargs=NOT_GIVEN, schemas=ToolSchemas()
-        )
-        == build()
-    )
-
-
-class Params(BaseModel):
-    kind: Literal["adaptive"] = Field(default="adaptive", alias="type")
-
-
-def test_values_that_the_sdk_encodes_are_encoded() -> None:
-    """Whoever passes a pydantic model, a tuple or a date to `create()` may pass it here."""
-    request = build(
-        extra={
-            "thinking": Params(type="adaptive"),
-            "stop_sequences": ("a", "b"),
-            "output_config": MappingProxyType({"effort": "low"}),
-            "container": date(2026, 11, 23),
-        }
-    )
-
-    sent = json.loads(request.content())
-    assert [sent[k] for k in ("thinking", "stop_sequences", "output_config", "container")] == [
-        {"type": "adaptive"},
-        ["a", "b"],
-        {"effort": "low"},
-        "2026-11-23",
-    ]
-
-
-def test_a_timeout_that_is_no_number_is_reported() -> None:
-    """One number bounds the turn here; four phases of httpx2 have no place to go."""
-    request = build(extra={"timeout": httpx2.Timeout(5)})
-
-    assert request.timeout_s is None
-    assert request.adjustments == (
-        Adjustment("timeout", "ignored: must be a number of seconds, got Timeout"),
-    )
-
-
-CYCLE: dict[str, Any] = {}
-CYCLE["cycle"] = CYCLE
-
-
-@pytest.mark.parametrize(
-    ("extra", "error", "message"),
-    [
-        ({"output_config": CYCLE}, TypeError, "output_config cannot be sent as JSON"),
-        ({"stream": False}, ValueError, "stream must stay true: only streams are read here"),
-        ({"extra_body": {"stream": False}}, ValueError, "stream must stay true: only streams .*"),
-        ({"timeout": 0}, ValueError, "timeout must be > 0, got 0"),
-        ({"timeout": float("nan")}, ValueError, "timeout must be > 0, got nan"),
-        ({"model": 5}, TypeError, "model must be a string, got int"),
-        ({"metadata": "secret"}, TypeError, "metadata must be a dict, got str"),
-        ({"extra_headers": "secret"}, TypeError, "extra_headers must be a dict, got str"),
-        ({"extra_body": ["secret"]}, TypeError, "extra_body must be a dict, got list"),
-        ({"betas": "secret"}, TypeError, "betas must be a list of strings"),
-        ({"betas": [1]}, TypeError, "betas must be a list of strings"),
-        ({"betas": 1}, TypeError, "betas must be a list of strings"),
-        ({"thinking": object()}, TypeError, "thinking cannot be sent as JSON"),
-        ({"output_config": {"secret": b"secret"}}, TypeError, "output_config cannot be .*"),
-        ({"extra_body": {"x": float("inf")}}, TypeError, "x cannot be sent as JSON"),
-        ({"tools": [{"name": {1, 2}, "x": object()}]}, TypeError, "tools cannot be sent as JSON"),
-    ],
-)
-def test_bad_extra_kwargs_are_refused_by_name_without_their_value(
-    extra: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    """It raises in `chat()`, before a task exists, and may be logged: no value in the words."""
-    with pytest.raises(error, match=f"^{message}$") as caught:
-        build(extra=extra)
-
-    assert "secret" not in str(caught.value)
-
-
-# --- going on ------------------------------------------------------------------------------------
-
-SEARCH = {"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {"query": "x"}}
-FOUND = {"type": "web_search_tool_result", "tool_use_id": "srv", "content": []}
-INSTRUCTION = 'You said: "{said}". Repeat {last_words}, {and} go on.'
-TALK = chat(("system", "s"), ("user", "1"), ("assistant", "2"), ("user", "3"))
-TOOL_TURN = chat(("user", "Weather?"), ("call", "a", "{}"), ("output", "a", "Sunny"))
-
-
-def frozen(request: Request) -> Any:
-    return copy.deepcopy(request.body), request.content()
-
-
-def full(chat_ctx: llm.ChatContext = TALK, *, model: str = SAMPLING, **extra: Any) -> Request:
-    """A request with all that must survive: headers, query, timeout and four breakpoints."""
-    extra = {"betas": ["b-1"], "extra_query": {"q": 1}, "timeout": 4, **extra}
-    return build(chat_ctx, model=model, tools=[weather], caching="ephemeral", extra=extra)
-
-
-@pytest.mark.parametrize(
-    "go_on",
-    [
-        lambda request: continued(request, [text("Look. "), SEARCH]),
-        lambda request: resumed(request, "It is sunny", instruction=INSTRUCTION),
-    ],
-    ids=["continued", "resumed"],
-)
-@pytest.mark.parametrize("model", [PREFILL, SAMPLING])
-def test_going_on_keeps_everything_but_the_messages(model: str, go_on: Any) -> None:
-    """A part of a turn is the same turn: the same limits, the same cache, the same tools."""
-    request = full(model=model)
-    before = frozen(request)
-
-    further = go_on(request)
-
-    assert further == replace(request, body=further.body)
-    assert {**further.body, "messages": 0} == {**request.body, "messages": 0}
-    assert list(further.body) == list(request.body)
-    assert json.loads(further.content()) == further.body
-    assert breakpoints(further.body) == breakpoints(request.body) == 4
-    assert frozen(request) == before
-    assert rejected(further) is None
-
-
-def test_a_paused_answer_is_sent_back_as_it_came() -> None:
-    """Server tools go on from their own last block; a changed one is a 400."""
-    cited = text("It is sunny.", citations=[{"type": "web_search_result_location", "url": "u"}])
-
-    request = continued(full(), [THOUGHT, cited, SEARCH, FOUND])
-
-    assert request.body["messages"][-1] == assistant(THOUGHT, cited, SEARCH, FOUND)
-
-
-def test_a_second_pause_extends_the_same_answer() -> None:
-    """Two assistant messages in a row would be one answer cut in two."""
-    request = continued(full(), [SEARCH])
-
-    further = continued(request, [FOUND, text("Hm."), SEARCH])
-
-    assert further.body["messages"][-1] == assistant(SEARCH, FOUND, "Hm.", SEARCH)
-    assert request.body["messages"][-1] == assistant(SEARCH)
-
-
-def test_what_the_api_would_not_take_back_is_left_out() -> None:
-    """It sends blank text blocks itself; a fifth breakpoint and NaN are a 400 as well."""
-    odd = {**SEARCH, "input": {"x": float("nan")}, "cache_control": EPHEMERAL}
-
-    request = continued(full(), [text(" "), odd])
-
-    assert request.body["messages"][-1] == assistant({**SEARCH, "input": {"x": None}})
-    assert continued(full(), [text("")]) == full()
-
-
-@pytest.mark.parametrize(
-    ("own", "sent"), [({}, "c1"), ({"container": None}, "c1"), ({"container": "own"}, "own")]
-)
-def test_the_container_of_the_paused_answer_goes_along(own: dict[str, Any], sent: str) -> None:
-    """Its files are there; a container that the caller chose stays."""
-    request = continued(full(**own), [SEARCH], container="c1")
-
-    assert request.body["container"] == sent
-    assert "container" not in continued(full(), [SEARCH]).body
-
-
-def test_an_older_model_goes_on_by_itself() -> None:
-    """It continues the assistant's message, which may not end with white space."""
-    request = resumed(full(model=PREFILL), "It is {said}, \n", instruction=INSTRUCTION)
-
-    assert request.body["messages"][-1] == assistant("It is {said},")
-    assert rejected(request) is None
-
-
-def test_an_older_model_goes_on_in_the_message_that_it_was_continuing() -> None:
-    """A context may end with words put into Claude's mouth."""
-    request = build(chat(("user", "Hello"), ("assistant", "Hi,")), model=PREFILL)
-
-    further = resumed(request, " there", instruction=INSTRUCTION)
-
-    assert further.body["messages"] == [user("Hello"), assistant("Hi,", " there")]
-
-
-@pytest.mark.parametrize(
-    ("model", "extra"), [(PREFILL, {"thinking": MANUAL}), (SAMPLING, {}), (NEWEST, {})]
-)
-def test_other_models_are_asked_to_go_on(model: str, extra: dict[str, Any]) -> None:
-    """From 4.6 on, and with thinking, an assistant message at the end is a 400."""
-    request = build(HELLO, model=model, max_tokens=2048, extra=extra)
-
-    further = resumed(request, "It is sunny in Paris ", instruction=INSTRUCTION)
-
-    assert further.body["messages"] == [
-        user(
-            "Hello",
-            'You said: "It is sunny in Paris ". Repeat sunny in Paris, {and} go on.',
-        )
-    ]
-    assert rejected(further) is None
-
-
-def test_the_request_to_go_on_stands_behind_tool_results() -> None:
-    """Results must come first in their message, and must follow their calls at once."""
-    request = resumed(build(TOOL_TURN, tools=[weather]), "Sunny", instruction="Go on: {said}")
-
-    assert request.body["messages"][-1] == user(result("a", "Sunny"), "Go on: Sunny")
-    assert rejected(request) is None
-
-
-@pytest.mark.parametrize("said", ["{last_words} {said}", "{0} {} {said!r}", "\\1 \\g<0> $1"])
-def test_nothing_in_what_was_said_is_a_placeholder(said: str) -> None:
-    """Claude may talk about templates; the caller's words must not fill them in."""
-    request = resumed(build(), said, instruction="<{said}|{last_words}>")
-
-    assert request.body["messages"][-1] == user("Hello", f"<{said}|{said}>")
-
-
-def test_messages_of_the_callers_own_can_be_gone_on_with() -> None:
-    """`extra_kwargs` may hold plain strings, and may end with an assistant's turn."""
-    mine = build(extra={"messages": [{"role": "user", "content": "Own"}]})
-    open_end = [user("Own"), {"role": "assistant", "content": "Yes"}]
-    theirs = build(extra={"messages": open_end})
-
-    assert resumed(mine, "a", instruction="{said}").body["messages"] == [user("Own", "a")]
-    assert resumed(theirs, "a", instruction="{said}").body["messages"] == [*open_end, user("a")]
-
-
-def test_nothing_said_is_nothing_to_go_on_with() -> None:
-    """The request as it was asks for the whole answer, which is what is missing."""
-    request = full()
-
-    assert resumed(request, " \n", instruction=INSTRUCTION) is request
-
-
 # --- against the SDK -----------------------------------------------------------------------------
 
 
@@ -1072,11 +666,6 @@ def test_the_simulated_claude_takes_it(model: str, arguments: dict[str, Any]) ->
 
     for chat_ctx in (HELLO, *contexts):
         assert rejected(build(chat_ctx, model=model, **arguments)) is None
-
-
-def rejected(request: Request) -> HttpError | None:
-    headers = {"content-type": "application/json", "x-api-key": "k", **request.headers}
-    return validate({"anthropic-version": "2023-06-01", **headers}, request.content())
 
 
 def check_content(messages: list[dict[str, Any]]) -> None:

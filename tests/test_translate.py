@@ -14,7 +14,6 @@ from resilient_claude.failures import FailureKind, Origin, StreamFault
 from resilient_claude.outcomes import Outcome
 from resilient_claude.sse import Event
 from resilient_claude.translate import Activity, Translator
-from resilient_claude.usage import Usage
 
 
 def start(**usage: int) -> Event:
@@ -377,29 +376,3 @@ def test_pings_and_empty_deltas_are_no_progress() -> None:
     translator.feed([{"type": "ping"}, text(0, "")[1]])
 
     assert translator.progress == before
-
-
-def test_counts_are_assigned_not_added() -> None:
-    """`message_delta` is cumulative; the plugin reports 45 tokens for 42."""
-    translator = Translator()
-    translator.feed([start(input_tokens=10, cache_read_input_tokens=5, output_tokens=3)])
-    translator.feed([*text(0, "x"), *end(output_tokens=42, input_tokens=12)])
-
-    assert translator.usage == Usage(input_tokens=12, cache_read_input_tokens=5, output_tokens=42)
-    assert translator.usage.to_livekit() == llm.CompletionUsage(
-        completion_tokens=42,
-        prompt_tokens=17,
-        total_tokens=59,
-        prompt_cached_tokens=5,
-        cache_read_tokens=5,
-    )
-
-
-@pytest.mark.parametrize("usage", [None, 7, {"output_tokens": -1}, {"output_tokens": "many"}])
-def test_nonsense_counts_are_not_taken_over(usage: object) -> None:
-    """Wrong numbers are worse than old ones."""
-    counts = Usage(output_tokens=3)
-
-    counts.update(usage)
-
-    assert counts == Usage(output_tokens=3)
