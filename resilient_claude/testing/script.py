@@ -21,6 +21,7 @@ Point: TypeAlias = Literal[
     "tool_json",
     "after_tool",
     "before_stop",
+    "after_stop",
 ]
 """How far an answer has been played when it breaks, in the order of the wire."""
 

@@ -20,7 +20,11 @@ _DELTA_POINTS = {
     "input_json_delta": "tool_json",
 }
 _STOP_POINTS = {"text": "after_text", "thinking": "after_thinking", "tool_use": "after_tool"}
-_EVENT_POINTS = {"content_block_start": "block_start", "message_delta": "before_stop"}
+_EVENT_POINTS = {
+    "content_block_start": "block_start",
+    "message_delta": "before_stop",
+    "message_stop": "after_stop",
+}
 _EMPTY_DELTAS = {
     "text": {"type": "text_delta", "text": ""},
     "thinking": {"type": "thinking_delta", "thinking": ""},

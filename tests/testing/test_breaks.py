@@ -36,6 +36,7 @@ SENT: dict[script.Point, int] = {
     "tool_json": 16,
     "after_tool": 18,
     "before_stop": 19,
+    "after_stop": 20,
 }
 IN_STREAM = list(SENT)
 END = b"0\r\n\r\n"
