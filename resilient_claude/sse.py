@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from .failures import FailureKind, StreamFault
 
 EVENT_BYTES = 8 * 1024 * 1024
-"""Longest event that is accepted. Claude's longest, a page of web search results, has 50 kB."""
+"""Longest event that is accepted. The longest of the recorded streams, web results, has 27 kB."""
 
 Event = dict[str, Any]
 

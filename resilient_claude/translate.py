@@ -112,8 +112,8 @@ class Translator:
             try:
                 handler(self, event)
             except (KeyError, TypeError, AttributeError, ValidationError) as exc:
-                # Data from the network, read in place: checking each field first costs a
-                # quarter of the time per token.
+                # Data from the network, read in place: checking each field first costs time
+                # with every token.
                 raise StreamFault(
                     FailureKind.MALFORMED,
                     f"a {event['type']} event has the wrong shape ({type(exc).__name__})",
