@@ -1,0 +1,179 @@
+"""The books of a turn: values in, values out, and no clock but the numbers given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from livekit.agents import llm
+
+from resilient_claude import Failure, FailureKind, Origin, Outcome, Phase, TurnEnded
+from resilient_claude.translate import Translator
+from resilient_claude.turn import Turn
+
+FAILURE = Failure(FailureKind.RESET, Origin.REMOTE, Phase.STREAMING, "Root", "why", True)
+NOTHING_USED = llm.CompletionUsage(completion_tokens=0, prompt_tokens=0, total_tokens=0)
+
+
+def attempt(
+    text: str = "", *, message_id: str = "msg_1", stop_reason: str | None = None
+) -> Translator:
+    """An attempt that cost 10 tokens of prompt and 3 of answer, and delivered *text*."""
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {"id": message_id, "usage": {"input_tokens": 10}}}
+    ]
+    if text:
+        block = {"type": "text", "text": ""}
+        spoken = {"type": "text_delta", "text": text}
+        events += [
+            {"type": "content_block_start", "index": 0, "content_block": block},
+            {"type": "content_block_delta", "index": 0, "delta": spoken},
+            {"type": "content_block_stop", "index": 0},
+        ]
+    end = {"stop_reason": stop_reason}
+    events.append({"type": "message_delta", "delta": end, "usage": {"output_tokens": 3}})
+    translator = Translator()
+    translator.feed(events)
+    return translator
+
+
+def spoken(text: str) -> llm.ChatChunk:
+    return llm.ChatChunk(id="msg_1", delta=llm.ChoiceDelta(role="assistant", content=text))
+
+
+def used(prompt: int, completion: int) -> llm.CompletionUsage:
+    return llm.CompletionUsage(
+        completion_tokens=completion, prompt_tokens=prompt, total_tokens=prompt + completion
+    )
+
+
+def test_a_turn_of_which_nothing_became() -> None:
+    """A caller who speaks at once: every field says nothing happened, none is missing."""
+    turn = Turn(100.0)
+
+    assert turn.ended(100.5) == TurnEnded(
+        outcome=None,
+        stop_reason=None,
+        failure=None,
+        cancelled=True,
+        attempts=0,
+        text_chars=0,
+        tool_calls=0,
+        silence_s=None,
+        elapsed_s=0.5,
+        usage=NOTHING_USED,
+        wasted_tokens=0,
+    )
+
+
+def test_a_turn_of_two_parts_with_a_failed_attempt() -> None:
+    """What was handed on is the answer's, what was not is wasted, and both are told once."""
+    turn = Turn(100.0)
+    turn.attempts = 3
+    turn.attempt_failed(FAILURE, attempt())
+    turn.handed_on(spoken("Let me look. "), 102.0)
+    turn.part_ended(attempt("Let me look. ", stop_reason="pause_turn"))
+    turn.handed_on(spoken("Risotto."), 104.0)
+    turn.part_ended(attempt("Risotto.", stop_reason="end_turn"))
+
+    assert turn.ended(105.0, outcome=Outcome.COMPLETE) == TurnEnded(
+        outcome=Outcome.COMPLETE,
+        stop_reason="end_turn",
+        failure=None,
+        cancelled=False,
+        attempts=3,
+        text_chars=21,
+        tool_calls=0,
+        silence_s=2.0,
+        elapsed_s=5.0,
+        usage=used(20, 6),
+        wasted_tokens=13,
+    )
+
+
+def test_an_attempt_that_failed_after_text_is_no_waste() -> None:
+    """The caller heard it, so its tokens bought something: they are the turn's."""
+    turn, broken = Turn(100.0), attempt("One two")
+    turn.handed_on(spoken("One two"), 101.0)
+    turn.attempt_failed(FAILURE, broken)
+    turn.part_ended(broken)
+
+    ended = turn.ended(102.0, failure=FAILURE)
+
+    assert (ended.usage, ended.wasted_tokens, ended.failure) == (used(10, 3), 0, FAILURE)
+
+
+def test_wasted_tokens_are_not_counted_again_when_the_part_ends() -> None:
+    """The last attempt fails and ends its part: one bill, not two."""
+    turn, broken = Turn(100.0), attempt()
+    turn.attempt_failed(FAILURE, broken)
+    turn.part_ended(broken)
+
+    ended = turn.ended(102.0, failure=FAILURE)
+
+    assert (ended.usage, ended.wasted_tokens) == (NOTHING_USED, 13)
+
+
+def test_the_last_of_several_failures_is_kept() -> None:
+    """The canonical line of a recovered turn names that one, and how many there were."""
+    turn = Turn(100.0)
+    last = Failure(FailureKind.OVERLOADED, Origin.REMOTE, Phase.RESPONSE, "R", "x", True)
+    turn.attempt_failed(FAILURE, attempt())
+    turn.attempt_failed(last, attempt())
+
+    assert (turn.failed_attempts, turn.last_failure) == (2, last)
+
+
+@pytest.mark.parametrize("delta", [None, llm.ChoiceDelta(role="assistant", content="")])
+def test_a_chunk_without_text_adds_nothing_to_what_was_said(delta: llm.ChoiceDelta | None) -> None:
+    """A resume quotes what was said; an empty piece of it would be a piece too many."""
+    turn = Turn(100.0)
+
+    turn.handed_on(llm.ChatChunk(id="msg_1", delta=delta), 101.0)
+
+    assert (turn.said, turn.text_chars, turn.heard) == ([], 0, False)
+
+
+def test_silence_begins_anew_with_every_chunk() -> None:
+    """The budget is that of the caller's silence, not of the turn's length."""
+    turn = Turn(100.0)
+    turn.handed_on(spoken("One "), 101.0)
+    turn.handed_on(spoken("two."), 107.0)
+
+    assert (turn.first_heard, turn.silent_since) == (101.0, 107.0)
+
+
+def test_a_turn_is_silent_since_it_started() -> None:
+    """Waits and attempts before the first chunk draw on the same budget."""
+    assert Turn(100.0).silent_since == 100.0
+
+
+def test_a_tool_call_counts_as_heard() -> None:
+    """It has an effect: what failed after it must not be sent again."""
+    turn = Turn(100.0)
+    turn.tool_calls = 1
+
+    assert turn.heard
+
+
+def test_the_last_chunk_tells_counts_and_outcome() -> None:
+    """livekit takes the usage from it, and the chat history the outcome."""
+    turn = Turn(100.0)
+    turn.part_ended(attempt("Hi.", message_id="msg_7", stop_reason="max_tokens"))
+
+    assert turn.last_chunk("max_tokens") == llm.ChatChunk(
+        id="msg_7",
+        delta=llm.ChoiceDelta(
+            extra={"claude": {"outcome": "max_tokens", "stop_reason": "max_tokens"}}
+        ),
+        usage=used(10, 3),
+    )
+
+
+def test_a_part_that_never_got_an_id_leaves_the_last_one() -> None:
+    """A resume that fails before `message_start` must not take the id of what was heard away."""
+    turn = Turn(100.0)
+    turn.part_ended(attempt("One", message_id="msg_7"))
+    turn.part_ended(Translator())
+
+    assert turn.last_chunk("failed").id == "msg_7"
