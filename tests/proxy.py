@@ -1,0 +1,113 @@
+"""An HTTP proxy on loopback, which does what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Literal
+from urllib.parse import urlsplit
+
+from resilient_claude.testing import http1
+
+Does = Literal["forward", "hang", "close", "reset", "garbage"] | int
+"""What becomes of a request: it goes through, nothing, FIN, RST, nonsense, or an error status."""
+
+
+class Proxy:
+    """Answers each connection's request with the next of *does*, and then with the last.
+
+    Attributes:
+        asked: the first line of every request, without the version.
+        credentials: the `proxy-authorization` header of every request, None where there was none.
+    """
+
+    def __init__(self, *does: Does) -> None:
+        self.asked: list[str] = []
+        self.credentials: list[str | None] = []
+        self._does = list(does)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        """Serve on a free port; yields the proxy's URL."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        try:
+            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            head = await http1.read_head(reader)
+            if head is not None:
+                await self._answer(head, reader, writer)
+        except (OSError, asyncio.CancelledError):
+            pass  # the client has left, or the test is over
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+    async def _answer(
+        self, head: http1.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.asked.append(f"{head.method} {head.target}")
+        self.credentials.append(head.headers.get("proxy-authorization"))
+        match self._does.pop(0) if len(self._does) > 1 else self._does[0]:
+            case "forward":
+                await _forward(head, reader, writer)
+            case "hang":
+                await reader.read()
+            case "close":
+                writer.close()
+                await writer.wait_closed()
+            case "reset":
+                # Closing with a linger time of zero discards the connection: socket(7), tcp(7).
+                linger = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.get_extra_info("socket").setsockopt(*linger)
+            case "garbage":
+                writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+                await reader.read()
+            case int(status):
+                await http1.read_body(reader, head.headers)
+                headers = {"content-length": "0", "connection": "close"}
+                writer.write(http1.head(status, headers))
+                await writer.drain()
+                writer.write_eof()
+                await reader.read()
+
+
+async def _forward(
+    head: http1.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """A tunnel for CONNECT; any other request is passed on, and then what follows it."""
+    if head.method == "CONNECT":
+        host, _, port = head.target.rpartition(":")
+        there_reader, there = await asyncio.open_connection(host, int(port))
+        writer.write(http1.head(200, {}))
+    else:
+        url = urlsplit(head.target)
+        there_reader, there = await asyncio.open_connection(url.hostname, url.port)
+        lines = [f"{head.method} {url.path} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in head.headers.items()]
+        there.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    try:
+        await asyncio.gather(_pump(reader, there), _pump(there_reader, writer))
+    finally:
+        there.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(2**16):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
