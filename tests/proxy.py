@@ -1,4 +1,4 @@
-"""An HTTP proxy on loopback, which does what it is told to."""
+"""What stands between a client and Claude on loopback: an HTTP proxy, and a port that leads on."""
 
 from __future__ import annotations
 
@@ -85,6 +85,39 @@ class Proxy:
                 await reader.read()
 
 
+class Relay:
+    """A port of localhost that leads to the port *leads_to*, which may change with time."""
+
+    def __init__(self, leads_to: int) -> None:
+        self.leads_to = leads_to
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[int]:
+        """Serve on a free port; yields it."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        there_reader, there = await asyncio.open_connection("127.0.0.1", self.leads_to)
+        try:
+            await _join(reader, writer, there_reader, there)
+        except asyncio.CancelledError:
+            pass  # the test is over
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+
 async def _forward(
     head: http1.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
@@ -99,6 +132,16 @@ async def _forward(
         lines = [f"{head.method} {url.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in head.headers.items()]
         there.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+    await _join(reader, writer, there_reader, there)
+
+
+async def _join(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    there_reader: asyncio.StreamReader,
+    there: asyncio.StreamWriter,
+) -> None:
+    """Pass on what either side says until both have ended."""
     try:
         await asyncio.gather(_pump(reader, there), _pump(there_reader, writer))
     finally:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+from unittest import mock
 
+import anthropic
 import pytest
-from livekit.agents import Agent, AgentSession, function_tool, llm
+from livekit.agents import (
+    Agent,
+    AgentSession,
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    function_tool,
+    llm,
+)
+from livekit.agents.types import APIConnectOptions
+from livekit.agents.voice.agent_session import SessionConnectOptions
 
-from resilient_claude import failure_of
+from resilient_claude import ResilientClaudeLLM, failure_of
+from resilient_claude.failures import StreamFault
 from resilient_claude.testing import (
     Answer,
     Break,
@@ -22,7 +39,8 @@ from resilient_claude.testing import (
 )
 from resilient_claude.testing.script import Point
 
-from .conftest import Lines, MakeLLM, shrunk_policy
+from .conftest import KEY, Lines, MakeLLM, shrunk_policy
+from .proxy import Relay
 
 
 class Receptionist(Agent):
@@ -45,10 +63,10 @@ class Receptionist(Agent):
 
 @asynccontextmanager
 async def call(
-    adapter: llm.LLM[Any], agent: Agent | None = None
+    adapter: llm.LLM[Any], agent: Agent | None = None, **arguments: Any
 ) -> AsyncIterator[AgentSession[None]]:
     """A session in text mode that is closed whatever happens."""
-    session: AgentSession[None] = AgentSession(llm=adapter)
+    session: AgentSession[None] = AgentSession(llm=adapter, **arguments)
     await session.start(agent or Receptionist())
     try:
         yield session
@@ -67,14 +85,112 @@ def said(session: AgentSession[None]) -> list[str]:
 
 
 GREETING = "Good evening, this is the restaurant."
-FAULTS: dict[str, Step] = {
-    "reset": Break("reset", at="request"),
-    "hang": Break("stall", at="request"),
-    "500": HttpError(500),
-    "529": HttpError(529),
-    "429": HttpError(429),
-    "overloaded under 200": Break(SseError(), at="block_start"),
+NAME = "restaurant.invalid"
+"""A host name that never resolves (RFC 6761), unless a test lets it."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What attempts meet, what an operator reads about each, and what the application gets.
+
+    Attributes:
+        strikes: a step of the script, or what happens before any request is sent.
+        kind: in every line about it.
+        origin: likewise.
+        root: the end of the error's `__cause__` chain is one of these.
+        error: the class of the error, if no attempt gets any further.
+        attempts: how often it is tried, if none does, where three are allowed.
+    """
+
+    strikes: Step | Literal["nobody listens", "no such host", "untrusted", "no TLS"]
+    kind: str
+    origin: str
+    root: type[BaseException]
+    error: type[APIError] = APIConnectionError
+    attempts: int = 3
+
+
+FAULTS = {
+    "refused": Fault("nobody listens", "connect", "local", ConnectionRefusedError),
+    "unknown host": Fault("no such host", "dns", "local", socket.gaierror),
+    "untrusted": Fault("untrusted", "tls", "local", ssl.SSLCertVerificationError, attempts=2),
+    "plain text for TLS": Fault("no TLS", "tls", "unknown", ssl.SSLError, attempts=2),
+    "reset": Fault(Break("reset", at="request"), "reset", "remote", ConnectionResetError),
+    "hang": Fault(
+        Break("stall", at="request"), "timeout", "unknown", TimeoutError, APITimeoutError, 2
+    ),
+    "500": Fault(HttpError(500), "server", "remote", anthropic.InternalServerError, APIStatusError),
+    "503": Fault(HttpError(503), "server", "remote", anthropic.APIStatusError, APIStatusError),
+    "529": Fault(HttpError(529), "overloaded", "remote", anthropic.APIStatusError, APIStatusError),
+    "429": Fault(
+        HttpError(429), "rate_limited", "remote", anthropic.RateLimitError, APIStatusError
+    ),
+    "overloaded under 200": Fault(
+        Break(SseError(), at="block_start"), "overloaded", "remote", StreamFault, APIStatusError
+    ),
 }
+
+
+@asynccontextmanager
+async def struck(
+    fault: Fault, make_llm: MakeLLM, *, always: bool = False
+) -> AsyncIterator[tuple[ResilientClaudeLLM, SimulatedClaude]]:
+    """An adapter whose first attempts meet *fault*, and the Claude that answers the later ones.
+
+    Args:
+        fault: what they meet.
+        make_llm: makes the adapter.
+        always: whether every attempt meets it, not just the first.
+    """
+    scripted = not isinstance(fault.strikes, str)
+    greeting: Step = Answer(GREETING)
+    steps = [fault.strikes, greeting] if isinstance(fault.strikes, Step) else [greeting]
+    default = fault.strikes if always and isinstance(fault.strikes, Step) else Answer("At eight.")
+    tls = fault.strikes in ("untrusted", "no TLS")
+    with SimulatedClaude(*([] if always else steps), default=default, tls=tls) as claude:
+        async with AsyncExitStack() as stack:
+            base_url, heal = await _strike(fault, claude, stack)
+            adapter = make_llm(claude, base_url=base_url, retry=shrunk_policy(max_attempts=3))
+            if not always and not scripted:
+                adapter.on("error", lambda event: heal())
+            yield adapter, claude
+
+
+async def _strike(
+    fault: Fault, claude: SimulatedClaude, stack: AsyncExitStack
+) -> tuple[str, Callable[[], None]]:
+    """Where the adapter finds *claude*, or does not, and what mends that."""
+    match fault.strikes:
+        case "nobody listens":
+            claude.refuse()
+            return claude.base_url, claude.listen
+        case "no such host":
+            return f"http://{NAME}:{port_of(claude)}", lambda: _resolve(stack)
+        case "untrusted":
+            other = stack.enter_context(SimulatedClaude(tls=True))
+            relay = Relay(port_of(other))
+            port = await stack.enter_async_context(relay.listening())
+            return f"https://localhost:{port}", lambda: setattr(relay, "leads_to", port_of(claude))
+        case "no TLS":
+            claude.tls_mode("plaintext")
+            return claude.base_url, lambda: claude.tls_mode("normal")
+        case _:
+            return claude.base_url, lambda: None
+
+
+def port_of(claude: SimulatedClaude) -> int:
+    return int(claude.base_url.rpartition(":")[2])
+
+
+def _resolve(stack: AsyncExitStack) -> None:
+    """Let `NAME` resolve from now on."""
+    loop = asyncio.get_running_loop()
+    look_up = loop.getaddrinfo
+
+    async def getaddrinfo(host: Any, *arguments: Any, **more: Any) -> Any:
+        return await look_up("127.0.0.1" if host == NAME else host, *arguments, **more)
+
+    stack.enter_context(mock.patch.object(loop, "getaddrinfo", getaddrinfo))
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -82,15 +198,115 @@ async def test_the_greeting_plays_once_and_whole(
     name: str, make_llm: MakeLLM, lines: Lines
 ) -> None:
     """One transient failure on the first call of a session no longer poisons it."""
-    with SimulatedClaude(FAULTS[name], Answer(GREETING), Answer("At eight.")) as claude:
-        async with call(make_llm(claude)) as session:
-            await session.run(user_input="Hello?")
-            await session.run(user_input="When?")
+    fault = FAULTS[name]
+    async with struck(fault, make_llm) as (adapter, claude), call(adapter) as session:
+        await session.run(user_input="Hello?")
+        await session.run(user_input="When?")
 
-            assert said(session) == [GREETING, "At eight."]
-        assert len(claude.requests) == 3
-        assert len({request.raw_body for request in claude.requests[:2]}) == 1
-    assert len(lines.named("claude.attempt_failed")) == 1
+        assert said(session) == [GREETING, "At eight."]
+        *greetings, _ = claude.requests
+        assert len(greetings) == (1 if isinstance(fault.strikes, str) else 2)
+        assert len({request.raw_body for request in greetings}) == 1
+    failed = lines.named("claude.attempt_failed")
+    assert [(line["attempt"], line["kind"], line["origin"]) for line in failed] == [
+        (1, fault.kind, fault.origin)
+    ]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_what_never_goes_away_is_told_with_its_cause(
+    name: str, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """The application gets livekit's error, and at the end of its causes the system's own."""
+    fault = FAULTS[name]
+    errors: list[Any] = []
+    async with struck(fault, make_llm, always=True) as (adapter, _), call(adapter) as session:
+        session.on("error", lambda event: errors.append(event.error))
+        with pytest.raises(fault.error):
+            await session.run(user_input="Hello?")
+
+        assert said(session) == []
+    (error,) = [event.error for event in errors if not event.recoverable]
+    assert type(error) is fault.error
+    assert isinstance(end_of_causes(error), fault.root)
+    failed = lines.named("claude.attempt_failed")
+    assert [(line["attempt"], line["kind"], line["origin"]) for line in failed] == [
+        (number, fault.kind, fault.origin) for number in range(1, fault.attempts + 1)
+    ]
+    (line,) = lines.named("claude.call_failed")
+    assert (line["attempts"], line["origin"]) == (fault.attempts, fault.origin)
+    assert line["root_type"] == type(end_of_causes(error)).__name__
+
+
+def end_of_causes(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+class AwaitsOnce(llm.LLM[Any]):
+    """What livekit's plugin did before it was mended: the request is a coroutine, made once."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        self.client = anthropic.AsyncAnthropic(api_key=KEY, base_url=base_url, max_retries=0)
+
+    def chat(self, **arguments: Any) -> llm.LLMStream:
+        """Ask for the next turn."""
+        request = self.client.messages.create(
+            model="claude-sonnet-4-6",
+            max_tokens=1024,
+            messages=[{"role": "user", "content": "Hello?"}],
+            stream=True,
+        )
+        return _AwaitsOnceStream(
+            self,
+            request,
+            chat_ctx=arguments["chat_ctx"],
+            tools=arguments["tools"],
+            conn_options=arguments["conn_options"],
+        )
+
+    async def aclose(self) -> None:
+        await self.client.close()
+
+
+class _AwaitsOnceStream(llm.LLMStream):
+    def __init__(self, claude: AwaitsOnce, request: Any, **arguments: Any) -> None:
+        super().__init__(claude, **arguments)
+        self._request = request
+
+    async def _run(self) -> None:
+        try:
+            async with await self._request as stream:
+                async for event in stream:
+                    if event.type == "content_block_delta":
+                        delta = llm.ChoiceDelta(role="assistant", content=event.delta.text)
+                        self._event_ch.send_nowait(llm.ChatChunk(id="1", delta=delta))
+        except Exception as exc:
+            raise APIConnectionError(retryable=True) from exc
+
+
+async def test_a_request_that_is_made_once_cannot_be_tried_again() -> None:
+    """The failure of livekit/agents #5805, as it was: one blip, and then only a RuntimeError.
+
+    Every attempt of the framework awaited the same coroutine. One request was sent, its failure
+    was lost behind "cannot reuse already awaited coroutine", and the caller heard nothing.
+    """
+    errors: list[Any] = []
+    options = APIConnectOptions(max_retry=3, retry_interval=0.01)
+    with SimulatedClaude(HttpError(529), default=Answer(GREETING)) as claude:
+        async with call(
+            AwaitsOnce(claude.base_url),
+            conn_options=SessionConnectOptions(llm_conn_options=options),
+        ) as session:
+            session.on("error", lambda event: errors.append(event.error.error))
+            with pytest.raises(APIConnectionError):
+                await session.run(user_input="Hello?")
+
+            assert said(session) == []
+        assert len(claude.requests) == 1
+    assert "cannot reuse already awaited coroutine" in str(end_of_causes(errors[-1]))
 
 
 @pytest.mark.parametrize("at", ["tool_json", "after_tool", "before_stop"])
