@@ -13,8 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from livekit.agents import AgentSession
-from livekit.agents.types import NOT_GIVEN
+from livekit.agents import Agent, AgentSession, APIError, llm
+from livekit.agents.types import NOT_GIVEN, APIConnectOptions
+from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from resilient_claude import (
     Failure,
@@ -74,24 +75,48 @@ async def test_the_agent_greets(monkeypatch: pytest.MonkeyPatch) -> None:
         await session.llm.aclose()
 
 
+APOLOGY = "Sorry, I lost my train of thought. Could you say that again?"
+
+
+async def spoken_in_a_lost_turn(brain: llm.LLM[Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the README's apology says while *brain* loses a turn."""
+    spoken: list[str] = []
+    once = SessionConnectOptions(llm_conn_options=APIConnectOptions(max_retry=0))
+    session: AgentSession[None] = AgentSession(llm=brain, conn_options=once)
+    monkeypatch.setattr(session, "say", spoken.append)
+    run(snippet("def apologise"))["apologise"](session)
+    await session.start(Agent(instructions="x"))
+    with pytest.raises(APIError):
+        await session.run(user_input="Hello?")
+    await session.aclose()
+    return spoken
+
+
 async def test_the_apology_is_made_when_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Never silent: the caller hears that something went wrong."""
-    apologise = run(snippet("def apologise"))["apologise"]
-    spoken: list[str] = []
     with SimulatedClaude(HttpError(400)) as claude:
         adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
-        session: AgentSession[None] = AgentSession(llm=adapter)
-        monkeypatch.setattr(session, "say", spoken.append)
-        apologise(session)
-        from livekit.agents import Agent
 
-        await session.start(Agent(instructions="x"))
-        with pytest.raises(Exception, match="rejected"):
-            await session.run(user_input="Hello?")
-        await session.aclose()
+        spoken = await spoken_in_a_lost_turn(adapter, monkeypatch)
         await adapter.aclose()
 
-    assert spoken == ["Sorry, I lost my train of thought. Could you say that again?"]
+    assert spoken == [APOLOGY]
+
+
+@pytest.mark.xfail(reason="the error of FallbackAdapter has no failure of ours", strict=True)
+async def test_the_apology_is_made_when_every_provider_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind `FallbackAdapter` the last error is livekit's own, and the caller waits as well."""
+    with SimulatedClaude(default=HttpError(400)) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        both = llm.FallbackAdapter([adapter], attempt_timeout=1.0)
+
+        spoken = await spoken_in_a_lost_turn(both, monkeypatch)
+        await both.aclose()
+        await adapter.aclose()
+
+    assert spoken == [APOLOGY]
 
 
 def test_the_pytest_example_passes(tmp_path: Path) -> None:
