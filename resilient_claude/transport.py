@@ -11,7 +11,7 @@ import anthropic
 import httpx2
 
 from .clocks import Clocks
-from .connection import BODY, AiohttpTransport
+from .connection import BODY, AiohttpTransport, Envelope, answered
 from .failures import FailureKind, Phase, StreamFault
 from .progress import current_progress
 from .redaction import identifier
@@ -70,19 +70,61 @@ async def open_exchange(
     """
     token = current_progress.set(clocks)
     try:
-        stream = await client.post(
-            "/v1/messages",
-            cast_to=object,
-            stream=True,
-            stream_cls=anthropic.AsyncStream[object],
-            **_body(client, request),
-            options=cast(Any, _options(request, connect_s=clocks.connect_s)),
-        )
+        response, stream = await _send(client, request, connect_s=clocks.connect_s)
     finally:
         current_progress.reset(token)
-    stack.push_async_callback(stream.close)
+    stack.push_async_callback(response.aclose)
     clocks.enter(Phase.FIRST_TOKEN)
-    return Exchange(stream.response, await _reader(stream, stack))
+    return Exchange(response, await _reader(response, stream, stack))
+
+
+async def _send(
+    client: anthropic.AsyncAnthropic, request: Request, *, connect_s: float
+) -> tuple[httpx2.Response, anthropic.AsyncStream[object] | None]:
+    """Send *request* through the SDK, or past it once it is known what the SDK makes of it.
+
+    Around the body, the SDK puts the same headers in every turn, and takes as long for it as the
+    rest of a request takes. What an error status means is left to the SDK all the same.
+    """
+    transport = _transport_of(client)
+    if not isinstance(transport, AiohttpTransport) or type(client) is not anthropic.AsyncAnthropic:
+        stream = await _post(client, request, connect_s=connect_s)
+        return stream.response, stream
+    envelopes = transport.envelopes.setdefault(client, {})
+    key = (client.api_key, client.base_url, repr(request.headers), repr(request.query))
+    envelope = envelopes.get(key)
+    if envelope is None:
+        stream = await _post(client, request, connect_s=connect_s)
+        if len(envelopes) >= _ENVELOPES:
+            envelopes.clear()
+        envelopes[key] = Envelope.of(stream.response.request)
+        return stream.response, stream
+    response = await transport.send(envelope, request.content())
+    if response.is_success:
+        return response, None
+    token = answered.set(response)
+    try:
+        stream = await _post(client, request, connect_s=connect_s)
+    finally:
+        answered.reset(token)
+    return stream.response, stream
+
+
+_ENVELOPES = 64
+"""How many envelopes of a client are kept: more come only of keys and headers that rotate."""
+
+
+async def _post(
+    client: anthropic.AsyncAnthropic, request: Request, *, connect_s: float
+) -> anthropic.AsyncStream[object]:
+    return await client.post(
+        "/v1/messages",
+        cast_to=object,
+        stream=True,
+        stream_cls=anthropic.AsyncStream[object],
+        **_body(client, request),
+        options=cast(Any, _options(request, connect_s=connect_s)),
+    )
 
 
 async def fresh_connections(client: anthropic.AsyncAnthropic) -> None:
@@ -140,14 +182,15 @@ def _options(request: Request, *, connect_s: float) -> dict[str, Any]:
 
 
 async def _reader(
-    stream: anthropic.AsyncStream[object], stack: AsyncExitStack
+    response: httpx2.Response,
+    stream: anthropic.AsyncStream[object] | None,
+    stack: AsyncExitStack,
 ) -> Callable[[], Awaitable[list[Event] | None]]:
-    """What reads the events of *stream*, each time all that have come."""
-    response = stream.response
+    """What reads the events of *response*, each time all that have come."""
     body = response.extensions.get(BODY)
     encoded = response.headers.get("content-encoding", "identity") != "identity"
     if body is None or encoded or _content_type(response) != "text/event-stream":
-        batches = await stack.enter_async_context(aclosing(_batches(stream)))
+        batches = await stack.enter_async_context(aclosing(_batches(response, stream)))
         return lambda: anext(batches, None)
 
     decoder = EventDecoder()
@@ -166,11 +209,12 @@ async def _reader(
     return read
 
 
-async def _batches(stream: anthropic.AsyncStream[object]) -> AsyncGenerator[list[Event], None]:
+async def _batches(
+    response: httpx2.Response, stream: anthropic.AsyncStream[object] | None
+) -> AsyncGenerator[list[Event], None]:
     """The events of any response, through httpx2 or, where it knows better, the SDK."""
-    response = stream.response
     kind = _content_type(response)
-    if kind == "application/vnd.amazon.eventstream":
+    if kind == "application/vnd.amazon.eventstream" and stream is not None:
         async for event in stream:  # Bedrock's binary framing, which the SDK decodes
             yield [cast(Event, event)]
         return

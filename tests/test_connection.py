@@ -5,8 +5,17 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from dataclasses import replace
+from typing import Any
 
+import pytest
+from livekit.agents import function_tool
+
+from resilient_claude import Failure, failure_of
 from resilient_claude.sockets import _socket
+from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedClaude, Step
+
+from .conftest import MakeLLM, conversation, read_stream, shrunk_policy
 
 UNCLOSED = """
 import asyncio
@@ -43,3 +52,87 @@ def test_sockets_notice_a_dead_path() -> None:
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 4000
     finally:
         sock.close()
+
+
+# --- past the SDK -------------------------------------------------------------------------------
+
+
+@function_tool
+async def look_up(name: str) -> str:
+    """Look a caller up."""
+    return name
+
+
+ARGUMENTS: list[dict[str, Any]] = [
+    {},
+    {"tools": [look_up]},
+    {"extra_kwargs": {"betas": ["one-2026-01-01"], "extra_headers": {"x-mine": "1"}}},
+    {"extra_kwargs": {"extra_query": {"a": ["1", "2"], "b": "ü"}, "temperature": 0.5}},
+]
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+async def test_a_later_request_is_the_one_that_the_sdk_would_send(
+    make_llm: MakeLLM, arguments: dict[str, Any]
+) -> None:
+    """From the second one on, the SDK is not asked any more; the server must not notice."""
+    with SimulatedClaude(default=Answer("Hi."), strict=False) as claude:
+        adapter = make_llm(claude)
+        for said in ("Hello?", "Hello?", "Who is there?"):
+            await read_stream(adapter.chat(chat_ctx=conversation(said), **arguments))
+        await adapter.aclose()
+        first, second, third = claude.requests
+
+    assert replace(second, at_s=first.at_s) == first
+    assert list(second.headers.items()) == list(first.headers.items())
+    assert third.headers == {**first.headers, "content-length": str(len(third.raw_body))}
+    assert len(third.raw_body) == len(first.raw_body) + len("Who is there?") - len("Hello?")
+
+
+async def test_a_rotated_key_is_sent_with_the_next_request(make_llm: MakeLLM) -> None:
+    """What is known of an earlier request must not outlive its key."""
+    keys = ["key-one", "key-one", "key-two"]
+    with SimulatedClaude(default=Answer("Hi.")) as claude:
+        adapter = make_llm(claude, api_key=iter(keys).__next__)
+        for _ in keys:
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        sent = [value for request in claude.requests for value in request.headers.values()]
+
+    assert [any(key in value for value in sent) for key in keys] == [True] * 3
+    assert sum("key-two" in value for value in sent) == 1
+
+
+FAILURES: list[Step] = [
+    HttpError(529, headers={"retry-after": "7"}),
+    HttpError(400, message="messages: no"),
+    HttpError(401),
+    HttpError(502, body="<html>", headers={"content-type": "text/html"}),
+    HttpError(307, headers={"location": "/elsewhere"}),
+    Raw("<html>login</html>"),
+    Raw("", content_type="text/event-stream"),
+    Break("reset", at="request"),
+    Break("reset", at="headers"),
+    Break("close", at="text", after_pieces=1),
+]
+
+
+@pytest.mark.parametrize("step", FAILURES, ids=str)
+async def test_a_later_request_fails_as_the_first_one_would(make_llm: MakeLLM, step: Step) -> None:
+    """Whether the SDK was asked or not: the same failure, livekit's same error, one request."""
+    failures = []
+    for before in ([], [Answer("Hi.")]):
+        with SimulatedClaude(*before, step, strict=False) as claude:
+            adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1))
+            for _ in before:
+                await read_stream(adapter.chat(chat_ctx=conversation()))
+            heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+            await adapter.aclose()
+            failures.append((type(heard.error), _anonymous(failure_of(heard.error))))
+
+    assert failures[0] == failures[1]
+
+
+def _anonymous(failure: Failure | None) -> Failure:
+    assert failure is not None
+    return replace(failure, request_id=failure.request_id and "req")
