@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 _MAX_BREAKPOINTS = 4
@@ -16,7 +17,7 @@ def mark_cache_breakpoints(body: dict[str, Any]) -> None:
 
     Replaces what it marks by a copy: definitions are shared, other objects are the caller's.
     """
-    body["messages"] = messages = list(body["messages"])
+    body["messages"] = messages = copy(body["messages"])
     # A breakpoint of the caller's own counts, and so does the automatic one of the top level.
     left = _MAX_BREAKPOINTS - ("cache_control" in body)
     for holder, key in ((body, "tools"), (body, "system"), *((m, "content") for m in messages)):

@@ -9,7 +9,9 @@ from datetime import date
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
+from .plain_history import PlainMessages
 from .tools import Definition
 
 
@@ -47,6 +49,8 @@ def encode(body: Mapping[str, Any]) -> bytes:
         try:
             if key == "tools" and isinstance(value, list):
                 text = f"[{','.join(map(_encode_tool, value))}]"
+            elif isinstance(value, PlainMessages):
+                text = _encode_plain(value)
             else:
                 text = _ENCODER.encode(value)
             fields.append(f"{_ENCODER.encode(key)}:{text}")
@@ -54,6 +58,13 @@ def encode(body: Mapping[str, Any]) -> bytes:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
     # "replace" is for half a surrogate pair in a history, which is no text to the API either.
     return f"{{{','.join(fields)}}}".encode("utf-8", "replace")
+
+
+def _encode_plain(messages: PlainMessages) -> str:
+    try:
+        return to_json(messages).decode()
+    except ValueError:  # half a surrogate pair
+        return _ENCODER.encode(messages)
 
 
 def _encode_tool(definition: object) -> str:

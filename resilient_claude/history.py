@@ -15,6 +15,7 @@ from typing import Any
 from livekit.agents import llm
 
 from .models import Model
+from .plain_history import plain_messages
 
 __all__ = ["api_id", "conversation", "finite"]
 
@@ -36,13 +37,7 @@ def conversation(
     chat_ctx: llm.ChatContext, model: Model
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The messages and the system blocks, free of what the API is known to reject."""
-    try:
-        messages, data = _formatted(chat_ctx)
-    except (TypeError, ValueError):
-        # livekit decodes the arguments of every past call: before 1.7 invalid JSON fails the turn
-        # there (ValueError), since then half a surrogate pair does (TypeError).
-        messages, data = _formatted(_with_readable_arguments(chat_ctx))
-    messages = _repaired(messages, chat_ctx)
+    messages, texts = plain_messages(chat_ctx) or _messages(chat_ctx)
     if not messages or messages[0]["role"] != "user":
         # livekit's own stand-in for a conversation that the assistant opens.
         messages.insert(0, {"role": "user", "content": [{"text": "(empty)", "type": "text"}]})
@@ -53,8 +48,8 @@ def conversation(
     elif final["role"] == "assistant" and final["content"][-1]["type"] == "text":
         # "final assistant content cannot end with trailing whitespace"
         final["content"][-1]["text"] = final["content"][-1]["text"].rstrip()
-    texts = [text for text in data.system_messages or () if not text.isspace()]
-    return messages, [{"type": "text", "text": text} for text in texts]
+    system = [{"type": "text", "text": text} for text in texts if not text.isspace()]
+    return messages, system
 
 
 def finite(value: Any) -> Any:
@@ -69,6 +64,17 @@ def finite(value: Any) -> Any:
 
 
 # --- repairs --------------------------------------------------------------------------------------
+
+
+def _messages(chat_ctx: llm.ChatContext) -> tuple[list[dict[str, Any]], list[str]]:
+    """The messages and the system's texts, by livekit's own formatter."""
+    try:
+        messages, data = _formatted(chat_ctx)
+    except (TypeError, ValueError):
+        # livekit decodes the arguments of every past call: before 1.7 invalid JSON fails the turn
+        # there (ValueError), since then half a surrogate pair does (TypeError).
+        messages, data = _formatted(_with_readable_arguments(chat_ctx))
+    return _repaired(messages, chat_ctx), data.system_messages or []
 
 
 def _formatted(chat_ctx: llm.ChatContext) -> tuple[list[dict[str, Any]], Any]:

@@ -39,10 +39,11 @@ IMPORTS: dict[str, set[str]] = {
     },
     "tools": set(),
     "tool_choice": {"models"},
-    "history": {"models"},
+    "plain_history": set(),
+    "history": {"models", "plain_history"},
     "thinking": {"history", "models"},
     "caching": set(),
-    "encoding": {"tools"},
+    "encoding": {"plain_history", "tools"},
     "extra": set(),
     "request": {
         "caching",
