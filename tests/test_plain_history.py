@@ -36,7 +36,7 @@ def histories(draw: st.DrawFn) -> list[Any]:
     for number in range(draw(st.integers(0, 6))):
         group = usually(str(number), ODD_IDS)
         if draw(st.booleans()):
-            role = usually(draw(st.sampled_from(["user", "assistant"])), st.just("developer"))
+            role: Any = usually(draw(st.sampled_from(["user", "assistant"])), st.just("developer"))
             role = "system" if number == 0 and draw(st.booleans()) else role
             content: list[Any] = draw(st.lists(WORDS, max_size=2))
             items.append(llm.ChatMessage(id=group, role=role, content=content))
