@@ -11,7 +11,9 @@ MESSAGE_CHARS = 300
 
 def identifier(value: object) -> str | None:
     """*value* if it can be an id or a name of the API's, else None: it goes into logs as it is."""
-    return value if isinstance(value, str) and re.fullmatch(r"[\w.:-]{1,80}", value) else None
+    if not isinstance(value, str) or not re.fullmatch(r"[\w.:-]{1,80}", value):
+        return None
+    return None if _KEY.search(value) else value
 
 
 def redact(text: str, private: Iterable[str] = ()) -> str:

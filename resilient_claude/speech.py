@@ -170,7 +170,7 @@ def _plain(text: str) -> str:
     return " ".join(_WORD.findall(text)).casefold()
 
 
-# Numbers and words may have been cut in two; between two words the space is missing.
-_BETWEEN_WORDS = re.compile(r"[^\W\d][^\W\d]$|[,;:.!?][^\W\d]$|(?:^|\D)[,;:.!?]\d$")
+# Between two words, the space is missing; between two digits, a number may have been cut in two.
+_BETWEEN_WORDS = re.compile(r"[^\W\d]\w$|\d[^\W\d]$|[,;:.!?][^\W\d]$|(?:^|\D)[,;:.!?]\d$")
 _WORD = re.compile(r"\w+")
 _BY_CHANCE = 12

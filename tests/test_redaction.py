@@ -72,7 +72,9 @@ def test_ids_and_names_are_told(value: str) -> None:
     assert identifier(value) == value
 
 
-@pytest.mark.parametrize("value", ["", "two words", "x" * 81, "line\nend", None, 42, ["req_1"]])
+@pytest.mark.parametrize(
+    "value", ["", "two words", "sk-ant-api03-abcdefgh", "x" * 81, "line\nend", None, 42, ["req_1"]]
+)
 def test_what_cannot_be_an_id_is_not_told(value: object) -> None:
     """A gateway may write anything where the id belongs, and it goes into logs as it is."""
     assert identifier(value) is None

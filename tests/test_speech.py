@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilient_claude.speech import Join, TextFilter, ThinkingTags
+from resilient_claude.speech import AfterPrefill, Join, TextFilter, ThinkingTags
 
 
 def said(filter_: TextFilter, *pieces: str) -> str:
@@ -71,6 +71,12 @@ def test_text_before_a_tag_is_not_held() -> None:
         ("One two.", "One two.", "One two."),
         ("he reach", "he reached home.", "he reached home."),
         ("It costs $1", "20.", "It costs $120."),
+        ("It costs $1,", "200.", "It costs $1,200."),
+        ("Room 12", "and 13.", "Room 12 and 13."),
+        ("Room", "12.", "Room 12."),
+        ("Good morning,", "how are you?", "Good morning, how are you?"),
+        ("At noon.", "Or at one?", "At noon. Or at one?"),
+        ("Mari", "Marigold Lane", "Marigold Lane"),
         ("Good morning, how", "Good morning! How are you?", "Good morning, how are you?"),
         ("Grüße 👋", "👋 an alle", "Grüße 👋 an alle"),
     ],
@@ -78,6 +84,22 @@ def test_text_before_a_tag_is_not_held() -> None:
 def test_a_continuation_is_joined(before: str, continuation: str, joined: str) -> None:
     """Nothing said is said again, and no two words become one."""
     assert before + said(Join(before), *continuation) == joined
+
+
+@pytest.mark.parametrize(
+    ("before", "continuation", "joined"),
+    [
+        ("One th", "ree.", "One three."),
+        ("One two", " three.", "One two three."),
+        ("One two ", " three.", "One two three."),
+        ("One two ", "three.", "One two three."),
+    ],
+)
+def test_what_follows_a_prefill_goes_on_inside_a_word(
+    before: str, continuation: str, joined: str
+) -> None:
+    """A model that continues the message itself repeats nothing, and knows where the spaces are."""
+    assert before + said(AfterPrefill(before), *continuation) == joined
 
 
 WORDS = st.lists(st.sampled_from(["eins", "zwei", "drei", "one", "two"]), min_size=1, max_size=12)

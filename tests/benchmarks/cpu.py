@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx2
 
+from resilient_claude.connection import AiohttpTransport
+
 from . import conversation
 from .contenders import FLOOR, KEY, MODEL, OURS, SDK, SOCKET, Contender, LiveKit, contender
 from .measure import Goal, Result, Setting
@@ -135,24 +137,25 @@ async def _request_ms(
         return await setting.in_turns(names, sample)
 
 
-class _Arrivals(httpx2.AsyncBaseTransport):
-    """Stands before a client's transport and notes the CPU time at which requests arrive."""
+class _Arrivals:
+    """Notes the CPU time at which a contender's requests reach its transport."""
 
     def __init__(self, one: Contender) -> None:
         assert isinstance(one, LiveKit)
         self.last = 0.0
         adapter: Any = one.adapter
         client = adapter.client if hasattr(adapter, "client") else adapter._client
-        self._transport = client._client._transport
-        client._client._transport = self
+        transport = client._client._transport
+        # Ours takes requests past the SDK as well.
+        name = "send" if isinstance(transport, AiohttpTransport) else "handle_async_request"
+        handle = getattr(transport, name)
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        self.last = process_time()
-        response: httpx2.Response = await self._transport.handle_async_request(request)
-        return response
+        async def noted(*request: Any) -> httpx2.Response:
+            self.last = process_time()
+            response: httpx2.Response = await handle(*request)
+            return response
 
-    async def aclose(self) -> None:
-        await self._transport.aclose()
+        setattr(transport, name, noted)
 
 
 async def resilience(setting: Setting) -> list[Result]:
