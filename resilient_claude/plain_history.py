@@ -25,10 +25,6 @@ class PlainMessages(list[dict[str, Any]]):
     """
 
 
-class _NotPlainError(Exception):
-    """The history holds something that livekit's formatter has to see."""
-
-
 def plain_messages(chat_ctx: llm.ChatContext) -> tuple[PlainMessages, list[str]] | None:
     """The messages and the system's texts, as livekit's formatter and the repairs make them.
 
@@ -36,137 +32,119 @@ def plain_messages(chat_ctx: llm.ChatContext) -> tuple[PlainMessages, list[str]]
         None if the history holds anything but texts, calls right before their results, and a
         system message at its beginning.
     """
-    pass_ = _Pass()
-    try:
-        for item in chat_ctx.items:
-            pass_.take(item)
-        pass_.no_open_calls()
-    except _NotPlainError:
-        return None
-    return pass_.messages, pass_.system
+    messages, system = PlainMessages(), list[str]()
+    role, content = "", list[_Block]()  # of the last message
+    calls = _Calls()
+    for item in chat_ctx.items:  # in every turn: one look at each item, few calls
+        if item.type == "message":
+            speaker = item.role
+            group = item.id.partition("/")[0] if speaker == "assistant" else item.id
+            if not calls.enter(group):
+                return None
+            if speaker == "system" and len(calls.groups) == 1:
+                texts = [text for text in item.content if type(text) is str]
+                if len(texts) < len(item.content):
+                    return None
+                system += filter(None, ["\n".join(texts)])
+                continue
+            if speaker not in ("user", "assistant"):
+                return None
+            blocks: list[_Block] = []
+            for text in item.content:
+                if type(text) is not str:
+                    return None
+                if text and not text.isspace():
+                    blocks.append({"text": text, "type": "text"})
+        elif item.type == "function_call":
+            speaker = "assistant"
+            if not (blocks := calls.call(item)):
+                return None
+        elif item.type == "function_call_output":
+            speaker = "user"
+            if not (blocks := calls.output(item)):
+                return None
+        elif calls.enter(item.id):  # a handoff or the like, which no provider is sent
+            continue
+        else:
+            return None
+        if speaker == role:
+            content += blocks
+        elif blocks:
+            role, content = speaker, blocks
+            messages.append({"role": role, "content": content})
+    return None if calls.open else (messages, system)
 
 
-class _Pass:
-    """What the items so far come to.
+class _Calls:
+    """The calls of a history, as far as they are followed by their results.
 
     Attributes:
-        messages: the messages.
-        system: the system's texts.
+        groups: what belongs together in livekit's sense: a message, its calls and their results.
+        open: ids of the calls that have no result yet.
     """
 
     def __init__(self) -> None:
-        self.messages = PlainMessages()
-        self.system: list[str] = []
-        self._content: list[_Block] = []
-        self._role = ""
-        self._groups: set[str] = set()
-        self._group = ""  # of the last assistant message or call, while calls may join it
-        self._open_calls: set[str] = set()
-        self._calls: set[str] = set()
+        self.groups: set[str] = set()
+        self.open: set[str] = set()
+        self._group = ""  # which calls may still join
+        self._ids: set[str] = set()
 
-    def take(self, item: llm.ChatItem) -> None:
-        """Add *item*.
+    def enter(self, group: str) -> bool:
+        """Begin a new *group*; False if the last one is open, or this one is none."""
+        if self.open or group in self.groups:
+            return False
+        self.groups.add(group)
+        self._group = group
+        return True
 
-        Raises:
-            _NotPlainError: it is none of the usual.
-        """
-        if item.type == "message":
-            self._message(item)
-        elif item.type == "function_call":
-            self._call(item)
-        elif item.type == "function_call_output":
-            self._output(item)
-        else:  # handoffs and the like, which no provider is sent
-            self._enter(item.id)
-
-    def no_open_calls(self) -> None:
-        """Check that every call has its result.
-
-        Raises:
-            _NotPlainError: one has not.
-        """
-        if self._open_calls:
-            raise _NotPlainError
-
-    def _message(self, item: llm.ChatMessage) -> None:
-        role, content = item.role, item.content
-        if role == "assistant":
-            self._enter(item.id.partition("/")[0])
-        else:
-            self._enter(item.id)
-            self._group = ""
-        texts = [part for part in content if type(part) is str]
-        if len(texts) < len(content) or role == "developer":
-            raise _NotPlainError
-        if role == "system":
-            if self._role or len(self._groups) > 1:
-                raise _NotPlainError
-            self.system += filter(None, ["\n".join(texts)])
-            return
-        for text in texts:
-            if text and not text.isspace():
-                self._add(role, {"text": text, "type": "text"})
-
-    def _call(self, item: llm.FunctionCall) -> None:
+    def call(self, item: llm.FunctionCall) -> list[_Block]:
+        """The block of a call, in a list; none if it is not plain."""
         group = item.group_id or item.id.partition("/")[0]
-        if group != self._group:
-            self._enter(group)
-        call_id, arguments = item.call_id, item.arguments
-        if call_id in self._calls or not _CALL_ID.fullmatch(call_id) or "\\u" in arguments:
-            raise _NotPlainError
-        self._calls.add(call_id)
-        self._open_calls.add(call_id)
-        block = {"id": call_id, "type": "tool_use", "name": item.name, "input": _input(arguments)}
-        self._add("assistant", block)
+        if group != self._group and not self.enter(group):
+            return []
+        call_id = item.call_id
+        arguments = _object(item.arguments)
+        if arguments is None or call_id in self._ids or not _CALL_ID.fullmatch(call_id):
+            return []
+        self._ids.add(call_id)
+        self.open.add(call_id)
+        return [{"id": call_id, "type": "tool_use", "name": item.name, "input": arguments}]
 
-    def _output(self, item: llm.FunctionCallOutput) -> None:
+    def output(self, item: llm.FunctionCallOutput) -> list[_Block]:
+        """The block of a result, in a list; none if it is not plain."""
         call_id, output = item.call_id, item.output
-        if call_id not in self._open_calls or output.lstrip()[:1] == "[":
-            raise _NotPlainError
-        self._open_calls.remove(call_id)
+        if call_id not in self.open or output.lstrip()[:1] == "[":
+            return []
+        self.open.remove(call_id)
         self._group = ""
-        content = "Error" if item.is_error and not output else output
-        self._add(
-            "user",
+        return [
             {
                 "tool_use_id": call_id,
                 "type": "tool_result",
-                "content": content,
+                "content": "Error" if item.is_error and not output else output,
                 "is_error": item.is_error,
-            },
-        )
-
-    def _enter(self, group: str) -> None:
-        """A new group begins, in livekit's sense: a message, its calls and their results."""
-        if self._open_calls or group in self._groups:
-            raise _NotPlainError
-        self._groups.add(group)
-        self._group = group
-
-    def _add(self, role: str, block: _Block) -> None:
-        if role != self._role:
-            self._role = role
-            self._content = []
-            self.messages.append({"role": role, "content": self._content})
-        self._content.append(block)
+            }
+        ]
 
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
-def _input(arguments: str) -> dict[str, Any]:
+def _object(arguments: str) -> dict[str, Any] | None:
+    """The JSON object *arguments*, unless it holds a float or half a surrogate pair."""
     if not arguments:
         return {}
     try:
-        arguments.encode()  # half a surrogate pair is no text
-        given = json.loads(arguments, parse_float=_refuse, parse_constant=_refuse)
-    except (ValueError, RecursionError) as exc:
-        raise _NotPlainError from exc
-    if not isinstance(given, dict):
-        raise _NotPlainError
-    return given
+        arguments.encode()
+        value = _DECODER.decode(arguments)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and "\\u" not in arguments else None
 
 
 def _refuse(number: str) -> float:
     # Encoders differ in how they write floats, and JSON lacks some of them.
-    raise _NotPlainError
+    raise ValueError(number)
+
+
+_DECODER = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
