@@ -175,6 +175,20 @@ def test_a_failed_turn_prints_its_cause_and_the_chat_goes_on(
     assert result.exit_code == 0
 
 
+def test_the_log_waits_for_the_end_of_the_answer(
+    chat: Chat, simulated_claude: SimulatedClaude
+) -> None:
+    """A line in the middle of a sentence would be read as a part of it."""
+    simulated_claude.script(Break("end", at="text", answer=Answer("One two three.")))
+
+    lines = chat("Count!").output.splitlines()
+
+    answer = lines.index("you    claude One two ")
+    assert lines[answer + 1].startswith("claude.attempt_failed attempt=1 kind=truncated")
+    assert lines[answer + 2].startswith("claude.call_interrupted attempts=1 kind=truncated")
+    assert "broke off after 8 characters" in lines[answer + 3]
+
+
 # --- chat, in a process of its own ------------------------------------------------------------
 
 

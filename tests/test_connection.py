@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -41,6 +44,30 @@ def test_an_adapter_that_nobody_closes_ends_quietly() -> None:
     )
 
     assert (result.stdout, result.stderr, result.returncode) == ("Hello.\n", "", 0)
+
+
+async def test_an_adapter_that_is_dropped_gives_its_connections_back(
+    make_llm: MakeLLM, recwarn: pytest.WarningsRecorder
+) -> None:
+    """A worker that makes one per call would otherwise run out of sockets, and complain of it."""
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude)
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        assert claude.open_connections == 1
+
+        del adapter
+        gc.collect()
+        await asyncio.to_thread(wait_until_none_is_open, claude)
+
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def wait_until_none_is_open(claude: SimulatedClaude, timeout_s: float = 5.0) -> None:
+    """The server sees the end of a connection a moment after the client."""
+    deadline = time.monotonic() + timeout_s
+    while claude.open_connections:
+        assert time.monotonic() < deadline, "connections outlived the adapter"
+        time.sleep(0.01)
 
 
 def test_sockets_notice_a_dead_path() -> None:

@@ -515,6 +515,40 @@ async def test_aclose_ends_a_running_turn_with_an_error(make_llm: MakeLLM) -> No
     assert failure.kind == "cancelled"
 
 
+async def test_aclose_ends_a_turn_that_waits_for_its_next_attempt(make_llm: MakeLLM) -> None:
+    """There is no exchange to end then, and the wait must not be followed by one."""
+    overloaded = HttpError(529, headers={"retry-after": "0.1"})
+    closing: list[asyncio.Task[None]] = []
+    with SimulatedClaude(default=overloaded) as claude:
+        adapter = make_llm(claude)
+        adapter.on("error", lambda event: closing.append(asyncio.create_task(adapter.aclose())))
+
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await asyncio.gather(*closing)
+
+        assert len(claude.requests) == 1
+    failure = failure_of(heard.error)
+    assert failure is not None
+    assert (failure.kind, failure.origin) == ("cancelled", "local")
+
+
+@pytest.mark.xfail(reason="a wait between attempts is waited to its end", strict=True)
+async def test_aclose_does_not_wait_with_a_turn_for_its_next_attempt(make_llm: MakeLLM) -> None:
+    """Nothing will come of the attempt, so whoever reads the turn learns it now."""
+    overloaded = HttpError(529, headers={"retry-after": "3"})
+    closing: list[asyncio.Task[None]] = []
+    with SimulatedClaude(default=overloaded) as claude:
+        adapter = make_llm(claude, retry=RetryPolicy())
+        adapter.on("error", lambda event: closing.append(asyncio.create_task(adapter.aclose())))
+        started = asyncio.get_running_loop().time()
+
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+
+        elapsed_s = asyncio.get_running_loop().time() - started
+        await asyncio.gather(*closing)
+    assert elapsed_s < 2.0
+
+
 async def test_a_closed_adapter_says_so(make_llm: MakeLLM) -> None:
     """At once, not after a silence budget's worth of attempts."""
     with SimulatedClaude() as claude:
@@ -539,6 +573,28 @@ async def test_a_key_function_whose_task_was_cancelled_is_no_barge_in(make_llm: 
     failure = failure_of(error)
     assert failure is not None
     assert (failure.kind, failure.origin) == ("auth", "caller")
+
+
+async def test_a_barge_in_while_the_key_is_awaited_is_a_barge_in(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """Whoever hung up must not be told that the vault failed."""
+    asked = asyncio.Event()
+
+    async def key() -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return KEY
+
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, api_key=key)
+        stream = adapter.chat(chat_ctx=conversation())
+        await asked.wait()
+
+        await stream.aclose()
+        await adapter.aclose()
+
+    assert lines.events == []
 
 
 async def test_a_mistake_below_the_sdk_is_a_bug(
@@ -683,6 +739,16 @@ def test_a_bad_argument_says_what_was_wrong(
         ResilientClaudeLLM(**{"api_key": KEY, **arguments})
 
     assert "secret" not in str(raised.value)
+
+
+async def test_a_base_url_beside_a_client_is_an_error() -> None:
+    """One of the two would be ignored in silence, and requests go where nobody meant them to."""
+    client = anthropic.AsyncAnthropic(api_key=KEY)
+
+    with pytest.raises(ValueError, match="base_url has no effect with client="):
+        ResilientClaudeLLM(client=client, base_url="https://gateway.example")
+
+    await client.close()
 
 
 def test_a_missing_key_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:

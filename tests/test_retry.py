@@ -284,6 +284,9 @@ def test_the_response_clock_is_positive_and_within_the_budget(
         ({"wait_cap_s": float("nan")}, ValueError, "wait_cap_s must be finite"),
         ({"wait_base_s": "1"}, TypeError, "wait_base_s must be a number of seconds, got '1'"),
         ({"wait_multiplier": 0.5}, ValueError, "wait_multiplier must be from 1"),
+        ({"on_interruption": "retry"}, ValueError, '"raise" or "resume", got \'retry\''),
+        ({"resume_instruction": "Go on."}, ValueError, r"resume_instruction must hold \{said\}"),
+        ({"resume_instruction": None}, ValueError, r"resume_instruction must hold \{said\}"),
     ],
 )
 def test_a_bad_policy_says_what_was_wrong(

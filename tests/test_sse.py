@@ -87,6 +87,17 @@ def test_the_json_error_is_the_cause() -> None:
     assert isinstance(raised.value.__cause__, json.JSONDecodeError)
 
 
+def test_what_only_the_stricter_parser_rejects_has_its_error_as_the_cause() -> None:
+    """Half of a surrogate pair is JSON to the standard library, and no text that can be spoken."""
+    data = rb'{"type": "ping", "text": "\ud83d"}'
+    assert json.loads(data)
+
+    with pytest.raises(StreamFault, match="not a JSON object") as raised:
+        decode(b"event: content_block_delta\ndata: " + data + b"\n\n")
+
+    assert type(raised.value.__cause__) is ValueError
+
+
 def test_a_ping_without_json_is_still_a_ping() -> None:
     """Nothing hangs on it."""
     assert decode(b"event: ping\ndata: \n\n") == [{"type": "ping"}]

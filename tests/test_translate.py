@@ -13,7 +13,7 @@ from livekit.agents import llm
 from resilient_claude.failures import FailureKind, Origin, StreamFault
 from resilient_claude.outcomes import Outcome
 from resilient_claude.sse import Event
-from resilient_claude.translate import Activity, Translator
+from resilient_claude.translate import MESSAGE_BLOCKS, Activity, Translator
 
 
 def start(**usage: int) -> Event:
@@ -265,10 +265,12 @@ OUT_OF_ORDER: list[list[Event]] = [
     [start(), *text(0, "x"), end()[0], *text(1, "y"), end()[1]],
     [start(), *end(None)],
     [start(), *tool(0, "{}")[:-1], *end("tool_use")],
+    [start(), *tool(0, "{}", name=""), *end("tool_use")],
+    [start(), *(event for index in range(MESSAGE_BLOCKS + 1) for event in text(index, "x"))],
 ]
 
 
-@pytest.mark.parametrize("events", OUT_OF_ORDER)
+@pytest.mark.parametrize("events", OUT_OF_ORDER, ids=range(len(OUT_OF_ORDER)))
 def test_events_out_of_order_are_malformed(events: list[Event]) -> None:
     """Guessing what was meant could double text or run half a tool."""
     assert fault_of(*events).kind in (FailureKind.MALFORMED, FailureKind.TRUNCATED)
@@ -290,6 +292,20 @@ def test_a_pause_with_a_call_of_ours_ends_the_turn() -> None:
     _, calls, outcome = translate(start(), *tool(0, "{}"), *end("pause_turn"))
 
     assert (len(calls), outcome) == (1, Outcome.COMPLETE)
+
+
+def test_a_paused_turn_whose_server_tool_has_no_json_cannot_be_continued() -> None:
+    """Sent back as it is, it would be rejected; sent back without it, Claude would be misled."""
+    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    half = block(0, search, {"type": "input_json_delta", "partial_json": '{"query": '})
+    translator = Translator()
+    translator.feed([start(), *half, *end("pause_turn")])
+
+    with pytest.raises(StreamFault, match="a server tool's input is not JSON") as raised:
+        translator.content()
+
+    assert not raised.value.retryable
+    assert isinstance(raised.value.__cause__, ValueError)
 
 
 def test_a_call_id_that_comes_twice_is_malformed() -> None:
