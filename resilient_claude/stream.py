@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from livekit.agents import llm
 from livekit.agents.llm import ChatContext, Tool
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
+from livekit.agents.utils import aio
 
 from .causes import relink
 from .classify import classify
@@ -25,6 +26,7 @@ from .continuation import continued, resumed
 from .errors import scrub, to_api_error
 from .failures import Evidence, FailureKind, StreamFault
 from .outcomes import Outcome
+from .output import Output
 from .redaction import texts_in
 from .reports import Reports
 from .request import Request
@@ -70,6 +72,8 @@ class ResilientClaudeStream(llm.LLMStream):
             tools=tools,
             conn_options=replace(conn_options, max_retry=0),
         )
+        self._output = Output(self._event_ch)
+        self._task.add_done_callback(lambda _: self._output.chunks.close())
         self._claude = claude
         self._request = request
         self._policy, self._attempt_s = _limits(claude.retry, request, conn_options)
@@ -89,13 +93,27 @@ class ResilientClaudeStream(llm.LLMStream):
         await super().aclose()
         self._reports.cancelled()  # if it was cancelled before it began, `_run` never ran
 
+    async def __anext__(self) -> llm.ChatChunk:
+        """The next chunk.
+
+        Raises:
+            StopAsyncIteration: the turn has ended.
+            livekit.agents.APIError: the turn has failed.
+        """
+        try:
+            return await self._output.chunks.recv()
+        except aio.ChanClosed:
+            if not self._task.cancelled() and (error := self._task.exception()):
+                raise error from error.__cause__
+            raise StopAsyncIteration from None
+
     async def _run(self) -> None:
         turn = self._turn
         try:
             outcome = await self._play()
         except asyncio.CancelledError:
             turn.part_ended(self._translator)
-            self._event_ch.send_nowait(turn.last_chunk("cancelled"))
+            self._output.end(turn.last_chunk("cancelled"))
             self._reports.cancelled()
             raise
         except AttemptFailed as failed:
@@ -103,9 +121,9 @@ class ResilientClaudeStream(llm.LLMStream):
             self._reports.attempt_failed(failed.failure, wait_s=None)
             turn.part_ended(self._translator)
             if turn.heard:
-                self._event_ch.send_nowait(turn.last_chunk("failed"))
+                self._output.end(turn.last_chunk("failed"))
             raise self._reports.failed(failed.failure) from failed.error
-        self._event_ch.send_nowait(turn.last_chunk(outcome.value))
+        self._output.end(turn.last_chunk(outcome.value))
         self._reports.succeeded(outcome)
 
     # --- parts --------------------------------------------------------------------------------
@@ -271,7 +289,7 @@ class ResilientClaudeStream(llm.LLMStream):
     def _send(self, chunks: list[llm.ChatChunk]) -> None:
         for chunk in chunks:
             self._turn.handed_on(chunk, self._loop.time())
-            self._event_ch.send_nowait(chunk)
+            self._output.send(chunk)
 
     # --- failures -----------------------------------------------------------------------------
 
