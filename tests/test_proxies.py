@@ -7,6 +7,7 @@ network's affair, and an operator who reads anything else calls the wrong people
 from __future__ import annotations
 
 import base64
+import traceback
 from pathlib import Path
 
 import pytest
@@ -104,22 +105,38 @@ async def test_a_tunnel_is_used_again(make_llm: MakeLLM, environment: pytest.Mon
         assert len(proxy.asked) == 1
 
 
+@pytest.mark.parametrize("tls", [True, False])
 async def test_credentials_are_the_proxy_s_and_nobody_else_s(
-    make_llm: MakeLLM, environment: pytest.MonkeyPatch, lines: Lines
+    tls: bool, make_llm: MakeLLM, environment: pytest.MonkeyPatch, lines: Lines
 ) -> None:
     """They stand in the URL, which messages of aiohttp like to quote."""
-    proxy = Proxy(502, "forward")
-    with SimulatedClaude(HELLO, tls=True) as claude:
+    proxy = Proxy(502, "forward", 407)
+    with SimulatedClaude(HELLO, tls=tls) as claude:
         async with proxy.listening() as url:
-            environment.setenv("HTTPS_PROXY", url.replace("//", "//agent:open-sesame@"))
+            for name in ("HTTP_PROXY", "HTTPS_PROXY"):
+                environment.setenv(name, url.replace("//", "//agent:open-sesame@"))
             heard = await heard_from(claude, make_llm)
+            refused = await heard_from(claude, make_llm)
 
-        assert heard.error is None
-        assert "proxy-authorization" not in claude.requests[0].headers
+    assert (heard.error, len(proxy.asked)) == (None, 3)
+    assert refused.error is not None
     basic = f"Basic {base64.b64encode(b'agent:open-sesame').decode()}"
-    assert proxy.credentials == [basic, basic]
-    assert lines.named("claude.attempt_failed")
-    assert "open-sesame" not in str(lines.events)
+    assert proxy.credentials == [basic] * 3
+    told = [str(lines.events), *traceback.format_exception(refused.error)]
+    assert "open-sesame" not in "".join(told)
+    assert basic not in "".join(told)
+
+
+async def test_a_tunnel_does_not_show_claude_the_proxy_s_credentials(
+    make_llm: MakeLLM, environment: pytest.MonkeyPatch
+) -> None:
+    """They go with CONNECT, and no further."""
+    with SimulatedClaude(HELLO, tls=True) as claude:
+        async with Proxy("forward").listening() as url:
+            environment.setenv("HTTPS_PROXY", url.replace("//", "//agent:open-sesame@"))
+            await heard_from(claude, make_llm)
+
+        assert "proxy-authorization" not in claude.requests[0].headers
 
 
 # --- it fails -----------------------------------------------------------------------------------
