@@ -45,6 +45,10 @@ class Clocks(Progress):
         self.connect_s = timeouts.connect_s
         self._timeouts = timeouts
         self._response_s = response_s
+        self._of_activity = {
+            Activity.SPEAKING: ("stall_s", timeouts.stall_s),
+            Activity.WORKING: ("thinking_s", timeouts.thinking_s),
+        }
         self._observed = observed
         self._started = self._loop.time()
         self._caps = [(silence_deadline, "max_silence_s", max_silence_s)]
@@ -99,11 +103,11 @@ class Clocks(Progress):
         if activity is Activity.WAITING:
             return  # for the first word, the clock that runs goes on
         self.phase = Phase.STREAMING
-        now = self._loop.time()
-        if activity is Activity.SPEAKING:
-            self._watch(now + self._timeouts.stall_s, "stall_s", self._timeouts.stall_s)
+        clock, limit_s = self._of_activity[activity]
+        if clock == self._clock and not self._expired:
+            self._deadline = self._loop.time() + limit_s  # as with almost every token
         else:
-            self._watch(now + self._timeouts.thinking_s, "thinking_s", self._timeouts.thinking_s)
+            self._watch(self._loop.time() + limit_s, clock, limit_s)
 
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""

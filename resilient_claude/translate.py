@@ -266,17 +266,16 @@ class Translator:
         delta = event["delta"]
         kind = delta["type"]
         if kind == "text_delta":
-            text = string(delta["text"])
             if block.type != "text":
                 raise out_of_order("text in a content block that is not text")
-            if text:
-                self._keep(block, text)
-                self._text.append(text)
+            self._keep(block, delta["text"])
+            if delta["text"]:
+                self._text.append(delta["text"])
         elif kind == "input_json_delta":
             if "input" in block.start:
-                self._keep(block, string(delta["partial_json"]))
+                self._keep(block, delta["partial_json"])
         elif kind == "thinking_delta":
-            self._keep(block, string(delta["thinking"]))
+            self._keep(block, delta["thinking"])
         elif block.type == "tool_use":
             raise out_of_order("a delta in a tool call that is not input")
         else:
@@ -329,7 +328,9 @@ class Translator:
         if isinstance(container, dict) and isinstance(container.get("id"), str):
             self.container = container["id"]
 
-    def _keep(self, block: Block, part: str) -> None:
+    def _keep(self, block: Block, part: object) -> None:
+        if not isinstance(part, str):
+            raise TypeError
         if not part:
             return
         self._grow(len(part))
