@@ -6,7 +6,7 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-from .failures import ClockExpired, FailureKind, Origin, Phase, StreamFault
+from .failures import ClockExpired, Phase, adapter_closed
 from .progress import Progress
 from .retry import Timeouts
 from .translate import Activity
@@ -56,7 +56,7 @@ class Clocks(Progress):
             self._caps.append((self._started + attempt_s, "attempt_s", attempt_s))
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
-        self._running = self._aborted = self._expired = False
+        self._running = self._aborted = self._expired = self._whole = False
         self._deadline = self._limit_s = 0.0
         self._clock = ""
 
@@ -82,12 +82,7 @@ class Clocks(Progress):
             await self._scope.__aexit__(exc_type, exc, traceback)
         except TimeoutError:
             if self._aborted:
-                raise StreamFault(
-                    FailureKind.CANCELLED,
-                    "the adapter was closed",
-                    retryable=False,
-                    origin=Origin.LOCAL,
-                ) from None
+                raise adapter_closed() from None
             raise ClockExpired(self._clock, self._limit_s) from None
 
     def enter(self, phase: Phase) -> None:
@@ -111,13 +106,14 @@ class Clocks(Progress):
 
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""
+        self._whole = True
         self._deadline = float("inf")
         if self._expired:
             self._revive()
 
     def abort(self) -> None:
-        """End the attempt now, with a failure that is not retried."""
-        if self._running and not self._scope.expired():
+        """End the attempt now, with a failure that is not retried, unless its answer is whole."""
+        if self._running and not self._whole and not self._scope.expired():
             self._aborted = True
             self._scope.reschedule(self._loop.time())
 

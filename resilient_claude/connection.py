@@ -9,6 +9,7 @@ connections that shared its path are dead as well.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import ssl
 import weakref
@@ -25,6 +26,9 @@ from multidict import CIMultiDict
 
 from .progress import Progress, current_progress
 from .sockets import TRACE, connector_for, ssl_context, with_os_error
+
+CLOSE_S = 0.5
+"""How long closing waits for connections to end in good order, in seconds."""
 
 ERROR_BODY_BYTES = 256 * 1024
 """How much of an error response is read; the SDK reads error bodies whole."""
@@ -78,7 +82,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 envelope.method,
                 envelope.url,
                 headers=envelope.headers_for(content),
-                data=content or None,
+                data=_payload(content),
                 allow_redirects=False,
                 trace_request_ctx=progress,
             )
@@ -121,7 +125,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
     async def _close(self, pool: _Pool) -> None:
         self._sessions.discard(pool.session)
-        await pool.session.close()
+        with suppress(TimeoutError):  # a peer that reads nothing keeps what was not sent
+            async with asyncio.timeout(CLOSE_S):
+                await pool.session.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +257,14 @@ class Body(httpx2.AsyncByteStream):
         pool, self._pool = self._pool, None
         if pool is not None:
             await self._transport._leave(pool)
+
+
+def _payload(content: bytes) -> bytes | io.BytesIO | None:
+    # aiohttp sends bytes in one piece, and warns of what that does to the event loop above 1 MiB.
+    return io.BytesIO(content) if len(content) > _LARGE_BYTES else content or None
+
+
+_LARGE_BYTES = 2**20
 
 
 def _retrieve(closed: asyncio.Future[None] | None) -> None:

@@ -29,7 +29,8 @@ def scrub(exc: BaseException, failure: Failure) -> None:
     The API's own words may quote the prompt, and tracebacks print every message of the chain.
     """
     # A bug's message may hold anything, and so may that of the application's own `api_key()`.
-    anything = failure.kind in (FailureKind.BUG, FailureKind.AUTH) and failure.status is None
+    bug = failure.kind is FailureKind.BUG
+    anything = bug or (failure.kind is FailureKind.AUTH and failure.status is None)
     for error in cause_chain(exc):
         if anything:
             error.args = (failure.root_message,)

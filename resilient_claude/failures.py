@@ -132,6 +132,13 @@ class StreamFault(Exception):
         self.error_type = error_type
 
 
+def adapter_closed() -> StreamFault:
+    """The fault of a turn that runs, or begins, when its adapter is closed."""
+    return StreamFault(
+        FailureKind.CANCELLED, "the adapter was closed", retryable=False, origin=Origin.LOCAL
+    )
+
+
 class ClockExpired(TimeoutError):
     """One of the clocks in `Timeouts` or the silence budget ran out.
 

@@ -29,7 +29,7 @@ from .arguments import (
     timeouts_of,
 )
 from .connection import AiohttpTransport
-from .failures import FailureKind, Origin, StreamFault
+from .failures import FailureKind, Origin, StreamFault, adapter_closed
 from .log import handler_failed, logger, make_logger, request_adjusted
 from .request import RequestOptions, ToolSchemas, build_request
 from .retry import RetryPolicy, Timeouts
@@ -190,9 +190,9 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     async def aclose(self) -> None:
         """Cancel a prewarm, end running turns with an error, and close a client of our own."""
         self._closed = True
-        for stream in list(self._streams):
-            stream.abort()
         await super().aclose()
+        # Before the client: a turn that found it closed would take that for a bug.
+        await asyncio.gather(*[stream.abort() for stream in list(self._streams)])
         if self._owned:
             await self.client.close()
 
@@ -211,12 +211,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             StreamFault: the adapter is closed, the function failed, or it returned no key.
         """
         if self._closed:
-            raise StreamFault(
-                FailureKind.CANCELLED,
-                "the adapter was closed",
-                retryable=False,
-                origin=Origin.LOCAL,
-            )
+            raise adapter_closed()
         if not callable(self._api_key):
             return
         try:

@@ -20,7 +20,7 @@ def redact(text: str, private: Iterable[str] = ()) -> str:
     """*text* on one line, without API keys and without any long piece of *private*, shortened."""
     text = "".join(c if c.isprintable() else " " for c in text[: 2 * MESSAGE_CHARS])
     text = _HEADER.sub("[redacted]", " ".join(text.split()))
-    text = _KEY.sub("[redacted]", text)[:MESSAGE_CHARS]
+    text = _KEY.sub("[redacted]", text)[: MESSAGE_CHARS + 1]
     looked_at = 0
     for spoken in private:
         looked_at += len(spoken)

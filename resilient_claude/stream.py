@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING
@@ -39,6 +39,9 @@ from .turn import Turn
 
 if TYPE_CHECKING:
     from .llm import ResilientClaudeLLM
+
+ABORT_S = 1.0
+"""How long closing the adapter waits for a turn to end, in seconds; turns need milliseconds."""
 
 MAX_PAUSES = 5
 """How often a turn that server tools paused is continued."""
@@ -82,11 +85,14 @@ class ResilientClaudeStream(llm.LLMStream):
         self._reports = Reports(claude, self._turn, now=self._loop.time)
         self._translator = Translator()
         self._clocks: Clocks | None = None
+        self._aborted = asyncio.Event()
 
-    def abort(self) -> None:
+    async def abort(self) -> None:
         """End the turn now with an error: the adapter is being closed."""
+        self._aborted.set()
         if self._clocks is not None:
             self._clocks.abort()
+        await asyncio.wait([self._task], timeout=ABORT_S)
 
     async def aclose(self) -> None:
         """Cancel the turn, as on a barge-in; does nothing to one that has ended."""
@@ -180,7 +186,7 @@ class ResilientClaudeStream(llm.LLMStream):
         self._report_retry(failed, wait_s)
         turn.part_ended(self._translator)
         self._translator = Translator()
-        await asyncio.sleep(wait_s)
+        await self._sleep(wait_s)
         said = "".join(turn.said)
         request = resumed(self._request, said, instruction=self._policy.resume_instruction)
         return _Part(request, resumed=True)
@@ -200,7 +206,7 @@ class ResilientClaudeStream(llm.LLMStream):
             silent_since=self._turn.silent_since,
             now=self._loop.time,
             random=random.random,
-            sleep=asyncio.sleep,
+            sleep=self._sleep,
             before_wait=self._report_retry,
         ):
             with attempt:
@@ -216,6 +222,12 @@ class ResilientClaudeStream(llm.LLMStream):
                 )
                 return await self._try_once(part, clocks)
         raise AssertionError("tenacity ends with a result or an exception")
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, unless the adapter is closed: then the next attempt fails at once."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._aborted.wait()
 
     def _policy_of(self, part: _Part) -> RetryPolicy:
         left = self._policy.max_attempts - self._turn.failed_attempts
@@ -317,7 +329,8 @@ class ResilientClaudeStream(llm.LLMStream):
         if key:
             yield key
         yield "".join(self._turn.said)
-        yield from texts_in((self._request.body.get("messages"), self._request.body.get("system")))
+        yield from self._translator.texts()
+        yield from texts_in([self._request.body.get(field) for field in _PRIVATE_FIELDS])
 
     def _report_retry(self, failed: AttemptFailed, wait_s: float) -> None:
         """An attempt failed and another follows after *wait_s* seconds."""
@@ -340,6 +353,9 @@ _OF_THE_CONNECTION = (
     FailureKind.TRUNCATED,
     FailureKind.MALFORMED,
 )
+
+
+_PRIVATE_FIELDS = ("messages", "system", "metadata")
 
 
 def _limits(

@@ -5,7 +5,7 @@ One translator per attempt: nothing of a failed attempt reaches the next.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import takewhile
 from typing import Any
@@ -22,7 +22,7 @@ from .sse import Event
 from .statuses import RETRYABLE_ERRORS, kind_of_error_type
 from .usage import Usage
 
-MESSAGE_CHARS = 8 * 1024 * 1024
+LONGEST_MESSAGE_CHARS = 8 * 1024 * 1024
 """Longest message that is kept, in characters; beyond it, the stream is not Claude's."""
 
 
@@ -95,6 +95,11 @@ class Translator:
     def tool_block_began(self) -> bool:
         """Whether a tool call of ours has begun, complete or not."""
         return any(block.type == "tool_use" for block in self._blocks.values())
+
+    def texts(self) -> Iterator[str]:
+        """What Claude wrote, heard or not: text, thinking, input of tools."""
+        for block in self._blocks.values():
+            yield "".join(block.parts)
 
     def feed(self, events: list[Event]) -> list[llm.ChatChunk]:
         """Handle the *events* of one read; text that arrived together becomes one chunk.
@@ -340,10 +345,10 @@ class Translator:
 
     def _grow(self, chars: int) -> None:
         self._chars += chars
-        if self._chars > MESSAGE_CHARS:
+        if self._chars > LONGEST_MESSAGE_CHARS:
             raise StreamFault(
                 FailureKind.MALFORMED,
-                f"the message is longer than {MESSAGE_CHARS} characters",
+                f"the message is longer than {LONGEST_MESSAGE_CHARS} characters",
                 retryable=False,
             )
 

@@ -10,12 +10,12 @@ from contextlib import ExitStack
 import pytest
 from livekit.agents import APIError
 
-from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts
-from resilient_claude.testing import Answer, SimulatedClaude
+from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
+from resilient_claude.testing import Answer, Break, SimulatedClaude
 
-from .conftest import MakeLLM, conversation, read_stream
+from .conftest import Lines, MakeLLM, conversation, read_stream
 from .leftovers import complaints, open_sockets, other_tasks, until
-from .turn_states import ASKED, STATES, State, Turn, failed
+from .turn_states import ASKED, STATES, WHOLE, State, Turn
 
 AT_ONCE_S = 0.5
 """Bound for closing, in seconds; what would end a state by itself takes far longer."""
@@ -97,8 +97,7 @@ async def test_a_barge_in_is_instant_and_leaves_nothing(
     await closing(name, close, make_llm)
 
 
-# A turn that waits between attempts is not ended yet, but when its wait is over.
-@pytest.mark.parametrize("name", [name for name in STATES if STATES[name].reached is not failed])
+@pytest.mark.parametrize("name", STATES)
 async def test_closing_the_adapter_ends_its_turns_and_leaves_nothing(
     name: str, make_llm: MakeLLM
 ) -> None:
@@ -143,3 +142,34 @@ async def test_an_abandoned_prewarm_is_cancelled(make_llm: MakeLLM) -> None:
         await adapter.aclose()
 
         assert other_tasks() == set()
+
+
+async def test_a_turn_that_the_adapter_s_end_cut_off_is_cancelled(make_llm: MakeLLM) -> None:
+    """Whatever it was doing: a client that is closed under it would look like a bug."""
+    kinds = set()
+    with SimulatedClaude(default=STATES["stalled in text"].step) as claude:
+        for turns in range(40):
+            adapter = make_llm(claude)
+            stream = adapter.chat(chat_ctx=conversation())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await adapter.aclose()
+            failure = failure_of((await read_stream(stream)).error)
+            kinds.add(failure and failure.kind)
+
+    assert kinds == {"cancelled"}
+
+
+async def test_closing_the_adapter_does_not_fail_an_answer_that_is_whole(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """The tool call was handed on, so the tool runs, whatever becomes of the connection."""
+    whole = Break("stall", at="text", answer=WHOLE, after_pieces=1)
+    with SimulatedClaude(default=whole) as claude:
+        adapter = make_llm(claude)
+        stream = adapter.chat(chat_ctx=conversation())
+        await anext(stream)
+        await adapter.aclose()
+        heard = await read_stream(stream)
+
+    assert (heard.error, lines.events) == (None, [])

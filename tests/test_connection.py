@@ -163,3 +163,13 @@ async def test_a_later_request_fails_as_the_first_one_would(make_llm: MakeLLM, s
 def _anonymous(failure: Failure | None) -> Failure:
     assert failure is not None
     return replace(failure, request_id=failure.request_id and "req")
+
+
+async def test_a_long_conversation_is_no_warning(make_llm: MakeLLM) -> None:
+    """An image is soon 1 MiB, above which aiohttp warns of plain bytes."""
+    with SimulatedClaude(Answer("Hi."), strict=False) as claude:
+        adapter = make_llm(claude)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation("word " * 300_000)))
+        await adapter.aclose()
+
+    assert (heard.text, heard.error) == ("Hi.", None)

@@ -165,3 +165,12 @@ def test_scrubbing_takes_out_what_the_key_function_said() -> None:
     scrub(exc, classify(exc, Evidence(Phase.BUILD)))
 
     assert "secret" not in f"{exc!r} {exc.__cause__!r}"
+
+
+def test_a_bug_after_the_headers_is_scrubbed_too() -> None:
+    """It has a status, 200, but its messages are not the API's."""
+    exc = chained(RuntimeError("my card number"), KeyError("my card number"))
+
+    scrub(exc, classify(exc, Evidence(Phase.STREAMING)))
+
+    assert "card" not in f"{exc!r} {exc.__cause__!r}"

@@ -26,9 +26,10 @@ from resilient_claude.testing import (
     SimulatedClaude,
     SseError,
     Step,
+    ToolUse,
 )
 
-from .conftest import KEY, MakeLLM, conversation, read_stream, shrunk_policy
+from .conftest import KEY, Lines, MakeLLM, conversation, read_stream, shrunk_policy
 
 SECRET_PROMPT = "my card number is 4711 0815 1234"
 SECRET_REPLY = "Your card 4711 0815 1234 is fine, dear caller."
@@ -372,3 +373,27 @@ def test_a_stdlib_logger_is_written_through(caplog: pytest.LogCaptureFixture) ->
     assert (record.name, record.getMessage()) == ("mine", "claude.outcome")
     assert record.filename == "test_log.py"
     assert vars(record)["outcome"] == "max_tokens"
+
+
+SECRET = "the caller lives in Elm Street 13"
+ECHO = SseError("api_error", f"echo: {SECRET}")
+UNHEARD: dict[str, Step] = {
+    "thinking": Break(ECHO, at="after_thinking", answer=Answer("x", thinking=SECRET)),
+    "a tool call": Break(
+        ECHO, at="after_tool", answer=Answer(tools=[ToolUse("book", {"note": SECRET})])
+    ),
+    "text that came with it": Break(ECHO, at="after_text", answer=Answer(SECRET, drip_bytes=10**6)),
+}
+
+
+@pytest.mark.parametrize("name", UNHEARD)
+async def test_what_claude_sent_and_nobody_heard_is_not_told(
+    name: str, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """A gateway may echo it, and what the caller will never hear is private all the same."""
+    with SimulatedClaude(default=UNHEARD[name]) as claude:
+        adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1))
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert SECRET not in f"{lines.events} {heard.error!r}"

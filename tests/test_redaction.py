@@ -93,3 +93,8 @@ def test_the_speech_in_a_request_is_found_wherever_it_is() -> None:
 
     assert found >= {"spoken", "hm", "Ada"}
     assert not found & {"iVBORw0KGgo=", "c2ln"}
+
+
+def test_a_message_that_was_shortened_says_so() -> None:
+    """Who reads it must not take half of it for the whole."""
+    assert redact("x" * (MESSAGE_CHARS + 1)).endswith("…")
