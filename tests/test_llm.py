@@ -532,7 +532,6 @@ async def test_aclose_ends_a_turn_that_waits_for_its_next_attempt(make_llm: Make
     assert (failure.kind, failure.origin) == ("cancelled", "local")
 
 
-@pytest.mark.xfail(reason="a wait between attempts is waited to its end", strict=True)
 async def test_aclose_does_not_wait_with_a_turn_for_its_next_attempt(make_llm: MakeLLM) -> None:
     """Nothing will come of the attempt, so whoever reads the turn learns it now."""
     overloaded = HttpError(529, headers={"retry-after": "3"})
