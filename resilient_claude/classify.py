@@ -84,17 +84,17 @@ def _kind_of_chain(chain: list[BaseException], phase: Phase) -> FailureKind:
     known = kind_of_class(chain[0]) is not None or _is_network_error(chain[0])
     if not known or _is_mistake(root):
         return FailureKind.BUG  # also below the SDK, which wraps whatever it meets
-    for error in reversed(chain):
-        if isinstance(error, ssl.SSLError) and phase not in _REQUEST_PHASES:
-            return FailureKind.RESET  # the handshake was long done: the peer went away
-        kind = kind_of_class(error)
-        if kind is not None:
-            # aiohttp reports a body that stops short as a payload error; so do we, by our name.
-            cut = type(error).__name__ in ("TransferEncodingError", "ContentLengthError")
-            return FailureKind.RESET if cut else kind
-        if _is_network_error(error):
-            return FailureKind.CONNECT if phase in _REQUEST_PHASES else FailureKind.RESET
-    return FailureKind.BUG
+    return next(kind for error in reversed(chain) if (kind := _kind_of_one(error, phase)))
+
+
+def _kind_of_one(error: BaseException, phase: Phase) -> FailureKind | None:
+    if isinstance(error, ssl.SSLError) and phase not in _REQUEST_PHASES:
+        return FailureKind.RESET  # the handshake was long done: the peer went away
+    if _is_network_error(error):
+        return FailureKind.CONNECT if phase in _REQUEST_PHASES else FailureKind.RESET
+    # aiohttp reports a body that stops short as a payload error; so do we, by our name.
+    cut = type(error).__name__ in ("TransferEncodingError", "ContentLengthError")
+    return FailureKind.RESET if cut else kind_of_class(error)
 
 
 def _is_mistake(root: BaseException) -> bool:
@@ -148,8 +148,8 @@ def _origin(
         return Origin.LOCAL
     if isinstance(root, ssl.SSLCertVerificationError):
         return Origin.LOCAL  # a wrong clock, a missing CA, or somebody inspecting TLS
-    if kind is FailureKind.TIMEOUT and phase in (Phase.DNS, Phase.CONNECT):
-        return Origin.LOCAL  # nothing beyond this machine's network ever answered
+    if phase in (Phase.DNS, Phase.CONNECT):
+        return Origin.LOCAL  # nothing beyond this machine's network, or its proxy, ever answered
     if kind is FailureKind.RESET and phase not in _CONNECT_PHASES:
         return Origin.REMOTE  # an established exchange was closed by the other side
     if kind is FailureKind.MALFORMED and request_id is not None:
@@ -157,24 +157,28 @@ def _origin(
     return Origin.UNKNOWN
 
 
-_AFTER_CONNECTING = {"ReadError", "ReadTimeout", "RemoteProtocolError", "ServerDisconnectedError"}
+# Of transports that do not report their phases, what comes of an established connection only.
+_AFTER_CONNECTING = {
+    "ReadError",
+    "ReadTimeout",
+    "RemoteProtocolError",
+    "ServerDisconnectedError",
+    "ClientOSError",
+}
 
 
 def _phase(kind: FailureKind, chain: list[BaseException], evidence: Evidence) -> Phase:
-    """The phase, as far as the root cause knows it better than the attempt did."""
-    if evidence.phase not in _CONNECT_PHASES:
-        return evidence.phase
-    names = {type(error).__name__ for error in chain}
-    if names & _AFTER_CONNECTING:  # httpx2's own transport does not report its phases
-        return Phase.RESPONSE
+    """The phase that the attempt was in; of one that was told of none, what the cause tells."""
     if kind is FailureKind.DNS:
         return Phase.DNS
+    if evidence.phase is not Phase.BUILD:
+        return evidence.phase
+    if {type(error).__name__ for error in chain} & _AFTER_CONNECTING:
+        return Phase.RESPONSE
     # connect() itself is refused or times out; a reset there comes out of the TLS handshake.
     if kind is FailureKind.TLS or (kind is FailureKind.RESET and evidence.https):
         return Phase.TLS
-    if kind is FailureKind.CONNECT and evidence.phase is Phase.BUILD:
-        return Phase.CONNECT
-    return evidence.phase
+    return Phase.CONNECT if kind is FailureKind.CONNECT else evidence.phase
 
 
 def _message(
@@ -192,6 +196,8 @@ def _message(
         return f"at {last.filename.rpartition('/')[2]}:{last.lineno} in {last.name}"
     if fault is not None and kind_of_class(root) is None:
         return redact(_text(fault), private())
+    if type(root).__name__ == "ClientHttpProxyError":
+        return f"the proxy answered CONNECT with HTTP {getattr(root, 'status', None)}"
     if quotes_bytes(root):
         return "the bytes on the wire are not what HTTP asks for"
     return redact(_text(root), private())

@@ -140,8 +140,6 @@ class Clocks(Progress):
         if self._loop.time() < self._deadline:
             self._set_timer()
             return
-        if self.phase is Phase.CONNECT and self.tcp_connected():
-            self.phase = Phase.TLS
         # What has arrived in this turn of the loop is handled first: it may be progress.
         self._loop.call_soon(self._expire)
 

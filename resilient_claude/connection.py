@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from urllib.request import getproxies
 
 import aiohttp
 import httpx2
@@ -25,6 +24,7 @@ import yarl
 from multidict import CIMultiDict
 
 from .progress import Progress, current_progress
+from .proxies import Proxies
 from .sockets import TRACE, connector_for, ssl_context, with_os_error
 
 CLOSE_S = 0.5
@@ -46,7 +46,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._ssl = ssl_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-        self._trust_env = bool(getproxies())
+        self._proxies = Proxies()
         self.envelopes = Envelopes()
         self._pool: _Pool | None = None
         self._retired: set[_Pool] = set()
@@ -74,14 +74,20 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         progress = current_progress.get() or Progress()
         pool = self._pool
         if pool is None:
-            pool = self._pool = _Pool(self._ssl, trust_env=self._trust_env)
+            pool = self._pool = _Pool(self._ssl)
             self._sessions.add(pool.session)
         pool.users += 1
+        headers = envelope.headers_for(content)
+        proxy, credentials = self._proxies.of(envelope.url)
+        if envelope.url.scheme == "http":  # there is no CONNECT to send them with
+            headers.update(credentials)
         try:
             response = await pool.session.request(
                 envelope.method,
                 envelope.url,
-                headers=envelope.headers_for(content),
+                headers=headers,
+                proxy=proxy,
+                proxy_headers=credentials or None,
                 data=_payload(content),
                 allow_redirects=False,
                 trace_request_ctx=progress,
@@ -168,7 +174,7 @@ answered: ContextVar[httpx2.Response | None] = ContextVar("answered", default=No
 class _Pool:
     """One generation of connections and how many requests are using it."""
 
-    def __init__(self, ssl_context: ssl.SSLContext, *, trust_env: bool) -> None:
+    def __init__(self, ssl_context: ssl.SSLContext) -> None:
         self.users = 0
         self.session = aiohttp.ClientSession(
             connector=connector_for(ssl_context),
@@ -176,7 +182,6 @@ class _Pool:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             trace_configs=[TRACE],
-            trust_env=trust_env,
             # One read may hold many events; the reader applies its own bound to each event.
             read_bufsize=2**18,
         )

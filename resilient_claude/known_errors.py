@@ -92,6 +92,7 @@ KIND_OF_CLASS: Mapping[str, FailureKind] = {
         "CredentialsError IdentityTokenFileError WorkloadIdentityError MutuallyExclusiveAuthError",
     ),
     **_named(FailureKind.SERVER, "anthropic", "RetryableError"),
+    **_named(FailureKind.MALFORMED, "botocore", "ParserError"),
     **_named(FailureKind.CANCELLED, "asyncio", "CancelledError"),
 }
 """The kind of every exception class that can reach us, as `package.ClassName`.

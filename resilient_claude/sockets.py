@@ -66,9 +66,6 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
         option = getattr(socket, name, None)  # not every system has all of them
         if option is not None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
-    progress = current_progress.get()
-    if progress is not None:
-        progress.opened(sock)
     return sock
 
 
@@ -84,7 +81,19 @@ _KEEPALIVE = (
 @lru_cache(maxsize=4)
 def ssl_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
     """The context for these settings. Loading the bundle takes 20 to 30 ms, so it is shared."""
-    return httpx2.create_ssl_context()
+    context: ssl.SSLContext = httpx2.create_ssl_context()
+    context.sslobject_class = _SSLObject
+    return context
+
+
+class _SSLObject(ssl.SSLObject):
+    """Tells the attempt when TLS begins, of which aiohttp has no trace."""
+
+    def do_handshake(self) -> None:
+        progress = current_progress.get()
+        if progress is not None and progress.phase is Phase.CONNECT:
+            progress.enter(Phase.TLS)
+        super().do_handshake()
 
 
 def _enters(phase: Phase) -> Any:

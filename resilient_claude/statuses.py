@@ -34,7 +34,7 @@ def classify_status(
     error = error if isinstance(error, dict) else {}
     headers = getattr(getattr(exc, "response", None), "headers", {})
     error_type = identifier(error.get("type"))
-    request_id = identifier(headers.get("request-id")) or evidence.request_id
+    request_id = request_id_of(headers) or evidence.request_id
     kind = _kind_of_status(status, error_type, error)
     message = error.get("message")
     if not isinstance(message, str):
@@ -51,6 +51,11 @@ def classify_status(
         request_id=request_id,
         retry_after_s=retry_after_s(headers, wall_clock),
     )
+
+
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """The id that Anthropic, or AWS for it, gave to a request."""
+    return identifier(headers.get("request-id") or headers.get("x-amzn-requestid"))
 
 
 def _kind_of_status(status: int, error_type: str | None, error: Mapping[str, Any]) -> FailureKind:
@@ -137,6 +142,9 @@ _TYPE_KIND = {
     "invalid_request_error": FailureKind.REJECTED,
     "request_too_large": FailureKind.REJECTED,
     "not_found_error": FailureKind.REJECTED,
+    # Bedrock's exceptions in a stream. Source: botocore, bedrock-runtime, `ResponseStream`.
+    "throttlingException": FailureKind.RATE_LIMITED,
+    "validationException": FailureKind.REJECTED,
 }
 
 

@@ -325,9 +325,10 @@ class ResilientClaudeStream(llm.LLMStream):
 
     def _private_texts(self) -> Iterator[str]:
         """What must not appear in a message: the conversation, as it was sent and answered."""
-        key = self._claude.client.api_key
-        if key:
-            yield key
+        for name in _CREDENTIALS:  # which of them there are depends on the platform
+            credential = getattr(self._claude.client, name, None)
+            if isinstance(credential, str):
+                yield credential
         yield "".join(self._turn.said)
         yield from self._translator.texts()
         yield from texts_in([self._request.body.get(field) for field in _PRIVATE_FIELDS])
@@ -355,6 +356,7 @@ _OF_THE_CONNECTION = (
 )
 
 
+_CREDENTIALS = ("api_key", "auth_token", "access_token", "aws_secret_key", "aws_session_token")
 _PRIVATE_FIELDS = ("messages", "system", "metadata")
 
 

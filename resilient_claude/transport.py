@@ -14,9 +14,9 @@ from .clocks import Clocks
 from .connection import BODY, AiohttpTransport, Envelope, answered
 from .failures import FailureKind, Phase, StreamFault
 from .progress import current_progress
-from .redaction import identifier
 from .request import Request
 from .sse import Event, EventDecoder
+from .statuses import request_id_of
 
 DRAIN_S = 0.05
 """How long the end of the body is awaited after `message_stop`, in seconds.
@@ -37,7 +37,7 @@ class Exchange:
     def __init__(
         self, response: httpx2.Response, read: Callable[[], Awaitable[list[Event] | None]]
     ) -> None:
-        self.request_id = identifier(response.headers.get("request-id"))
+        self.request_id = request_id_of(response.headers)
         self.content_type = _content_type(response)
         self.read = read
         """The events of the next read, possibly none; None at the end of the body."""

@@ -62,26 +62,56 @@ TRANSPORT = [
         (FailureKind.TLS, Origin.UNKNOWN, Phase.TLS),
     ),
     (
-        chained(aiohttp.ClientOSError("x"), ConnectionResetError(errno.ECONNRESET, "reset")),
+        chained(
+            aiohttp.ClientConnectorError(KEY, OSError(errno.ECONNRESET, "reset")),
+            ConnectionResetError(errno.ECONNRESET, "reset"),
+        ),
         (FailureKind.RESET, Origin.UNKNOWN, Phase.TLS),
     ),
-    (ClockExpired("connect_s", 3), (FailureKind.TIMEOUT, Origin.LOCAL, Phase.CONNECT)),
+    (
+        chained(aiohttp.ClientOSError("x"), ConnectionResetError(errno.ECONNRESET, "reset")),
+        (FailureKind.RESET, Origin.REMOTE, Phase.RESPONSE),
+    ),
+    (ClockExpired("response_s", 6), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.BUILD)),
     (httpx2.ReadTimeout("x"), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.RESPONSE)),
     (httpx2.RemoteProtocolError("x"), (FailureKind.RESET, Origin.REMOTE, Phase.RESPONSE)),
-    (httpx2.LocalProtocolError("x"), (FailureKind.REJECTED, Origin.CALLER, Phase.CONNECT)),
-    (KeyError("x"), (FailureKind.BUG, Origin.LOCAL, Phase.CONNECT)),
-    (FileNotFoundError(2, "no such file"), (FailureKind.BUG, Origin.LOCAL, Phase.CONNECT)),
+    (httpx2.LocalProtocolError("x"), (FailureKind.REJECTED, Origin.CALLER, Phase.BUILD)),
+    (KeyError("x"), (FailureKind.BUG, Origin.LOCAL, Phase.BUILD)),
+    (FileNotFoundError(2, "no such file"), (FailureKind.BUG, Origin.LOCAL, Phase.BUILD)),
 ]
 
 
 @pytest.mark.parametrize(("exc", "expected"), TRANSPORT, ids=lambda value: type(value).__name__)
-def test_kind_origin_and_phase_while_connecting(
+def test_kind_origin_and_phase_of_a_transport_that_tells_nothing(
     exc: BaseException, expected: tuple[FailureKind, Origin, Phase]
 ) -> None:
     """Whose side it was on is the question every operator asks first."""
-    failure = classify(exc, CONNECTING)
+    failure = classify(exc, Evidence(Phase.BUILD))
 
     assert (failure.kind, failure.origin, failure.phase) == expected
+
+
+RESET = ConnectionResetError(errno.ECONNRESET, "reset")
+
+
+@pytest.mark.parametrize(
+    ("exc", "phase", "kind", "origin"),
+    [
+        (RESET, Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),  # by a proxy, before its tunnel
+        (aiohttp.ServerDisconnectedError(), Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),
+        (ClockExpired("connect_s", 3), Phase.CONNECT, FailureKind.TIMEOUT, Origin.LOCAL),
+        (RESET, Phase.TLS, FailureKind.RESET, Origin.UNKNOWN),
+        (ClockExpired("connect_s", 3), Phase.TLS, FailureKind.TIMEOUT, Origin.UNKNOWN),
+        (RESET, Phase.RESPONSE, FailureKind.RESET, Origin.REMOTE),
+    ],
+)
+def test_the_phase_that_an_attempt_was_told_of_is_the_phase(
+    exc: BaseException, phase: Phase, kind: FailureKind, origin: Origin
+) -> None:
+    """Our own transport knows how far it has come, so nothing is guessed from the exception."""
+    failure = classify(exc, Evidence(phase))
+
+    assert (failure.kind, failure.origin, failure.phase) == (kind, origin, phase)
 
 
 @pytest.mark.parametrize(
@@ -221,12 +251,12 @@ def test_a_fault_says_itself_whether_it_may_pass(retryable: bool) -> None:
     assert classify(fault, STREAMING).retryable is retryable
 
 
-@pytest.mark.parametrize(("https", "phase"), [(True, Phase.TLS), (False, Phase.CONNECT)])
+@pytest.mark.parametrize(("https", "phase"), [(True, Phase.TLS), (False, Phase.BUILD)])
 def test_a_reset_while_connecting_came_out_of_the_handshake(https: bool, phase: Phase) -> None:
     """`connect()` itself is refused or times out; without TLS there is no handshake."""
     exc = ConnectionResetError(errno.ECONNRESET, "reset")
 
-    assert classify(exc, Evidence(Phase.CONNECT, https=https)).phase is phase
+    assert classify(exc, Evidence(Phase.BUILD, https=https)).phase is phase
 
 
 def test_a_connection_that_failed_before_it_was_tried_is_of_the_connect_phase() -> None:

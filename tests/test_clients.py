@@ -252,23 +252,6 @@ def sent_credential(request: RecordedRequest) -> str:
     return sent.removeprefix("Bearer ") if KEY in sent else sent
 
 
-def all_but(wrong: Mapping[str, str]) -> list[Any]:
-    """Every client; of those in *wrong* the test must fail, for the reason given there."""
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(reason=wrong[name], strict=True))
-        if name in wrong
-        else name
-        for name in CLIENTS
-    ]
-
-
-NO_KEY = {"vertex": "a client without `api_key` turns every failure into an AttributeError"}
-UNPLACED = {
-    **NO_KEY,
-    "the SDK's aiohttp": "a ClientOSError is none of connecting, so the exchange was established",
-}
-
-
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_an_answer_arrives_whole(name: str) -> None:
     """Text and tool call, from the platform's own address, with its own credentials."""
@@ -288,7 +271,7 @@ async def test_an_answer_arrives_whole(name: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", all_but(NO_KEY))
+@pytest.mark.parametrize("name", CLIENTS)
 async def test_a_reset_on_the_first_attempt_is_not_heard(name: str, lines: Lines) -> None:
     """With one line that says so, and the same request made anew on a new connection."""
     client = CLIENTS[name]
@@ -305,7 +288,7 @@ async def test_a_reset_on_the_first_attempt_is_not_heard(name: str, lines: Lines
     assert line["root_type"] == "ConnectionResetError"
 
 
-@pytest.mark.parametrize("name", all_but(UNPLACED))
+@pytest.mark.parametrize("name", CLIENTS)
 async def test_a_reset_is_the_other_side_s(name: str, lines: Lines) -> None:
     """Transports that do not report their phases leave it to the exception to tell."""
     client = CLIENTS[name]
@@ -316,7 +299,7 @@ async def test_a_reset_is_the_other_side_s(name: str, lines: Lines) -> None:
     assert (line["origin"], line["phase"]) == ("remote", "response")
 
 
-@pytest.mark.parametrize("name", all_but(NO_KEY))
+@pytest.mark.parametrize("name", CLIENTS)
 async def test_the_number_of_requests_is_the_policy_s(name: str, lines: Lines) -> None:
     """Retries that were set on the client would multiply with ours, and hide failures from us."""
     endpoint = Endpoint(OVERLOADED)
@@ -411,7 +394,6 @@ async def test_a_broken_frame_after_text_ends_the_turn_once(lines: Lines) -> Non
     assert line["text_chars"] == 8
 
 
-@pytest.mark.xfail(reason="botocore's errors are named by no table, so they are bugs", strict=True)
 async def test_a_frame_whose_checksum_is_wrong_is_malformed(lines: Lines) -> None:
     """Bytes that broke on the way are no mistake in code; the next attempt gets others."""
     start, block, *_ = bedrock_events(BOOKING)
@@ -429,7 +411,6 @@ async def test_a_frame_whose_checksum_is_wrong_is_malformed(lines: Lines) -> Non
     ("name", "kind", "requests"),
     [("throttlingException", "rate_limited", 2), ("validationException", "rejected", 1)],
 )
-@pytest.mark.xfail(reason="only the types of the Messages API are known", strict=True)
 async def test_exceptions_of_bedrock_are_named_for_what_they_are(
     name: str, kind: str, requests: int, lines: Lines
 ) -> None:
@@ -442,7 +423,6 @@ async def test_exceptions_of_bedrock_are_named_for_what_they_are(
     assert (line["kind"], len(endpoint.requests)) == (kind, requests)
 
 
-@pytest.mark.xfail(reason="only Anthropic's `request-id` is read", strict=True)
 async def test_the_request_id_of_bedrock_is_in_the_line(lines: Lines) -> None:
     """AWS's support asks for it, and it proves whose side the answer came from."""
     headers = {"content-length": "0", "x-amzn-requestid": "5a1c-test"}

@@ -158,7 +158,6 @@ async def test_a_proxy_that_refuses_ends_the_turn_at_once(
     assert line["root_type"] == "ClientHttpProxyError"
 
 
-@pytest.mark.xfail(reason="said to be no HTTP, like what quotes bytes of the wire", strict=True)
 @pytest.mark.parametrize("status", [403, 407, 502])
 async def test_the_line_says_what_the_proxy_answered(
     status: int, make_llm: MakeLLM, environment: pytest.MonkeyPatch, lines: Lines
@@ -197,26 +196,7 @@ async def test_a_proxy_that_fails_once_is_not_heard(
     assert line["kind"] == kind
 
 
-MISPLACED = {
-    "no answer": "what is missing once TCP is connected is taken for TLS",
-    "closed": "a server that disconnected is taken for Claude, whatever the phase",
-    "reset": "a reset before the request is taken for one out of a TLS handshake",
-    "not HTTP": "who answers CONNECT is on our side, but its words count as anybody's",
-}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=[pytest.mark.xfail(reason=MISPLACED[name], strict=True)]
-            if name in MISPLACED
-            else [],
-        )
-        for name in UNTIL_THE_TUNNEL_STANDS
-    ],
-)
+@pytest.mark.parametrize("name", UNTIL_THE_TUNNEL_STANDS)
 async def test_until_the_tunnel_stands_it_is_this_network_s_affair(
     name: str, make_llm: MakeLLM, environment: pytest.MonkeyPatch, lines: Lines
 ) -> None:
@@ -316,7 +296,6 @@ async def test_without_tls_the_proxy_s_refusal_is_an_error_status(
 # --- what the environment says --------------------------------------------------------------------
 
 
-@pytest.mark.xfail(reason="aiohttp takes host and port for a URL of its own", strict=True)
 async def test_a_proxy_without_a_scheme_is_an_http_proxy(
     make_llm: MakeLLM, environment: pytest.MonkeyPatch
 ) -> None:
@@ -331,7 +310,6 @@ async def test_a_proxy_without_a_scheme_is_an_http_proxy(
     assert len(proxy.asked) == 1
 
 
-@pytest.mark.xfail(reason="aiohttp does not know the variable", strict=True)
 async def test_all_proxy_is_for_all(make_llm: MakeLLM, environment: pytest.MonkeyPatch) -> None:
     """The SDK's own transport honours it; going around a proxy in silence helps nobody."""
     proxy = Proxy("forward")
@@ -344,7 +322,6 @@ async def test_all_proxy_is_for_all(make_llm: MakeLLM, environment: pytest.Monke
     assert len(proxy.asked) == 1
 
 
-@pytest.mark.xfail(reason="with a proxy in the environment, aiohttp reads it", strict=True)
 async def test_a_netrc_is_not_read(
     make_llm: MakeLLM, environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

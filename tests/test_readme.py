@@ -103,7 +103,6 @@ async def test_the_apology_is_made_when_a_turn_is_lost(monkeypatch: pytest.Monke
     assert spoken == [APOLOGY]
 
 
-@pytest.mark.xfail(reason="the error of FallbackAdapter has no failure of ours", strict=True)
 async def test_the_apology_is_made_when_every_provider_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
