@@ -171,11 +171,13 @@ def _phase(kind: FailureKind, chain: list[BaseException], evidence: Evidence) ->
     """The phase that the attempt was in; of one that was told of none, what the cause tells."""
     if kind is FailureKind.DNS:
         return Phase.DNS
+    if kind is FailureKind.RESET and evidence.phase is Phase.CONNECT and not evidence.proxied:
+        # connect() itself is refused or times out: this came of what was to follow.
+        return Phase.TLS if evidence.https else Phase.SEND
     if evidence.phase is not Phase.BUILD:
         return evidence.phase
     if {type(error).__name__ for error in chain} & _AFTER_CONNECTING:
         return Phase.RESPONSE
-    # connect() itself is refused or times out; a reset there comes out of the TLS handshake.
     if kind is FailureKind.TLS or (kind is FailureKind.RESET and evidence.https):
         return Phase.TLS
     return Phase.CONNECT if kind is FailureKind.CONNECT else evidence.phase

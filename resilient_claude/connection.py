@@ -79,6 +79,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         pool.users += 1
         headers = envelope.headers_for(content)
         proxy, credentials = self._proxies.of(envelope.url)
+        progress.proxied = proxy is not None
         if envelope.url.scheme == "http":  # there is no CONNECT to send them with
             headers.update(credentials)
         try:

@@ -62,12 +62,14 @@ class Evidence:
     Attributes:
         phase: how far it had come.
         https: whether the URL asked for TLS.
+        proxied: whether a proxy is connected first.
         request_id: the `request-id` header of the response, the proof that Anthropic answered.
         private: texts of the conversation, which no message may repeat.
     """
 
     phase: Phase
     https: bool = True
+    proxied: bool = False
     request_id: str | None = None
     private: Callable[[], Iterable[str]] = tuple
 

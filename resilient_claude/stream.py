@@ -312,6 +312,7 @@ class ResilientClaudeStream(llm.LLMStream):
         evidence = Evidence(
             phase=clocks.phase,
             https=self._claude.client.base_url.scheme == "https",
+            proxied=clocks.proxied,
             request_id=exchange.request_id if exchange is not None else None,
             private=self._private_texts,
         )

@@ -97,7 +97,7 @@ RESET = ConnectionResetError(errno.ECONNRESET, "reset")
 @pytest.mark.parametrize(
     ("exc", "phase", "kind", "origin"),
     [
-        (RESET, Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),  # by a proxy, before its tunnel
+        (RESET, Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),  # before the tunnel stands
         (aiohttp.ServerDisconnectedError(), Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),
         (ClockExpired("connect_s", 3), Phase.CONNECT, FailureKind.TIMEOUT, Origin.LOCAL),
         (RESET, Phase.TLS, FailureKind.RESET, Origin.UNKNOWN),
@@ -109,9 +109,22 @@ def test_the_phase_that_an_attempt_was_told_of_is_the_phase(
     exc: BaseException, phase: Phase, kind: FailureKind, origin: Origin
 ) -> None:
     """Our own transport knows how far it has come, so nothing is guessed from the exception."""
-    failure = classify(exc, Evidence(phase))
+    failure = classify(exc, Evidence(phase, proxied=True))
 
     assert (failure.kind, failure.origin, failure.phase) == (kind, origin, phase)
+
+
+@pytest.mark.parametrize(
+    ("https", "phase", "origin"),
+    [(True, Phase.TLS, Origin.UNKNOWN), (False, Phase.SEND, Origin.REMOTE)],
+)
+def test_a_reset_at_the_end_of_connecting_came_of_what_follows(
+    https: bool, phase: Phase, origin: Origin
+) -> None:
+    """Without a proxy, `connect()` is refused or times out; whoever resets has accepted."""
+    failure = classify(RESET, Evidence(Phase.CONNECT, https=https))
+
+    assert (failure.kind, failure.origin, failure.phase) == (FailureKind.RESET, origin, phase)
 
 
 @pytest.mark.parametrize(
