@@ -12,12 +12,14 @@ from livekit.agents import (
     Agent,
     AgentServer,
     AgentSession,
+    APIConnectOptions,
     ErrorEvent,
     JobContext,
     cli,
     inference,
     llm,
 )
+from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from resilient_claude import ResilientClaudeLLM
 
@@ -41,7 +43,14 @@ def make_llm(claude: ResilientClaudeLLM) -> llm.FallbackAdapter:
 
 def make_session(brain: llm.LLM[Any]) -> AgentSession[None]:
     """Put the agent's ears, brain and voice together."""
-    session = AgentSession[None](stt="deepgram/nova-3", llm=brain, tts="cartesia/sonic-3")
+    session = AgentSession[None](
+        stt="deepgram/nova-3",
+        llm=brain,
+        tts="cartesia/sonic-3",
+        # One round through the providers: by default the session starts three more, 4 s apart in
+        # all, while the caller waits for the apology.
+        conn_options=SessionConnectOptions(llm_conn_options=APIConnectOptions(max_retry=0)),
+    )
     apologise_for_failed_turns(session)
     return session
 

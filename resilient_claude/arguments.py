@@ -7,12 +7,22 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
+import anthropic
 import httpx2
 from livekit.agents.types import NotGivenOr
 from livekit.agents.utils import is_given
 
 from .retry import Timeouts
+
+if TYPE_CHECKING:  # the SDK loads the other platforms' clients on first use
+    AnyClient: TypeAlias = (
+        anthropic.AsyncAnthropic
+        | anthropic.AsyncAnthropicBedrock
+        | anthropic.AsyncAnthropicBedrockMantle
+        | anthropic.AsyncAnthropicVertex
+    )
 
 ApiKey = str | Callable[[], str] | Callable[[], Awaitable[str]]
 

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 import weakref
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import anthropic
 import httpx2
@@ -35,6 +35,9 @@ from .request import RequestOptions, ToolSchemas, build_request
 from .retry import RetryPolicy, Timeouts
 from .stream import ResilientClaudeStream
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .arguments import AnyClient
 
 
 class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
@@ -75,7 +78,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         api_key: NotGivenOr[ApiKey] = NOT_GIVEN,
         base_url: NotGivenOr[str] = NOT_GIVEN,
         user: NotGivenOr[str] = NOT_GIVEN,
-        client: anthropic.AsyncAnthropic | None = None,
+        client: AnyClient | None = None,
         top_k: NotGivenOr[int] = NOT_GIVEN,
         max_tokens: NotGivenOr[int] = NOT_GIVEN,
         temperature: NotGivenOr[float] = NOT_GIVEN,
@@ -216,6 +219,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             return
         try:
             key = self._api_key()
+            assert isinstance(self.client, anthropic.AsyncAnthropic)  # one of our own
             self.client.api_key = check_key(await key if inspect.isawaitable(key) else key)
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()

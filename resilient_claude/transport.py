@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anthropic
 import httpx2
@@ -17,6 +17,9 @@ from .progress import current_progress
 from .request import Request
 from .sse import Event, EventDecoder
 from .statuses import request_id_of
+
+if TYPE_CHECKING:
+    from .arguments import AnyClient
 
 DRAIN_S = 0.05
 """How long the end of the body is awaited after `message_stop`, in seconds.
@@ -53,7 +56,7 @@ class Exchange:
 
 
 async def open_exchange(
-    client: anthropic.AsyncAnthropic, request: Request, clocks: Clocks, stack: AsyncExitStack
+    client: AnyClient, request: Request, clocks: Clocks, stack: AsyncExitStack
 ) -> Exchange:
     """Send *request* and return once the response's headers are there.
 
@@ -79,7 +82,7 @@ async def open_exchange(
 
 
 async def _send(
-    client: anthropic.AsyncAnthropic, request: Request, *, connect_s: float
+    client: AnyClient, request: Request, *, connect_s: float
 ) -> tuple[httpx2.Response, anthropic.AsyncStream[object] | None]:
     """Send *request* through the SDK, or past it once it is known what the SDK makes of it.
 
@@ -115,7 +118,7 @@ _ENVELOPES = 64
 
 
 async def _post(
-    client: anthropic.AsyncAnthropic, request: Request, *, connect_s: float
+    client: AnyClient, request: Request, *, connect_s: float
 ) -> anthropic.AsyncStream[object]:
     return await client.post(
         "/v1/messages",
@@ -127,7 +130,7 @@ async def _post(
     )
 
 
-async def fresh_connections(client: anthropic.AsyncAnthropic) -> None:
+async def fresh_connections(client: AnyClient) -> None:
     """After a transport failure: no later request uses a connection that was open before.
 
     A client that the application made keeps its own pool; of httpx2's own transport the idle
@@ -147,16 +150,16 @@ async def fresh_connections(client: anthropic.AsyncAnthropic) -> None:
             await connection.aclose()
 
 
-def is_observed(client: anthropic.AsyncAnthropic) -> bool:
+def is_observed(client: AnyClient) -> bool:
     """Whether the client's transport is ours, which reports the phases of a connection."""
     return isinstance(_transport_of(client), AiohttpTransport)
 
 
-def _transport_of(client: anthropic.AsyncAnthropic) -> object:
+def _transport_of(client: AnyClient) -> object:
     return getattr(client._client, "_transport", None)
 
 
-def _body(client: anthropic.AsyncAnthropic, request: Request) -> dict[str, Any]:
+def _body(client: AnyClient, request: Request) -> dict[str, Any]:
     """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
 
     Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
