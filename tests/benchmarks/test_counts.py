@@ -1,0 +1,40 @@
+"""What was won in speed, kept by counts: they are the same on every machine."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from .contenders import OURS
+from .counts import counts
+from .cpu import nothing
+from .measure import Setting
+from .server import BenchmarkServer
+
+
+@pytest.fixture(scope="module")
+def counted() -> dict[str, float]:
+    """The counts of one turn with 20 typed tools and 100 items, the second of its kind."""
+    with BenchmarkServer() as server:
+        results = asyncio.run(counts(Setting(server, 1, 1.0, False, nothing)))
+    return {result.measure: result.samples[OURS][0] for result in results}
+
+
+# Each bound is what was counted with the oldest and the newest versions, and a tenth more.
+BOUNDS = {
+    "tool schemas built per turn of 20 tools": 0,
+    "SDK models made per token": 0,
+    "... of them in the adapter": 28,
+    "... of them in the SDK and HTTP": 22,
+    "Python calls per token, paced": 115,
+    "Python calls per turn besides": 1_800,
+}
+
+
+@pytest.mark.parametrize("measure", BOUNDS)
+def test_no_turn_and_no_token_costs_more_than_it_did(
+    measure: str, counted: dict[str, float]
+) -> None:
+    """A clock would not notice one more call per token, and ten of them are a quarter."""
+    assert counted[measure] <= BOUNDS[measure]
