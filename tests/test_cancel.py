@@ -17,7 +17,7 @@ from .conftest import Lines, MakeLLM, conversation, read_stream
 from .leftovers import complaints, open_sockets, other_tasks, until
 from .turn_states import ASKED, STATES, WHOLE, State, Turn
 
-AT_ONCE_S = 0.5
+AT_ONCE_S = 1.0
 """Bound for closing, in seconds; what would end a state by itself takes far longer."""
 
 

@@ -209,7 +209,7 @@ async def test_silence_is_bounded(how: How, at: Point, make_llm: MakeLLM) -> Non
         elapsed_s = asyncio.get_running_loop().time() - started
 
     assert type(error) is APITimeoutError
-    assert elapsed_s < 2.0 + 0.5
+    assert elapsed_s < 2 * 2.0  # twice the budget, for a loaded machine
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413])
