@@ -1,4 +1,4 @@
-"""The constructor's arguments: what is wrong with them, and what to do about it. Pure."""
+"""The constructor's arguments: what is wrong with them, and what to do about it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def timeouts_of(timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None]) -
         timeout = httpx2.Timeout(timeout)
     if not isinstance(timeout, httpx2.Timeout):
         raise TypeError(
-            f"timeout must be resilient_claude.Timeouts or httpx2.Timeout, "
+            f"timeout must be resilient_claude.Timeouts, httpx2.Timeout or a number of seconds, "
             f"got {type(timeout).__name__}"
         )
     default = Timeouts()
@@ -83,7 +83,7 @@ def check_client(client: object, base_url: NotGivenOr[str]) -> None:
             )
         if is_given(base_url):
             raise ValueError("base_url has no effect with client=: give it to the client")
-    elif is_given(base_url) and not re.match(r"https?://\S", base_url):
+    elif is_given(base_url) and not re.match(r"https?://\S", str(base_url)):
         raise ValueError(f"base_url must begin with http:// or https://, got {base_url!r}")
 
 

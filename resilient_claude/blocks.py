@@ -44,7 +44,7 @@ def string(value: object) -> str:
         TypeError: it is not.
     """
     if not isinstance(value, str):
-        raise TypeError
+        raise TypeError(f"must be a str, got {type(value).__name__}")
     return value
 
 

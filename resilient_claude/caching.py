@@ -7,7 +7,6 @@ from typing import Any
 
 _MAX_BREAKPOINTS = 4
 
-
 # Source: platform.claude.com/docs/en/build-with-claude/prompt-caching, "What cannot be cached".
 _UNCACHEABLE = ("thinking", "redacted_thinking")
 

@@ -39,7 +39,6 @@ def relink(exc: BaseException) -> None:
 # Not causes but signals: following them would end every chain in the machinery of asyncio or ssl.
 _SIGNALS = ("StopAsyncIteration", "StopIteration", "CancelledError", "GeneratorExit")
 
-
 # Only these raise `from None` and so hide a cause in a suppressed context. Following the context
 # of any other class would call a bug in an `except` block by the name of the error it handled.
 _HIDES_CAUSE = ("anthropic", "httpx2", "httpcore2", "aiohttp")

@@ -61,7 +61,6 @@ _RETRYABLE = frozenset(
     }
 )
 
-
 _CONNECT_PHASES = (Phase.BUILD, Phase.DNS, Phase.CONNECT, Phase.TLS)
 
 

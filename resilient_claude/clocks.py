@@ -80,7 +80,7 @@ class Clocks(Progress):
             self._timer.cancel()
         try:
             await self._scope.__aexit__(exc_type, exc, traceback)
-        except TimeoutError:
+        except TimeoutError:  # asyncio's, which says nothing: hence `from None`
             if self._aborted:
                 raise adapter_closed() from None
             raise ClockExpired(self._clock, self._limit_s) from None

@@ -1,7 +1,7 @@
 """The sockets: an httpx2 transport on aiohttp that knows how far each connection has come.
 
-aiohttp costs about half the CPU per streamed token of httpx2's own transport, keeps the operating
-system's error in `__cause__`, and offers hooks for the phases of a connection. Connections are
+aiohttp costs less CPU per streamed token than httpx2's own transport, keeps the operating system's
+error in `__cause__`, and offers hooks for the phases of a connection. Connections are
 pooled in generations: after a transport failure the whole generation is retired, because the
 connections that shared its path are dead as well.
 """
@@ -16,7 +16,7 @@ import weakref
 from collections.abc import AsyncIterator, Hashable
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 import httpx2
@@ -93,7 +93,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 allow_redirects=False,
                 trace_request_ctx=progress,
             )
-        except BaseException as exc:
+        except BaseException as exc:  # a cancelled request has left its pool as well
             with_os_error(exc)
             await self._leave(pool)
             raise
@@ -149,7 +149,7 @@ class Envelope:
 
     method: str
     url: yarl.URL
-    headers: CIMultiDict[str]
+    headers: CIMultiDict[str] = field(repr=False)
 
     @classmethod
     def of(cls, request: httpx2.Request) -> Envelope:

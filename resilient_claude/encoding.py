@@ -32,7 +32,7 @@ class _Encoder(json.JSONEncoder):
         return super().default(o)
 
 
-# Without the search for cycles, a fifth of the time; a cycle ends in a RecursionError.
+# The search for cycles costs time; a cycle ends in a RecursionError instead.
 _ENCODER = _Encoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
 )

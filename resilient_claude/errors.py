@@ -39,6 +39,8 @@ def scrub(exc: BaseException, failure: Failure) -> None:
             error.args = (failure.root_message,)
         if quotes and hasattr(error, "message"):
             error.message = failure.root_message  # aiohttp's `__str__` reads it
+        if hasattr(error, "request_info"):
+            error.request_info = None  # its repr shows the headers, and with them the key
         if "anthropic.APIStatusError" in class_names(error):
             vars(error).update(message=failure.root_message, body=None)
 

@@ -11,7 +11,6 @@ from livekit.agents.types import NotGiven
 
 SAMPLING = ("temperature", "top_k", "top_p")
 
-
 # Source: anthropic/resources/messages/messages.py, `create`: arguments that travel as headers.
 _HEADER_ARGUMENTS = {
     "user_profile_id": "anthropic-user-profile-id",
@@ -55,7 +54,9 @@ class Extra:
         query = _popped_mapping(extra, "extra_query")
         extra_body = _popped_mapping(extra, "extra_body")
         betas = extra.pop("betas", None) or ()
-        betas = tuple(betas) if isinstance(betas, Iterable) and not isinstance(betas, str) else (0,)
+        if isinstance(betas, str) or not isinstance(betas, Iterable):
+            raise TypeError(f"betas must be a list of strings, got {type(betas).__name__}")
+        betas = tuple(betas)
         if not all(isinstance(beta, str) for beta in betas):
             raise TypeError("betas must be a list of strings")
         timeout = extra.pop("timeout", None)

@@ -203,6 +203,3 @@ def api_id(call_id: str) -> str:
     """*call_id* in the characters that the API takes."""
     # Another provider's ids, left by a session that fell back to it, may not fit the API's pattern.
     return _NOT_IN_AN_ID.sub("_", call_id) or "_"
-
-
-# --- thinking -------------------------------------------------------------------------------------

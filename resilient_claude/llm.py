@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import anthropic
 import httpx2
@@ -120,7 +120,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self._owned = client is None
         self._closed = False
         self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
-        self.client = client or _make_client(self._api_key, base_url)
+        self.client = client if client is not None else _make_client(self._api_key, base_url)
 
     @property
     def model(self) -> str:
@@ -207,8 +207,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             async with asyncio.timeout(self.timeouts.connect_s + self.timeouts.response_s):
                 await models.list(limit=1)
 
-    async def prepare(self) -> None:
-        """Before an attempt: ask for the current key, where it comes from a function.
+    async def prepare(self) -> AnyClient:
+        """For the stream, before an attempt: the client for it, with the current key.
 
         Raises:
             StreamFault: the adapter is closed, the function failed, or it returned no key.
@@ -216,11 +216,10 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         if self._closed:
             raise adapter_closed()
         if not callable(self._api_key):
-            return
+            return self.client
         try:
-            key = self._api_key()
-            assert isinstance(self.client, anthropic.AsyncAnthropic)  # one of our own
-            self.client.api_key = check_key(await key if inspect.isawaitable(key) else key)
+            given = self._api_key()
+            key = check_key(await given if inspect.isawaitable(given) else given)
         except asyncio.CancelledError as exc:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -232,6 +231,10 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             raise StreamFault(
                 FailureKind.AUTH, "api_key() gave no key", retryable=True, origin=Origin.CALLER
             ) from exc
+        # A client of its own for every key: another turn may be asking for one at the same time.
+        if key != getattr(self.client, "api_key", None):
+            self.client = cast("anthropic.AsyncAnthropic", self.client).with_options(api_key=key)
+        return self.client
 
 
 def _or_none(value: Any) -> Any:

@@ -29,7 +29,6 @@ OUTCOMES = {
     "pause_turn": Outcome.PAUSE_TURN,
 }
 
-
 CUTS_TOOLS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED, Outcome.REFUSED)
 
 
@@ -40,7 +39,6 @@ _ADVICE = {
     Outcome.REFUSED: "Claude refused to answer",
     Outcome.PAUSE_TURN: "server tools did not finish, however often the turn was continued",
 }
-
 
 _OF_THE_SETTINGS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED)
 

@@ -31,6 +31,8 @@ class Output:
         """Hand *chunk* on."""
         self.chunks.send_nowait(chunk)
         if chunk.id != self._message_id:  # they collect the ids of the messages
+            if self._message_id is not None:
+                self._measure_rest(self._message_id, None)
             self._message_id = chunk.id
             self._measured.send_nowait(chunk)
         elif chunk.delta is not None:
@@ -41,7 +43,16 @@ class Output:
     def end(self, last: llm.ChatChunk) -> None:
         """Hand on the *last* chunk, which has the usage."""
         self.chunks.send_nowait(last)
+        self._measure_rest(last.id, last.usage)
+
+    def clear(self) -> None:
+        """Forget what the application has not read."""
+        while not self.chunks.empty():
+            self.chunks.recv_nowait()
+
+    def _measure_rest(self, message_id: str, usage: llm.CompletionUsage | None) -> None:
         rest = llm.ChoiceDelta(
             role="assistant", content="".join(self._text) or None, tool_calls=self._calls
         )
-        self._measured.send_nowait(llm.ChatChunk(id=last.id, delta=rest, usage=last.usage))
+        self._text, self._calls = [], []
+        self._measured.send_nowait(llm.ChatChunk(id=message_id, delta=rest, usage=usage))

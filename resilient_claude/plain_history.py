@@ -86,7 +86,7 @@ class _Calls:
     def __init__(self) -> None:
         self.groups: set[str] = set()
         self.open: set[str] = set()
-        self._group = ""  # which calls may still join
+        self._group: str | None = None  # which calls may still join
         self._ids: set[str] = set()
 
     def enter(self, group: str) -> bool:
@@ -116,7 +116,7 @@ class _Calls:
         if call_id not in self.open or output.lstrip()[:1] == "[":
             return []
         self.open.remove(call_id)
-        self._group = ""
+        self._group = None
         return [
             {
                 "tool_use_id": call_id,

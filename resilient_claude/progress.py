@@ -12,13 +12,11 @@ class Progress:
 
     Attributes:
         phase: the last phase that began.
-        reused: whether the request went out on a pooled connection.
         proxied: whether a proxy is connected first.
     """
 
     def __init__(self) -> None:
         self.phase = Phase.BUILD
-        self.reused = False
         self.proxied = False
 
     def enter(self, phase: Phase) -> None:

@@ -50,7 +50,6 @@ worst, on the event loop of a call."""
 _HEADER = re.compile(r"(?i:(?:x-api-key|authorization)\W{1,5}(?:bearer\s+)?|bearer\s+)\S+")
 _KEY = re.compile(r"sk-[\w-]{8,}")
 
-
 _SPEECH_CHARS = 12  # a shared run this long is a quotation, not a coincidence
 
 

@@ -80,9 +80,8 @@ class RetryPolicy:
             chosen so that the silence budget ends first: the waits of 64 attempts, 1 s each on
             the average, add up to three times 20 s.
         max_silence_s: from `chat()` to the first speakable chunk, over all attempts and waits.
-            No attempt starts in its last twentieth, which could only hide the true cause behind a
-            time-out, and no attempt without progress outlives it. 20 s is what
-            a caller bears with a filler phrase; far beyond it the call is lost anyway.
+            No attempt starts in its last twentieth, which could only hide the true cause behind
+            a time-out, and no attempt without progress outlives it.
         wait_base_s: cap of the first wait.
         throttled_wait_base_s: cap of the first wait after 429 or 529, where haste makes it worse.
         wait_multiplier: growth of the cap per attempt.
@@ -183,7 +182,7 @@ def wait_before(
         raise ValueError(f"attempt must be >= 2, got {attempt}: the first attempt never waits")
     throttled = failure.kind in _THROTTLED
     base = policy.throttled_wait_base_s if throttled else policy.wait_base_s
-    # Compared as logarithms would be: the power alone overflows a float after 1,000 attempts.
+    # Clamped: the power alone would overflow a float after some hundreds of attempts.
     growth = policy.wait_multiplier ** min(attempt - 2, 64)
     cap_s = max(0.0, min(policy.wait_cap_s, base * growth, remaining_s))
     return max(random() * cap_s, failure.retry_after_s or 0.0)

@@ -18,7 +18,6 @@ from .progress import current_progress
 KEEPALIVE_S = 120.0
 """How long an idle connection is kept, in seconds: voice turns are 5 to 60 s apart."""
 
-
 TLS_SHUTDOWN_S = 0.1
 """How long a closed TLS connection waits for its peer to say goodbye, in seconds."""
 
@@ -80,7 +79,8 @@ _KEEPALIVE = (
 
 @lru_cache(maxsize=4)
 def ssl_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
-    """The context for these settings. Loading the bundle takes 20 to 30 ms, so it is shared."""
+    """The context for these settings, shared, since loading the bundle blocks the event loop."""
+    # The arguments are the cache's key: httpx2 reads the two variables itself.
     context: ssl.SSLContext = httpx2.create_ssl_context()
     context.sslobject_class = _SSLObject
     return context
@@ -103,18 +103,13 @@ def _enters(phase: Phase) -> Any:
     return hook
 
 
-async def _reuses(session: object, context: SimpleNamespace, params: object) -> None:
-    context.trace_request_ctx.reused = True
-    context.trace_request_ctx.enter(Phase.SEND)
-
-
 def _trace() -> aiohttp.TraceConfig:
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_start.append(_enters(Phase.CONNECT))
     trace.on_dns_resolvehost_start.append(_enters(Phase.DNS))
     trace.on_dns_resolvehost_end.append(_enters(Phase.CONNECT))
     trace.on_connection_create_end.append(_enters(Phase.SEND))
-    trace.on_connection_reuseconn.append(_reuses)
+    trace.on_connection_reuseconn.append(_enters(Phase.SEND))
     trace.on_request_headers_sent.append(_enters(Phase.RESPONSE))
     return trace
 

@@ -29,31 +29,36 @@ class ThinkingTags:
     """
 
     def __init__(self) -> None:
-        self._held = ""
         self._inside = False
+        self._thought: list[str] = []  # inside of the tags
+        self._rest = ""  # which may begin the next tag
 
     def feed(self, text: str) -> str:
         """The part of *text*, and of what was held, that is outside of the tags."""
-        self._held += text
         said = ""
+        text = self._rest + text
         while True:
             tag = _CLOSE if self._inside else _OPEN
-            before, found, after = self._held.partition(tag)
+            before, found, after = text.partition(tag)
             if not found:
                 break
-            if not self._inside:
+            if self._inside:
+                self._thought.clear()
+            else:
                 said += before
             self._inside = not self._inside
-            self._held = after
+            text = after
+        keep = len(text) - _partial(text, tag)
+        text, self._rest = text[:keep], text[keep:]
         if not self._inside:
-            keep = _partial(self._held, _OPEN)
-            said += self._held[: len(self._held) - keep]
-            self._held = self._held[len(self._held) - keep :]
+            return said + text
+        self._thought.append(text)
         return said
 
     def flush(self) -> str:
         """The text of a tag that was never closed, or the beginning of one that was none."""
-        held, self._held, self._inside = self._held, "", False
+        held = "".join(self._thought) + self._rest
+        self._thought, self._rest, self._inside = [], "", False
         return held
 
 
@@ -107,7 +112,7 @@ class Join:
         """What of *text*, and of what was held, is new."""
         if self._joined:
             return text
-        self._held += text
+        self._held = (self._held[:1] if self._held.isspace() else self._held) + text
         start = self._held.lstrip()
         if not start or self._may_repeat(start):
             return ""
@@ -120,7 +125,7 @@ class Join:
 
     def _may_repeat(self, start: str) -> bool:
         """Whether *start* is inside of what was said, so that more of it may be a repetition."""
-        return _plain(start) in _plain(self._tail[:-1]) or start in self._tail[:-1]
+        return _plain(start) in _plain(self._tail) or start in self._tail
 
     def _join(self, start: str) -> str:
         self._joined = True
@@ -129,7 +134,8 @@ class Join:
             return self._after(start[overlap:])
         if self._tail[-1:].isspace() or not self._tail:
             return start
-        between_words = _BETWEEN_WORDS.search(self._tail[-2:] + start[0])
+        meeting = self._tail[-2:] + start[0]
+        between_words = _BETWEEN_WORDS.search(meeting) and not _UNSPACED.search(meeting[-2:])
         return f" {start}" if self._held[:1].isspace() or between_words else start
 
     def _after(self, rest: str) -> str:
@@ -145,10 +151,12 @@ class Join:
         for length in range(min(len(tail), len(start)), 0, -1):
             if not tail.endswith(start[:length]):
                 continue
-            begins_word = not tail[-length - 1 : -length].isalnum()
-            ends_word = not start[length : length + 1].isalnum() or not start[length - 1].isalnum()
-            whole_words = begins_word and (ends_word or " " in start[:length])
-            if length >= _BY_CHANCE or whole_words or length == len(tail):
+            repeated, follows = start[:length], start[length : length + 1]
+            begins_word = not _INSIDE_WORD.match(tail[-length - 1 : -length] + start[0])
+            ends_word = not _INSIDE_WORD.match(repeated[-1] + follows)
+            # A number that was cut in two is begun again: "12" and then "129".
+            whole = begins_word and (ends_word or " " in repeated or repeated.isdigit())
+            if length >= _BY_CHANCE_CHARS or whole or length == len(tail):
                 return length
         return 0
 
@@ -172,5 +180,9 @@ def _plain(text: str) -> str:
 
 # Between two words, the space is missing; between two digits, a number may have been cut in two.
 _BETWEEN_WORDS = re.compile(r"[^\W\d]\w$|\d[^\W\d]$|[,;:.!?][^\W\d]$|(?:^|\D)[,;:.!?]\d$")
+# Thai, Lao, Khmer, Japanese and Chinese: they put no spaces between words.
+_SCRIPTS = "\u0e00-\u0eff\u1780-\u17ff\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
+_UNSPACED = re.compile(f"[{_SCRIPTS}]")
+_INSIDE_WORD = re.compile(rf"(?:(?![{_SCRIPTS}_])\w){{2}}")
 _WORD = re.compile(r"\w+")
-_BY_CHANCE = 12
+_BY_CHANCE_CHARS = 12

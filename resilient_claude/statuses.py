@@ -130,7 +130,6 @@ _STATUS_KIND = {
     529: FailureKind.OVERLOADED,
 }
 
-
 _TYPE_KIND = {
     "authentication_error": FailureKind.AUTH,
     "permission_error": FailureKind.AUTH,
@@ -146,7 +145,6 @@ _TYPE_KIND = {
     "throttlingException": FailureKind.RATE_LIMITED,
     "validationException": FailureKind.REJECTED,
 }
-
 
 RETRYABLE_ERRORS = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER)
 """Kinds of errors of the API that may be gone the next time."""

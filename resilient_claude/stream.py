@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .llm import ResilientClaudeLLM
 
 ABORT_S = 1.0
-"""How long closing the adapter waits for a turn to end, in seconds; turns need milliseconds."""
+"""How long closing the adapter waits for a turn to end, in seconds."""
 
 MAX_PAUSES = 5
 """How often a turn that server tools paused is continued."""
@@ -79,6 +79,8 @@ class ResilientClaudeStream(llm.LLMStream):
         self._task.add_done_callback(lambda _: self._output.chunks.close())
         self._claude = claude
         self._request = request
+        self._client = claude.client
+        self._observed = is_observed(claude.client)
         self._policy, self._attempt_s = _limits(claude.retry, request, conn_options)
         self._loop = asyncio.get_running_loop()
         self._turn = Turn(self._loop.time())
@@ -88,7 +90,7 @@ class ResilientClaudeStream(llm.LLMStream):
         self._aborted = asyncio.Event()
 
     async def abort(self) -> None:
-        """End the turn now with an error: the adapter is being closed."""
+        """For `aclose()` of the adapter: end the turn now with an error."""
         self._aborted.set()
         if self._clocks is not None:
             self._clocks.abort()
@@ -97,6 +99,7 @@ class ResilientClaudeStream(llm.LLMStream):
     async def aclose(self) -> None:
         """Cancel the turn, as on a barge-in; does nothing to one that has ended."""
         await super().aclose()
+        self._output.clear()  # what was not read by now is of no interest any more
         self._reports.cancelled()  # if it was cancelled before it began, `_run` never ran
 
     async def __anext__(self) -> llm.ChatChunk:
@@ -218,7 +221,7 @@ class ResilientClaudeStream(llm.LLMStream):
                     silence_deadline=deadline,
                     max_silence_s=policy.max_silence_s,
                     attempt_s=self._attempt_s,
-                    observed=is_observed(self._claude.client),
+                    observed=self._observed,
                 )
                 return await self._try_once(part, clocks)
         raise AssertionError("tenacity ends with a result or an exception")
@@ -244,10 +247,10 @@ class ResilientClaudeStream(llm.LLMStream):
         exchange: Exchange | None = None
         try:
             async with clocks, AsyncExitStack() as stack:
-                await self._claude.prepare()
-                exchange = await open_exchange(self._claude.client, part.request, clocks, stack)
+                self._client = await self._claude.prepare()
+                exchange = await open_exchange(self._client, part.request, clocks, stack)
                 return await self._listen(part, exchange, clocks)
-        except Exception as exc:
+        except Exception as exc:  # the one place where any exception gets a name
             raise await self._name(exc, clocks, exchange) from exc
 
     def _filters(self, part: _Part) -> list[TextFilter]:
@@ -311,7 +314,7 @@ class ResilientClaudeStream(llm.LLMStream):
         """*exc* as a named failure; the connections it came over are not used again."""
         evidence = Evidence(
             phase=clocks.phase,
-            https=self._claude.client.base_url.scheme == "https",
+            https=self._client.base_url.scheme == "https",
             proxied=clocks.proxied,
             request_id=exchange.request_id if exchange is not None else None,
             private=self._private_texts,
@@ -320,14 +323,14 @@ class ResilientClaudeStream(llm.LLMStream):
         relink(exc)
         scrub(exc, failure)
         if failure.retryable and failure.kind in _OF_THE_CONNECTION:
-            await fresh_connections(self._claude.client)
+            await fresh_connections(self._client)
         heard = self._translator.output_started
         return AttemptFailed(failure, exc, retryable=failure.retryable and not heard)
 
     def _private_texts(self) -> Iterator[str]:
         """What must not appear in a message: the conversation, as it was sent and answered."""
         for name in _CREDENTIALS:  # which of them there are depends on the platform
-            credential = getattr(self._claude.client, name, None)
+            credential = getattr(self._client, name, None)
             if isinstance(credential, str):
                 yield credential
         yield "".join(self._turn.said)
@@ -355,7 +358,6 @@ _OF_THE_CONNECTION = (
     FailureKind.TRUNCATED,
     FailureKind.MALFORMED,
 )
-
 
 _CREDENTIALS = ("api_key", "auth_token", "access_token", "aws_secret_key", "aws_session_token")
 _PRIVATE_FIELDS = ("messages", "system", "metadata")

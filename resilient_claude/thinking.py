@@ -14,7 +14,6 @@ from .models import Model
 
 _THINKING_FIELDS = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
 
-
 # Source: platform.claude.com/docs/en/build-with-claude/thinking-troubleshooting, its table of
 # defaults: from Opus 5 and Sonnet 5 on, a request that says nothing thinks.
 _THINKING_IS_DEFAULT_FROM = (5, 0)

@@ -1,4 +1,4 @@
-"""Tools and the tool choice, turned into what the Messages API takes. Pure: values in, values out.
+"""Tools, turned into what the Messages API takes. Pure: values in, values out.
 
 What cannot be sent as asked is sent as near to it as the API allows, and the reason is returned.
 """

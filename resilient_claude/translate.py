@@ -25,9 +25,8 @@ from .usage import Usage
 LONGEST_MESSAGE_CHARS = 8 * 1024 * 1024
 """Longest message that is kept, in characters; beyond it, the stream is not Claude's."""
 
-
 MESSAGE_BLOCKS = 4096
-"""Most content blocks of a message; more come from nothing that thinks."""
+"""Most content blocks of a message; with more, the stream is not Claude's."""
 
 
 class Activity(StrEnum):
@@ -75,6 +74,7 @@ class Translator:
         self._chars = 0
         self._delta_came = False
         self._text: list[str] = []
+        self._space = ""  # before the first word
 
     @property
     def output_started(self) -> bool:
@@ -118,7 +118,7 @@ class Translator:
                 handler(self, event)
             except (KeyError, TypeError, AttributeError, ValidationError) as exc:
                 # Data from the network, read in place: checking each field first costs time
-                # with every token.
+                # with every token. `from None`: the error's message would quote the data.
                 raise StreamFault(
                     FailureKind.MALFORMED,
                     f"a {event['type']} event has the wrong shape ({type(exc).__name__})",
@@ -144,6 +144,11 @@ class Translator:
         return self._chunk(text)
 
     def _chunk(self, text: str) -> list[llm.ChatChunk]:
+        if not self.text_chars:  # white space is no speech: it waits for the first word
+            self._space += text
+            if not self._space or self._space.isspace():
+                return []
+            text, self._space = self._space, ""
         if not text:
             return []
         self.text_chars += len(text)
@@ -273,9 +278,13 @@ class Translator:
         if kind == "text_delta":
             if block.type != "text":
                 raise out_of_order("text in a content block that is not text")
-            self._keep(block, delta["text"])
-            if delta["text"]:
-                self._text.append(delta["text"])
+            text = string(delta["text"])
+            if self._delta_came or not text.isspace():
+                self._keep(block, text)
+            else:  # white space says nothing yet, however much of it comes
+                self._grow(len(text))
+                block.parts.append(text)
+            self._text.append(text)
         elif kind == "input_json_delta":
             if "input" in block.start:
                 self._keep(block, delta["partial_json"])
@@ -334,8 +343,7 @@ class Translator:
             self.container = container["id"]
 
     def _keep(self, block: Block, part: object) -> None:
-        if not isinstance(part, str):
-            raise TypeError
+        part = string(part)
         if not part:
             return
         self._grow(len(part))

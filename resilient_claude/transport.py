@@ -86,15 +86,18 @@ async def _send(
 ) -> tuple[httpx2.Response, anthropic.AsyncStream[object] | None]:
     """Send *request* through the SDK, or past it once it is known what the SDK makes of it.
 
-    Around the body, the SDK puts the same headers in every turn, and takes as long for it as the
-    rest of a request takes. What an error status means is left to the SDK all the same.
+    Around the body, the SDK puts the same headers in every turn, and building them costs time. What
+    an error status means is left to the SDK all the same.
     """
     transport = _transport_of(client)
     if not isinstance(transport, AiohttpTransport) or type(client) is not anthropic.AsyncAnthropic:
         stream = await _post(client, request, connect_s=connect_s)
         return stream.response, stream
     envelopes = transport.envelopes.setdefault(client, {})
-    key = (client.api_key, client.base_url, repr(request.headers), repr(request.query))
+    key = (
+        *(client.api_key, client.auth_token, client.base_url),
+        *(repr(request.headers), repr(request.query)),
+    )
     envelope = envelopes.get(key)
     if envelope is None:
         stream = await _post(client, request, connect_s=connect_s)
@@ -133,15 +136,16 @@ async def _post(
 async def fresh_connections(client: AnyClient) -> None:
     """After a transport failure: no later request uses a connection that was open before.
 
-    A client that the application made keeps its own pool; of httpx2's own transport the idle
-    connections are closed, as far as its pool can be reached.
+    A client that the application made keeps its own pool; its idle connections are closed, as far
+    as they can be reached: those of httpx2's own transport and of the SDK's aiohttp one.
     """
     transport = _transport_of(client)
     if isinstance(transport, AiohttpTransport):
         await transport.retire_connections()
         return
     connector = getattr(getattr(transport, "client", None), "connector", None)
-    for idle in getattr(connector, "_conns", {}).values():  # the SDK's own aiohttp transport
+    # Private to aiohttp, whose `close()` would end connections in use; absent: nothing to close.
+    for idle in getattr(connector, "_conns", {}).values():
         while idle:
             idle.pop()[0].close()
     pool = getattr(transport, "_pool", None)  # private to httpx2; absent: nothing to close
@@ -156,7 +160,8 @@ def is_observed(client: AnyClient) -> bool:
 
 
 def _transport_of(client: AnyClient) -> object:
-    return getattr(client._client, "_transport", None)
+    # Private to the SDK and to httpx2, which have no public way to it; absent: not ours.
+    return getattr(getattr(client, "_client", None), "_transport", None)
 
 
 def _body(client: AnyClient, request: Request) -> dict[str, Any]:

@@ -173,3 +173,16 @@ async def test_closing_the_adapter_does_not_fail_an_answer_that_is_whole(
         heard = await read_stream(stream)
 
     assert (heard.error, lines.events) == (None, [])
+
+
+async def test_nothing_is_said_after_a_barge_in(make_llm: MakeLLM) -> None:
+    """A reader that was busy speaking goes on to read, and must find nothing."""
+    with SimulatedClaude(Answer("One two three.")) as claude:
+        adapter = make_llm(claude)
+        stream = adapter.chat(chat_ctx=conversation())
+        await anext(stream)
+        await asyncio.sleep(0.05)
+        await stream.aclose()
+
+        assert [chunk async for chunk in stream] == []
+        await adapter.aclose()

@@ -173,3 +173,26 @@ async def test_a_long_conversation_is_no_warning(make_llm: MakeLLM) -> None:
         await adapter.aclose()
 
     assert (heard.text, heard.error) == ("Hi.", None)
+
+
+async def test_two_first_turns_with_two_keys_keep_them_apart(make_llm: MakeLLM) -> None:
+    """During a rotation, a key that is about to be revoked must not stay for good."""
+    order = iter(["old", "good"])
+
+    async def key() -> str:
+        return next(order, "good")
+
+    with SimulatedClaude(default=Answer("Hi.")) as claude:
+        adapter = make_llm(claude, api_key=key)
+        turns = [adapter.chat(chat_ctx=conversation()) for _ in range(2)]
+        await asyncio.gather(*map(read_stream, turns))
+        for _ in range(3):
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        headers = [request.headers for request in claude.requests]
+
+    sent = [
+        each.get("x-api-key") or each["authorization"].removeprefix("Bearer ") for each in headers
+    ]
+    assert sorted(sent[:2]) == ["good", "old"]
+    assert sent[2:] == ["good"] * 3

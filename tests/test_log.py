@@ -18,10 +18,12 @@ from livekit.agents.cli.log import JsonFormatter
 from structlog.testing import capture_logs
 
 import resilient_claude
+from resilient_claude.causes import cause_chain
 from resilient_claude.log import LOGGER_NAME, make_logger
 from resilient_claude.testing import (
     Answer,
     Break,
+    Garbage,
     HttpError,
     SimulatedClaude,
     SseError,
@@ -397,3 +399,16 @@ async def test_what_claude_sent_and_nobody_heard_is_not_told(
         await adapter.aclose()
 
     assert SECRET not in f"{lines.events} {heard.error!r}"
+
+
+async def test_no_key_in_the_repr_of_any_cause(make_llm: MakeLLM) -> None:
+    """Reporters serialise the causes; aiohttp's keep the request with its headers."""
+    garbage = Break(Garbage(b"no HTTP\r\n\r\n"), at="request")
+    with SimulatedClaude(Answer("Hi."), garbage) as claude:
+        adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1))
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert heard.error is not None
+    assert KEY not in "".join(repr(error) for error in cause_chain(heard.error))

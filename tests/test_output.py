@@ -31,8 +31,14 @@ async def test_the_metrics_see_the_first_chunk_of_each_message_and_the_sum_of_th
     output.end(last)
 
     assert drained(output.chunks) == [*sent, last]
-    rest = llm.ChoiceDelta(role="assistant", content=" two four.", tool_calls=[call])
-    assert drained(measured) == [sent[0], sent[2], llm.ChatChunk(id="m2", delta=rest, usage=usage)]
+    middle = llm.ChoiceDelta(role="assistant", content=" two")
+    rest = llm.ChoiceDelta(role="assistant", content=" four.", tool_calls=[call])
+    assert drained(measured) == [
+        sent[0],
+        llm.ChatChunk(id="m1", delta=middle),
+        sent[2],
+        llm.ChatChunk(id="m2", delta=rest, usage=usage),
+    ]
 
 
 async def test_a_turn_without_output_ends_all_the_same() -> None:
@@ -46,3 +52,13 @@ async def test_a_turn_without_output_ends_all_the_same() -> None:
 
     assert drained(output.chunks) == [last]
     assert [one.usage for one in drained(measured)] == [usage]
+
+
+async def test_what_was_not_read_is_forgotten() -> None:
+    """After a barge-in, a reader that was busy must not go on with the old answer."""
+    output = Output(aio.Chan[llm.ChatChunk]())
+    output.send(chunk("m1", "One"))
+
+    output.clear()
+
+    assert drained(output.chunks) == []

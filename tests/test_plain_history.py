@@ -22,7 +22,7 @@ OBJECTS = st.sampled_from(["", "{}", '{"a":1}', '{"a":{"b":[null,true,"x"]}}', '
 ODD_ARGUMENTS = st.sampled_from(
     ['{"a":1.5}', '{"a":NaN}', '{"a":1e400}', "[]", "{", '"{}"', '{"a":"\\ud83d"}', "7", " {} "]
 )
-ODD_IDS = st.sampled_from(["1", "2", "1/fnc_0", "1/fnc_1", "2/fnc_0", "c.1", ""])
+ODD_IDS = st.sampled_from(["/1", "1", "2", "1/fnc_0", "1/fnc_1", "2/fnc_0", "c.1", ""])
 
 
 @st.composite

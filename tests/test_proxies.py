@@ -334,3 +334,25 @@ async def test_a_netrc_is_not_read(
 
         assert heard.error is None
         assert KEY in claude.requests[0].headers.get("authorization", KEY)
+
+
+@pytest.mark.parametrize("name", ["CLOUD_SQL_PROXY", "FTP_PROXY"])
+def test_a_proxy_of_somebody_else_s_is_not_looked_at(
+    name: str, make_llm: MakeLLM, environment: pytest.MonkeyPatch
+) -> None:
+    """Every variable that ends so is called a proxy by the standard library."""
+    environment.setenv(name, "project:region:instance")
+    with SimulatedClaude() as claude:
+        make_llm(claude)
+
+
+@pytest.mark.parametrize("url", ["http://user:s3cr3t#pw@proxy:3128", "socks5://user:s3cr3t@proxy"])
+def test_a_proxy_that_cannot_be_used_says_so_without_its_password(
+    url: str, make_llm: MakeLLM, environment: pytest.MonkeyPatch
+) -> None:
+    """Where the adapter is made, not in the first call."""
+    environment.setenv("HTTPS_PROXY", url)
+    with SimulatedClaude() as claude, pytest.raises(ValueError, match="HTTPS_PROXY") as raised:
+        make_llm(claude)
+
+    assert "s3cr3t" not in "".join(traceback.format_exception(raised.value))

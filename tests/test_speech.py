@@ -73,6 +73,12 @@ def test_text_before_a_tag_is_not_held() -> None:
         ("It costs $1", "20.", "It costs $120."),
         ("It costs $1,", "200.", "It costs $1,200."),
         ("Room 12", "and 13.", "Room 12 and 13."),
+        ("We can", "cancel that.", "We can cancel that."),
+        ("I want to", "together we go.", "I want to together we go."),
+        ("The price is 12", "129 euros.", "The price is 129 euros."),
+        ("Room 1", "12 is free.", "Room 12 is free."),
+        ("你好，我是", "我是克劳德。", "你好，我是克劳德。"),
+        ("你好，我是", "克劳德。", "你好，我是克劳德。"),
         ("Room", "12.", "Room 12."),
         ("Good morning,", "how are you?", "Good morning, how are you?"),
         ("At noon.", "Or at one?", "At noon. Or at one?"),
@@ -84,6 +90,7 @@ def test_text_before_a_tag_is_not_held() -> None:
 def test_a_continuation_is_joined(before: str, continuation: str, joined: str) -> None:
     """Nothing said is said again, and no two words become one."""
     assert before + said(Join(before), *continuation) == joined
+    assert before + said(Join(before), continuation) == joined
 
 
 @pytest.mark.parametrize(

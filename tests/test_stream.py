@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit.agents import APIError, llm
+from livekit.agents import APIError, APITimeoutError, llm
 
 from resilient_claude import Outcome, TurnEnded, failure_of
 from resilient_claude.stream import MAX_PAUSES
@@ -398,3 +398,41 @@ async def test_a_body_that_stays_open_after_message_stop_is_given_up(make_llm: M
 
         assert (heard.text, heard.error, again.text) == ("Hi.", None, "Bye.")
         assert claude.connections == 2
+
+
+# --- white space ---------------------------------------------------------------------------------
+
+
+async def test_white_space_is_no_output_that_forbids_a_retry(make_llm: MakeLLM) -> None:
+    """Nobody has heard a line end, so nothing would be said twice."""
+    pieces = ["\n\n", "Hello ", "you."]
+    broken = Break("reset", at="text", answer=Answer(pieces=pieces), after_pieces=1)
+    with SimulatedClaude(broken, Answer(pieces=pieces)) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+    assert (heard.text, heard.error) == ("\n\nHello you.", None)
+    assert ended.attempts == 2
+
+
+@pytest.mark.parametrize(("stop_reason", "kind"), [(None, "empty"), ("refusal", "refused")])
+async def test_white_space_alone_is_no_answer(
+    stop_reason: str | None, kind: str, make_llm: MakeLLM
+) -> None:
+    """A turn that says nothing must not be taken for one that said something."""
+    with SimulatedClaude(default=Answer(pieces=["\n\n"], stop_reason=stop_reason)) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+    assert heard.text == ""
+    assert ended.failure is not None
+    assert ended.failure.kind == kind
+
+
+async def test_white_space_does_not_end_the_silence(make_llm: MakeLLM) -> None:
+    """Promise 5 counts to the first speakable chunk."""
+    drip = Answer(pieces=[*["\n"] * 30, "Hello"], piece_s=0.1)
+    policy = shrunk_policy(max_silence_s=1.0, max_attempts=1)
+    with SimulatedClaude(default=drip) as claude:
+        heard, _ = await turn(make_llm(claude, retry=policy))
+
+    assert heard.text == ""
+    assert isinstance(heard.error, APITimeoutError)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
 
 import anthropic
+import httpx2
 import pytest
+from livekit.agents import APIError
 
+from resilient_claude import ResilientClaudeLLM, TurnEnded, failure_of
 from resilient_claude.testing import Answer, SimulatedClaude, wire
 
-from .conftest import KEY, Lines, MakeLLM, conversation, read_stream
+from .conftest import KEY, Lines, MakeLLM, conversation, read_stream, shrunk_policy
 
 TRANSPORTS: dict[str, Any] = {
     "httpx2": lambda: None,
@@ -79,3 +83,26 @@ async def test_a_last_event_without_its_blank_line_counts(
 
     assert (heard.text, heard.error) == ("Hello there.", None)
     assert lines.events == []
+
+
+class Odd:
+    """A client with the one method that is called, and nothing else of the SDK's."""
+
+    base_url = httpx2.URL("http://127.0.0.1:1")
+
+    async def post(self, *arguments: Any, **options: Any) -> Any:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+
+
+async def test_a_client_of_somebody_s_own_fails_with_a_name(lines: Lines) -> None:
+    """Whatever it lacks: an error of livekit's, one line per attempt, and an end that is told."""
+    client: Any = Odd()
+    adapter = ResilientClaudeLLM(client=client, retry=shrunk_policy(max_attempts=2))
+    ended: list[TurnEnded] = []
+    adapter.on("claude_turn_ended", ended.append)
+
+    heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+
+    assert isinstance(heard.error, APIError)
+    assert [line["kind"] for line in lines.named("claude.attempt_failed")] == ["connect"] * 2
+    assert [end.failure for end in ended] == [failure_of(heard.error)]

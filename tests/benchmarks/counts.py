@@ -15,7 +15,7 @@ from .server import base_url
 
 ANY, ADAPTER, HTTP, MODEL, SCHEMA = "any", "adapter", "HTTP", "model", "schema"
 _HTTP = ("anthropic", "httpx2", "httpcore2", "h11", "anyio", "aiohttp")
-_BUILDERS = ("build_strict_openai_schema", "build_legacy_openai_schema")
+BUILDERS = ("build_strict_openai_schema", "build_legacy_openai_schema")
 FEW, MANY = 20, 70
 PER_S = 50
 
@@ -74,5 +74,5 @@ def _kinds(frame: FrameType) -> Iterator[str]:
         yield HTTP
     if module == "anthropic._models" and name == "construct_type":
         yield MODEL
-    elif module == "livekit.agents.llm.utils" and name in _BUILDERS:
+    elif module == "livekit.agents.llm.utils" and name in BUILDERS:
         yield SCHEMA

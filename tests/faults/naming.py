@@ -1,7 +1,7 @@
 """What an attempt that meets a fault must be called: kind, side, error. Pure.
 
-From DESIGN.md's "Failures" and the table of statuses in FACTS.md, by the evidence that each fault
-leaves: did TCP connect, did TLS finish, who issued the certificate, did a `request-id` come back.
+Derived from the evidence that each fault leaves: did TCP connect, did TLS finish, who issued the
+certificate, did a `request-id` come back.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ _KIND_OF_TYPE = {
 
 
 def _event(cell: Cell) -> Failing:
-    # FACTS.md: under 200 only the type tells what it was. One that nobody knows is the service's.
+    # Under 200 only the type tells what it was. One that nobody knows is the service's.
     kind, origin = _KIND_OF_TYPE.get(cell.fault.error_type or "", _THEIRS)
     permanent = origin == "caller"
     return named(
@@ -170,7 +170,7 @@ def _status(cell: Cell) -> Failing:
 
 
 def _status_may_pass(cell: Cell) -> bool:
-    """Whether FACTS.md's table and the service's own word allow another attempt."""
+    """Whether the API's documented statuses and the service's own word allow another attempt."""
     fault = cell.fault
     asked = fault.headers.get("x-should-retry")
     if asked is not None:

@@ -1,6 +1,6 @@
 """What must come of each cell, derived from the promises. Pure; never recorded from the output.
 
-The promises are numbered as in DESIGN.md: 1 fresh every time, 2 one owner of retries, 3 nothing
+The promises: 1 fresh every time, 2 one owner of retries, 3 nothing
 twice, 4 nothing silent, 5 bounded silence, 6 the true cause, 7 cancel is instant, 8 no secrets,
 9 drop-in. "The README's table" is "What fails, and what the caller hears".
 """
@@ -225,7 +225,7 @@ def _in_session(cell: Cell, turn: Expectation) -> Expectation:
     if cell.where is Where.TOOL_RESULT:
         # The first turn was healthy and called the tool; what fails is the second. Promise 3: the
         # tool ran once, however often its result is sent.
-        if cell.fault.sort is Sort.STOPPED:  # FACTS.md: nothing to add after a result is fine
+        if cell.fault.sort is Sort.STOPPED:  # nothing to add after a result is fine
             turn = replace(_answered(cell, ""), lines=("claude.outcome",))
         return replace(
             turn,

@@ -1,11 +1,12 @@
 """Real streams, whole and cut, against an oracle that reads their JSON line by line.
 
-The data stays where it is: `../shared/corpus`, relative to the repository's root.
+They are no part of this repository: `CLAUDE_STREAMS` names the folder that holds them.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,12 @@ from resilient_claude.testing import Answer, SimulatedClaude
 from ..conftest import MakeLLM, conversation, read_stream, shrunk_policy
 from .streams import cut_into, read
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+CORPUS = Path(os.environ.get("CLAUDE_STREAMS", Path(__file__).parents[3] / "shared" / "corpus"))
 SHORT_BYTES = 6_000
 """Up to this length, a stream is cut at every byte."""
 
 _FILES = sorted(CORPUS.glob("*.sse"))
-_MISSING = pytest.mark.skip(reason=f"the recorded streams are not on this machine: no {CORPUS}")
+_MISSING = pytest.mark.skip(reason="CLAUDE_STREAMS names no folder with recorded streams")
 recorded = pytest.mark.parametrize(
     "path",
     [pytest.param(path, id=path.stem) for path in _FILES]
