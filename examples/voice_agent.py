@@ -23,9 +23,10 @@ from livekit.agents import (
     llm,
 )
 
-from resilient_claude import ResilientClaudeLLM, RetryPolicy
+from resilient_claude import FailureKind, ResilientClaudeLLM, RetryPolicy, failure_of
 
 APOLOGY = "I'm sorry, I lost my train of thought. Could you say that again?"
+MAX_APOLOGIES = 3
 
 
 class Receptionist(Agent):
@@ -60,10 +61,16 @@ def make_session(claude: llm.LLM[Any]) -> AgentSession[None]:
 
 
 def apologise_for_failed_turns(session: AgentSession[None]) -> None:
-    """Say something when a turn has failed for good: livekit itself would stay silent."""
+    """Say something when a turn has failed for good: livekit itself would stay silent.
+
+    livekit hangs up after four lost turns in a row, but speaking starts its count anew: so this
+    ends the call itself, and at once when no further turn can succeed.
+    """
+    apologies = 0
 
     @session.on("error")
     def on_error(event: ErrorEvent) -> None:
+        nonlocal apologies
         # STT and TTS report their errors here as well; without a TTS nothing can be said anyway.
         if not isinstance(event.error, llm.LLMError):
             return
@@ -71,7 +78,12 @@ def apologise_for_failed_turns(session: AgentSession[None]) -> None:
         # be queued behind the answer and come when nobody needs it any more.
         if event.error.recoverable:
             return
-        # Not for ever: livekit ends the session at the fourth failed turn in a row.
+        failure = failure_of(event.error.error)
+        hopeless = failure is not None and failure.kind in (FailureKind.AUTH, FailureKind.BILLING)
+        if hopeless or apologies == MAX_APOLOGIES:
+            session.shutdown()
+            return
+        apologies += 1
         session.say(APOLOGY)
 
 

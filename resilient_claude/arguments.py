@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import anthropic
 import httpx2
+import yarl
 from livekit.agents.types import NotGivenOr
 from livekit.agents.utils import is_given
 
+from .extra import given
 from .retry import Timeouts
 
 if TYPE_CHECKING:  # the SDK loads the other platforms' clients on first use
@@ -69,33 +71,52 @@ def timeouts_of(timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None]) -
     return default
 
 
-def check_client(client: object, base_url: NotGivenOr[str]) -> None:
-    """Check that *client* is one of the SDK's, or else that *base_url* is a URL.
+def check_client(client: object, **others: object) -> None:
+    """Check that *client*, if there is one, is one of the SDK's, and that no *others* are given.
 
     Raises:
         TypeError: *client* is none.
-        ValueError: *base_url* is none, or both are given.
+        ValueError: something is given that has to be given to the client.
     """
-    if client is not None:
-        if not inspect.iscoroutinefunction(getattr(client, "post", None)):
-            raise TypeError(
-                f"client must be an async anthropic client, got {type(client).__name__}"
-            )
-        if is_given(base_url):
-            raise ValueError("base_url has no effect with client=: give it to the client")
-    elif is_given(base_url) and not re.match(r"https?://\S", str(base_url)):
-        raise ValueError(f"base_url must begin with http:// or https://, got {base_url!r}")
+    if client is None:
+        return
+    if not inspect.iscoroutinefunction(getattr(client, "post", None)):
+        raise TypeError(f"client must be an async anthropic client, got {type(client).__name__}")
+    for name, value in others.items():
+        if given(value, None) is not None:
+            raise ValueError(f"{name} has no effect with client=: give it to the client")
 
 
-def check_api_key(api_key: NotGivenOr[ApiKey]) -> ApiKey:
+def check_base_url(base_url: NotGivenOr[str | None]) -> str | None:
+    """The base URL, or None to leave it to the SDK.
+
+    Raises:
+        ValueError: it is no URL, or one that no request can be sent to.
+    """
+    url = given(base_url, None)
+    if not url:
+        return None
+    if not re.match(r"https?://\S", str(url)):
+        raise ValueError(f"base_url must begin with http:// or https://, got {url!r}")
+    try:
+        path = yarl.URL(str(url)).path
+    except ValueError as exc:
+        raise ValueError(f"base_url is not a URL ({exc}), got {url!r}") from exc
+    if path.rstrip("/").endswith("/v1"):
+        raise ValueError(f"base_url must not end in /v1, which every request adds, got {url!r}")
+    return str(url)
+
+
+def check_api_key(api_key: NotGivenOr[ApiKey | None]) -> ApiKey:
     """The key, or the function that gives it, from the argument or the environment.
 
     Raises:
         TypeError: it is no string.
         ValueError: it is missing, empty or malformed. No message shows it.
     """
-    if is_given(api_key):
-        return api_key if callable(api_key) else check_key(api_key, "api_key")
+    passed = given(api_key, None)
+    if passed is not None:
+        return passed if callable(passed) else check_key(passed, "api_key")
     key = os.environ.get("ANTHROPIC_API_KEY")
     if key is None:
         raise ValueError(
@@ -110,7 +131,7 @@ def check_key(key: object, name: str = "api_key()") -> str:
     if not isinstance(key, str):
         raise TypeError(f"{name} must be a str, got {type(key).__name__}")
     if not key:
-        raise ValueError(f"{name} is empty")
+        raise ValueError(f"{name} is empty: pass api_key= or set ANTHROPIC_API_KEY")
     bad = re.search(r"[^\x21-\x7e]", key)
     if bad is not None:
         raise ValueError(

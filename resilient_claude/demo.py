@@ -57,6 +57,9 @@ _VEGAN = Answer("Yes, the mushroom risotto and two of the starters.")
 _DOG = Answer("Of course. The terrace is heated, and dogs are welcome.")
 _BOOK = Answer("One moment.", tools=[ToolUse("book_table", {"guests": 2, "at": "20:00"})])
 _DONE = Answer("Your table for two is booked for eight tonight.")
+_PARKING = Answer("Yes, behind the house.")
+_SIX = Answer(tools=[ToolUse("book_table", {"guests": 6, "at": "19:00"})])
+_SIX_DONE = Answer("Six tomorrow at seven, it is noted.")
 DAY = (
     Trouble("connection refused", "Hello, are you open tonight?", [_OPEN], refused=True),
     Trouble("529 overloaded", "Anything vegan?", [HttpError(529, message="Overloaded"), _VEGAN]),
@@ -66,6 +69,15 @@ DAY = (
         [Break("reset", at="message_start", answer=_DOG), _DOG],
     ),
     Trouble("none: a tool call", "A table for two at eight, please.", [_BOOK, _DONE]),
+    # Faults under HTTP 200, which nothing below the application reports.
+    Trouble(
+        "200 OK, and no answer", "Do you have parking?", [Break("end", at="headers"), _PARKING]
+    ),
+    Trouble(
+        "cut off inside a tool call",
+        "And a table for six tomorrow?",
+        [Break("close", at="tool_json", answer=_SIX), _SIX, _SIX_DONE],
+    ),
 )
 
 

@@ -18,22 +18,24 @@ from livekit.agents.types import (
     APIConnectOptions,
     NotGivenOr,
 )
-from livekit.agents.utils import is_given
 
 from .arguments import (
     ApiKey,
     check_api_key,
+    check_base_url,
     check_client,
     check_key,
     check_max_retries,
     timeouts_of,
 )
 from .connection import AiohttpTransport
+from .extra import given
 from .failures import FailureKind, Origin, StreamFault, adapter_closed
 from .log import handler_failed, logger, make_logger, request_adjusted
 from .request import RequestOptions, ToolSchemas, build_request
 from .retry import RetryPolicy, Timeouts
 from .stream import ResilientClaudeStream
+from .transport import rehearse
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -75,12 +77,12 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self,
         *,
         model: str = "claude-sonnet-4-6",
-        api_key: NotGivenOr[ApiKey] = NOT_GIVEN,
-        base_url: NotGivenOr[str] = NOT_GIVEN,
+        api_key: NotGivenOr[ApiKey | None] = NOT_GIVEN,
+        base_url: NotGivenOr[str | None] = NOT_GIVEN,
         user: NotGivenOr[str] = NOT_GIVEN,
         client: AnyClient | None = None,
         top_k: NotGivenOr[int] = NOT_GIVEN,
-        max_tokens: NotGivenOr[int] = NOT_GIVEN,
+        max_tokens: NotGivenOr[int | None] = NOT_GIVEN,
         temperature: NotGivenOr[float] = NOT_GIVEN,
         parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
         tool_choice: NotGivenOr[ToolChoice] = NOT_GIVEN,
@@ -95,13 +97,13 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         super().__init__()
         self._options = RequestOptions(
             model=model,
-            user=_or_none(user),
-            temperature=_or_none(temperature),
-            top_k=_or_none(top_k),
-            max_tokens=max_tokens if is_given(max_tokens) else 1024,
-            parallel_tool_calls=_or_none(parallel_tool_calls),
-            tool_choice=_or_none(tool_choice),
-            caching=_or_none(caching),
+            user=given(user, None),
+            temperature=given(temperature, None),
+            top_k=given(top_k, None),
+            max_tokens=given(max_tokens, 1024),
+            parallel_tool_calls=given(parallel_tool_calls, None),
+            tool_choice=given(tool_choice, None),
+            caching=given(caching, None),
             strict_tool_schema=_strict_tool_schema,
         )
         check_max_retries(max_retries)
@@ -115,12 +117,14 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
         self._adjusted: set[tuple[str, str]] = set()
-        check_client(client, base_url)
+        check_client(client, base_url=base_url, api_key=api_key)
         self._api_key = None if client is not None else check_api_key(api_key)
         self._owned = client is None
         self._closed = False
         self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
-        self.client = client if client is not None else _make_client(self._api_key, base_url)
+        self.client = (
+            client if client is not None else _make_client(self._api_key, check_base_url(base_url))
+        )
 
     @property
     def model(self) -> str:
@@ -200,9 +204,13 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             await self.client.close()
 
     async def _prewarm_impl(self) -> None:
-        """Open a connection and prove the key on it, without spending a token."""
-        await self.prepare()
-        models = getattr(self.client, "models", None)  # some platforms' clients have none
+        """Open a connection and prove the key on it, without spending a token; rehearse a turn."""
+        client = await self.prepare()
+        context = ChatContext.empty()
+        context.add_message(role="user", content="?")
+        request = build_request(self._options, context, schemas=self._schemas)
+        await rehearse(client, request, connect_s=self.timeouts.connect_s)
+        models = getattr(client, "models", None)  # some platforms' clients have none
         if models is not None:
             async with asyncio.timeout(self.timeouts.connect_s + self.timeouts.response_s):
                 await models.list(limit=1)
@@ -237,15 +245,11 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         return self.client
 
 
-def _or_none(value: Any) -> Any:
-    return value if is_given(value) else None
-
-
-def _make_client(api_key: ApiKey | None, base_url: NotGivenOr[str]) -> anthropic.AsyncAnthropic:
+def _make_client(api_key: ApiKey | None, base_url: str | None) -> anthropic.AsyncAnthropic:
     return anthropic.AsyncAnthropic(
         # A function is asked before every attempt; the SDK wants to have something until then.
         api_key=api_key if isinstance(api_key, str) else "not-asked-yet",
-        base_url=base_url if is_given(base_url) else None,
+        base_url=base_url,
         max_retries=0,
         # The API never redirects; following one would show the key to wherever it leads.
         http_client=httpx2.AsyncClient(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -93,27 +93,55 @@ async def _send(
     if not isinstance(transport, AiohttpTransport) or type(client) is not anthropic.AsyncAnthropic:
         stream = await _post(client, request, connect_s=connect_s)
         return stream.response, stream
-    envelopes = transport.envelopes.setdefault(client, {})
-    key = (
-        *(client.api_key, client.auth_token, client.base_url),
-        *(repr(request.headers), repr(request.query)),
-    )
-    envelope = envelopes.get(key)
-    if envelope is None:
-        stream = await _post(client, request, connect_s=connect_s)
-        if len(envelopes) >= _ENVELOPES:
-            envelopes.clear()
-        envelopes[key] = Envelope.of(stream.response.request)
-        return stream.response, stream
-    response = await transport.send(envelope, request.content())
-    if response.is_success:
-        return response, None
-    token = answered.set(response)
+    envelope = transport.envelopes.get(client, {}).get(_depends_on(client, request))
+    response = None
+    if envelope is not None:
+        response = await transport.send(envelope, request.content())
+        if response.is_success:
+            return response, None
+    stream = await _learn(client, request, transport, connect_s=connect_s, answer=response)
+    return stream.response, stream
+
+
+async def rehearse(client: AnyClient, request: Request, *, connect_s: float) -> None:
+    """Learn what the SDK puts around *request*, without sending it.
+
+    The first turn then goes past the SDK too, whose code is slow the first time that it runs.
+    """
+    transport = _transport_of(client)
+    if isinstance(transport, AiohttpTransport) and type(client) is anthropic.AsyncAnthropic:
+        headers = {"content-type": "text/event-stream"}
+        answer = httpx2.Response(200, headers=headers, content=b"")
+        stream = await _learn(client, request, transport, connect_s=connect_s, answer=answer)
+        await stream.close()
+
+
+async def _learn(
+    client: anthropic.AsyncAnthropic,
+    request: Request,
+    transport: AiohttpTransport,
+    *,
+    connect_s: float,
+    answer: httpx2.Response | None,
+) -> anthropic.AsyncStream[object]:
+    """Send *request* through the SDK, or hand it the *answer* that has come; keep the envelope."""
+    key = _depends_on(client, request)
+    token = answered.set(answer)
     try:
         stream = await _post(client, request, connect_s=connect_s)
     finally:
         answered.reset(token)
-    return stream.response, stream
+    envelopes = transport.envelopes.setdefault(client, {})
+    if len(envelopes) >= _ENVELOPES:
+        envelopes.clear()
+    envelopes[key] = Envelope.of(stream.response.request)
+    return stream
+
+
+def _depends_on(client: anthropic.AsyncAnthropic, request: Request) -> Hashable:
+    """All that the envelope of *request* depends on."""
+    credentials = (client.api_key, client.auth_token)
+    return (*credentials, client.base_url, repr(request.headers), repr(request.query))
 
 
 _ENVELOPES = 64

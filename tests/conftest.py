@@ -30,11 +30,10 @@ def make_llm(monkeypatch: pytest.MonkeyPatch) -> MakeLLM:
     def make(claude: SimulatedClaude, **arguments: Any) -> ResilientClaudeLLM:
         if claude.base_url.startswith("https"):
             monkeypatch.setenv("SSL_CERT_FILE", claude.ca_file)
-        where = {} if "client" in arguments else {"base_url": claude.base_url}
+        where = {"base_url": claude.base_url, "api_key": KEY}
         return ResilientClaudeLLM(
             **{
-                "api_key": KEY,
-                **where,
+                **({} if "client" in arguments else where),
                 "retry": shrunk_policy(),
                 "timeout": shrunk_timeouts(),
                 **arguments,

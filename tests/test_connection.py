@@ -196,3 +196,22 @@ async def test_two_first_turns_with_two_keys_keep_them_apart(make_llm: MakeLLM) 
     ]
     assert sorted(sent[:2]) == ["good", "old"]
     assert sent[2:] == ["good"] * 3
+
+
+async def test_a_prewarmed_first_request_is_the_one_that_the_sdk_would_send(
+    make_llm: MakeLLM,
+) -> None:
+    """What is rehearsed must be what is played; and nothing is sent while it is rehearsed."""
+    sent = []
+    for prewarmed in (False, True):
+        with SimulatedClaude(default=Answer("Hi.")) as claude:
+            adapter = make_llm(claude)
+            if prewarmed:
+                await adapter._prewarm_impl()
+                assert claude.requests == []
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+            await adapter.aclose()
+            (request,) = claude.requests
+            sent.append([(n, v) for n, v in request.headers.items() if n != "host"])
+
+    assert sent[0] == sent[1]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from livekit.agents import Agent, AgentServer, AgentSession, llm
+from livekit.agents import Agent, AgentServer, AgentSession, APIError, llm
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
@@ -137,6 +139,25 @@ async def test_the_voice_agent_apologises_once_for_a_turn_that_failed(
         heard = await failed_then_healthy_turn(module, claude, simulated_claude)
 
     assert heard == [module.APOLOGY, "Here I am."]
+
+
+async def test_the_voice_agent_hangs_up_when_no_further_turn_can_succeed(
+    simulated_claude: SimulatedClaude,
+) -> None:
+    """With a revoked key it would apologise for ever: an apology starts livekit's count anew."""
+    simulated_claude.script(HttpError(401))
+    module = load("voice_agent")
+    closed = asyncio.Event()
+    async with ResilientClaudeLLM(api_key="k", base_url=simulated_claude.base_url) as claude:
+        session = AgentSession[None](llm=claude, vad=None, turn_handling={"turn_detection": None})
+        module.apologise_for_failed_turns(session)
+        session.on("close", lambda event: closed.set())
+        await session.start(Agent(instructions="Be brief."))
+        with suppress(APIError):
+            await session.run(user_input="Hello?")
+
+        async with asyncio.timeout(10):
+            await closed.wait()
 
 
 @pytest.mark.usefixtures("_accounts")

@@ -462,7 +462,7 @@ async def test_a_client_of_the_application_stays_open(make_llm: MakeLLM) -> None
     """It may serve other things; and with it, no API key is needed here."""
     with SimulatedClaude(HttpError(529), Break("reset", at="headers"), HELLO) as claude:
         client = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url, max_retries=5)
-        adapter = make_llm(claude, api_key="", client=client)
+        adapter = make_llm(claude, client=client)
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -767,3 +767,31 @@ async def test_the_plugin_s_timeout_is_translated() -> None:
     )
     assert adapter.retry == RetryPolicy()
     await adapter.aclose()
+
+
+# --- arguments that are not there ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("base_url", [None, ""])
+def test_an_argument_that_is_none_is_one_that_is_not_given(base_url: str | None) -> None:
+    """`os.getenv(...)` of a variable that is not set, as the plugin takes it."""
+    adapter = ResilientClaudeLLM(api_key=KEY, base_url=base_url, max_tokens=None)
+
+    assert adapter.provider == "api.anthropic.com"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"base_url": "http://h:99999"}, "base_url is not a URL"),
+        ({"base_url": 7}, "base_url must begin with http"),
+        ({"base_url": "https://h/v1"}, "base_url must not end in /v1"),
+        ({"base_url": "https://h/v1/"}, "base_url must not end in /v1"),
+        ({"api_key": ""}, "api_key is empty: pass api_key= or set ANTHROPIC_API_KEY"),
+        ({"client": anthropic.AsyncAnthropic(api_key="k")}, "api_key has no effect with client="),
+    ],
+)
+def test_what_cannot_work_is_said_at_construction(arguments: dict[str, Any], message: str) -> None:
+    """In the first call, somebody is on the phone."""
+    with pytest.raises(ValueError, match=message):
+        ResilientClaudeLLM(**{"api_key": KEY, **arguments})

@@ -67,7 +67,7 @@ async def test_the_agent_greets(monkeypatch: pytest.MonkeyPatch) -> None:
     with SimulatedClaude(HttpError(529), Answer("Good evening!")) as claude:
         monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
         monkeypatch.setenv("ANTHROPIC_BASE_URL", claude.base_url)
-        await entrypoint(SimpleNamespace(room=NOT_GIVEN))
+        await entrypoint(SimpleNamespace(room=NOT_GIVEN, add_shutdown_callback=callable))
         (session,) = sessions
         assert session.history.items[-1].text_content == "Good evening!"  # type: ignore[union-attr]
         await session.aclose()
