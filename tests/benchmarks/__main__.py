@@ -46,7 +46,10 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=MEASURES, help="may be repeated")
     parser.add_argument("--rounds", type=int, help="samples of each contender")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="write an SVG")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write an SVG of all ratios")
+    parser.add_argument(
+        "--plot-streams", type=Path, metavar="FILE", help="write an SVG of the streams per core"
+    )
     arguments = parser.parse_args()
     console = report.console()
     results = run(
@@ -61,6 +64,9 @@ def main() -> None:
         report.write_json(arguments.json, facts, results)
     if arguments.plot is not None:
         report.write_svg(arguments.plot, facts, results)
+    streams = [result for result in results if result.measure.startswith("streams per core")]
+    if arguments.plot_streams is not None and streams:
+        report.write_samples_svg(arguments.plot_streams, facts, streams[0])
     console.print(report.table(results))
 
 

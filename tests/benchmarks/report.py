@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -120,5 +121,32 @@ def write_svg(path: Path, facts: dict[str, str], results: Sequence[Result]) -> N
             f'<rect x="{left}" y="{y + 5}" width="{width}" height="16" fill="#ddd"/>',
             f'<rect x="{left}" y="{y + 5}" width="{drawn:.1f}" height="16" fill="#b5552b"/>',
             f'<text x="{left + width + 8}" y="{y + 18}">{ratio:.3g}</text>',
+        ]
+    path.write_text("\n".join([*lines, "</svg>", ""]), encoding="utf-8")
+
+
+def write_samples_svg(path: Path, facts: dict[str, str], result: Result) -> None:
+    """A bar per contender of one measure: its median, and a mark for every sample."""
+    medians = {name: median(samples) for name, samples in result.samples.items()}
+    longest = max(sample for samples in result.samples.values() for sample in samples)
+    height, width, left = 32, 420, 120
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 70}" '
+        f'height="{height * (len(medians) + 1)}" font-family="sans-serif" font-size="13">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="8" y="18">{escape(result.measure)} ({escape(facts["cpu"])})</text>',
+    ]
+    for row, (name, value) in enumerate(medians.items(), start=1):
+        y = row * height
+        colour = "#b5552b" if name == OURS else "#999"
+        lines += [
+            f'<text x="{left - 8}" y="{y + 18}" text-anchor="end">{escape(name)}</text>',
+            f'<rect x="{left}" y="{y + 4}" width="{value / longest * width:.1f}" height="20" '
+            f'fill="{colour}"/>',
+            f'<text x="{left + width + 12}" y="{y + 18}">{value:.3g}</text>',
+        ]
+        lines += [
+            f'<rect x="{left + sample / longest * width:.1f}" y="{y + 4}" width="1.5" height="20"/>'
+            for sample in result.samples[name]
         ]
     path.write_text("\n".join([*lines, "</svg>", ""]), encoding="utf-8")
