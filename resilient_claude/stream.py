@@ -233,6 +233,8 @@ class ResilientClaudeStream(llm.LLMStream):
                 await self._aborted.wait()
 
     def _policy_of(self, part: _Part) -> RetryPolicy:
+        if not self._turn.failed_attempts and not part.resumed:
+            return self._policy  # as in most turns: nothing to validate again
         left = self._policy.max_attempts - self._turn.failed_attempts
         return replace(self._policy, max_attempts=1 if part.resumed else max(1, left))
 
