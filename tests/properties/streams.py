@@ -186,6 +186,8 @@ def streams(draw: st.DrawFn, kinds: tuple[str, ...] = _KINDS, last: str | None =
     drawn = draw(st.lists(st.sampled_from(kinds), max_size=5))
     for index, kind in enumerate([*drawn, last] if last else drawn):
         events += _block(draw, stream, index, kind)
+    if stream.text.isspace():
+        stream.text = ""  # white space alone is no speech
     stream.stop_reason = "tool_use" if stream.calls else draw(st.sampled_from(_STOP_REASONS))
     for tokens in [*draw(st.lists(st.integers(1, 10_000), max_size=2)), stream.output_tokens]:
         delta = {"stop_reason": stream.stop_reason, "stop_sequence": None}
