@@ -5,8 +5,10 @@ The real stream runs against a Claude that does as a script says, in virtual tim
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -18,8 +20,8 @@ from resilient_claude import RetryPolicy, Timeouts
 from .invariants import check
 from .playing import play
 from .profiles import searched
-from .scripts import BREAKS, REFUSALS, Block, Cancel, Script, Turn
-from .simulation import HEARD
+from .scripts import BREAKS, REFUSALS, Block, Cancel, Script, Turn, fault
+from .simulation import HEARD, SimulatedClaude
 
 # Around every clock's default, just below and just above.
 WAITS = st.sampled_from(
@@ -220,3 +222,41 @@ FOUND: dict[str, Turn] = {
 def test_found(name: str) -> None:
     """The smallest turns that broke a promise."""
     check(play(FOUND[name]))
+
+
+def test_a_first_attempt_without_a_byte_is_spoken_over_within_seven_seconds() -> None:
+    """By default: one clock, one short wait, one answer."""
+    result = play(Turn((Script(refused="silence"), TALK)))
+
+    assert result.error is None
+    assert result.heard_at()[0] - result.started <= 7.0
+
+
+def test_silence_for_ever_is_an_error_within_the_budget() -> None:
+    """By default: 20 s, whatever the number of attempts."""
+    result = play(Turn((Script(refused="silence"),)))
+
+    assert result.error is not None
+    assert result.finished is not None
+    assert result.finished - result.started <= 20.0
+
+
+VIRTUAL_START_S = 1000.0
+
+
+@pytest.mark.parametrize("name", ["529", "refused"])
+def test_an_outage_of_twelve_seconds_is_ridden_out(name: str) -> None:
+    """By default, with whatever waits are drawn: the plugin gives up after five."""
+    healthy = SimulatedClaude.open_exchange
+
+    async def in_an_outage(self: SimulatedClaude, *arguments: Any) -> Any:
+        if asyncio.get_running_loop().time() < VIRTUAL_START_S + 12.0:
+            raise fault(name, {})
+        return await healthy(self, *arguments)
+
+    for _ in range(20):
+        with patch.object(SimulatedClaude, "open_exchange", in_an_outage):
+            result = play(Turn((TALK,)))
+
+        assert result.error is None
+        assert 12.0 <= result.heard_at()[0] - result.started <= 20.0
