@@ -9,7 +9,7 @@ from typing import Any
 from livekit.agents import llm
 from pydantic_core import from_json
 
-from .failures import FailureKind, StreamFault
+from .failures import malformed
 from .sse import Event
 
 
@@ -48,11 +48,6 @@ def string(value: object) -> str:
     return value
 
 
-def out_of_order(what: str) -> StreamFault:
-    """The fault of a stream whose events do not belong together."""
-    return StreamFault(FailureKind.MALFORMED, what, retryable=True)
-
-
 def call_of(block: Block) -> llm.FunctionToolCall:
     """The block as a call.
 
@@ -60,7 +55,7 @@ def call_of(block: Block) -> llm.FunctionToolCall:
         StreamFault: its input is not a JSON object.
     """
     if not block.closed:
-        raise out_of_order("message_stop inside a tool call")
+        raise malformed("message_stop inside a tool call")
     given = block.start.get("input")
     arguments = "".join(block.parts) or json.dumps(given if given else {})
     try:
@@ -68,9 +63,7 @@ def call_of(block: Block) -> llm.FunctionToolCall:
     except ValueError:
         valid = False
     if not valid:
-        raise StreamFault(
-            FailureKind.MALFORMED, "a tool call's input is not a JSON object", retryable=True
-        )
+        raise malformed("a tool call's input is not a JSON object")
     return llm.FunctionToolCall(
         name=block.start["name"], arguments=arguments, call_id=block.start["id"]
     )

@@ -15,7 +15,7 @@ from .causes import NO_ROUTE, cause_chain
 from .failures import ClockExpired, Evidence, Failure, FailureKind, Origin, Phase, StreamFault
 from .known_errors import kind_of_class, quotes_bytes
 from .redaction import identifier, redact
-from .statuses import OF_THE_CALLER, classify_status, status_of
+from .statuses import OF_THE_CALLER, RETRYABLE_ERRORS, classify_status, status_of
 
 
 def classify(
@@ -55,15 +55,11 @@ _RETRYABLE = frozenset(
         FailureKind.TRUNCATED,
         FailureKind.MALFORMED,
         FailureKind.EMPTY,
-        FailureKind.OVERLOADED,
-        FailureKind.RATE_LIMITED,
-        FailureKind.SERVER,
+        *RETRYABLE_ERRORS,
     }
 )
 
 _CONNECT_PHASES = (Phase.BUILD, Phase.DNS, Phase.CONNECT, Phase.TLS)
-
-
 _REQUEST_PHASES = (*_CONNECT_PHASES, Phase.SEND)
 
 

@@ -1,9 +1,9 @@
 """The sockets: an httpx2 transport on aiohttp that knows how far each connection has come.
 
 aiohttp costs less CPU per streamed token than httpx2's own transport, keeps the operating system's
-error in `__cause__`, and offers hooks for the phases of a connection. Connections are
-pooled in generations: after a transport failure the whole generation is retired, because the
-connections that shared its path are dead as well.
+error in `__cause__`, and offers hooks for the phases of a connection. Connections are pooled in
+generations: after a transport failure the whole generation is retired, because the connections that
+shared its path are dead as well.
 """
 
 from __future__ import annotations

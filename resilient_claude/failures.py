@@ -134,6 +134,11 @@ class StreamFault(Exception):
         self.error_type = error_type
 
 
+def malformed(what: str) -> StreamFault:
+    """The fault of a response that breaks the rules; another one may keep them."""
+    return StreamFault(FailureKind.MALFORMED, what, retryable=True)
+
+
 def adapter_closed() -> StreamFault:
     """The fault of a turn that runs, or begins, when its adapter is closed."""
     return StreamFault(

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from .failures import FailureKind, StreamFault
+from .failures import StreamFault, malformed
 
 EVENT_BYTES = 8 * 1024 * 1024
 """Longest event that is accepted. The longest of the recorded streams, web results, has 27 kB."""
@@ -88,7 +88,7 @@ class EventDecoder:
     def _keep(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._event_bytes:
-            raise _malformed(f"an event is longer than {self._event_bytes} bytes")
+            raise malformed(f"an event is longer than {self._event_bytes} bytes")
         if part:
             self._parts.append(part)
 
@@ -127,7 +127,7 @@ def _decode(block: bytes) -> Event | None:
             name = line[6:].strip()
     if data is None:
         if name.startswith(tuple(_TYPES)):
-            raise _malformed("an event of Claude's has a name and no data")
+            raise malformed("an event of Claude's has a name and no data")
         return None
     try:
         event = from_json(data)
@@ -140,17 +140,13 @@ def _decode(block: bytes) -> Event | None:
     if not isinstance(event.get("type"), str):
         event["type"] = name.decode("utf-8", "replace")
     elif name in _TYPES and event["type"] != _TYPES[name]:
-        raise _malformed(f"an event named {_TYPES[name]} has another type")
+        raise malformed(f"an event named {_TYPES[name]} has another type")
     return event
 
 
 def _not_json(data: bytes, name: bytes) -> StreamFault:
     kind = "error" if name == b"error" else "event"
-    return _malformed(f"the data of an {kind} is not a JSON object ({len(data)} bytes)")
-
-
-def _malformed(what: str) -> StreamFault:
-    return StreamFault(FailureKind.MALFORMED, what, retryable=True)
+    return malformed(f"the data of an {kind} is not a JSON object ({len(data)} bytes)")
 
 
 def _json_error(data: bytes) -> Exception | None:

@@ -24,7 +24,7 @@ from .classify import classify
 from .clocks import Clocks
 from .continuation import continued, resumed
 from .errors import scrub, to_api_error
-from .failures import Evidence, FailureKind, StreamFault
+from .failures import Evidence, FailureKind, StreamFault, malformed
 from .outcomes import Outcome
 from .output import Output
 from .redaction import texts_in
@@ -275,10 +275,8 @@ class ResilientClaudeStream(llm.LLMStream):
                 seen = translator.progress
                 clocks.progressed(translator.activity)
         if empty:
-            raise StreamFault(
-                FailureKind.MALFORMED,
-                f"HTTP 200 with content type {exchange.content_type or 'unknown'}, and no event",
-                retryable=True,
+            raise malformed(
+                f"HTTP 200 with content type {exchange.content_type or 'unknown'}, and no event"
             )
         outcome, chunks = translator.finish(
             may_be_empty=part.resumed or _ends_with_tool_result(part.request),

@@ -13,8 +13,8 @@ from typing import Any
 from livekit.agents import llm
 from pydantic import ValidationError
 
-from .blocks import Block, call_of, out_of_order, string
-from .failures import FailureKind, Origin, StreamFault
+from .blocks import Block, call_of, string
+from .failures import FailureKind, Origin, StreamFault, malformed
 from .outcomes import CUTS_TOOLS, OUTCOMES, Outcome, no_answer
 from .redaction import identifier
 from .speech import TextFilter
@@ -119,10 +119,8 @@ class Translator:
             except (KeyError, TypeError, AttributeError, ValidationError) as exc:
                 # Data from the network, read in place: checking each field first costs time
                 # with every token. `from None`: the error's message would quote the data.
-                raise StreamFault(
-                    FailureKind.MALFORMED,
-                    f"a {event['type']} event has the wrong shape ({type(exc).__name__})",
-                    retryable=True,
+                raise malformed(
+                    f"a {event['type']} event has the wrong shape ({type(exc).__name__})"
                 ) from None
         return self.take_text()
 
@@ -222,7 +220,7 @@ class Translator:
             raise no_answer(outcome)
         calls = [call_of(block) for block in blocks]
         if len({call.call_id for call in calls}) < len(calls):
-            raise out_of_order("two tool calls with one id")
+            raise malformed("two tool calls with one id")
         thinking = self._leading_thinking()
         if thinking:
             # livekit keeps this with the call, and the API wants it back with the tool's result.
@@ -245,7 +243,7 @@ class Translator:
     def _message_start(self, event: Event) -> None:
         message = event["message"]
         if self.message_id:
-            raise out_of_order("a second message_start")
+            raise malformed("a second message_start")
         self.message_id = string(message["id"]) or "msg_unknown"
         self.usage.update(message.get("usage"))
         self._take_container(message)
@@ -253,11 +251,11 @@ class Translator:
     def _block_start(self, event: Event) -> None:
         index, content = event["index"], event["content_block"]
         if not self.message_id or self.stop_reason is not None:
-            raise out_of_order("content_block_start outside of the message's content")
+            raise malformed("content_block_start outside of the message's content")
         if len(self._blocks) == MESSAGE_BLOCKS:
-            raise out_of_order(f"more than {MESSAGE_BLOCKS} content blocks")
+            raise malformed(f"more than {MESSAGE_BLOCKS} content blocks")
         if self._open is not None or index in self._blocks:
-            raise out_of_order("a content block inside another one")
+            raise malformed("a content block inside another one")
         self._open = self._blocks[index] = Block(string(content["type"]), content)
         self.progress += 1
         self._grow(len(repr(content)))  # the results of server tools are in here, whole
@@ -267,17 +265,17 @@ class Translator:
             string(content["id"]),
             string(content["name"]),
         ):
-            raise out_of_order("a tool call without id or name")
+            raise malformed("a tool call without id or name")
 
     def _block_delta(self, event: Event) -> None:
         block = self._blocks[event["index"]]
         if block is not self._open:
-            raise out_of_order("a delta for a content block that is not open")
+            raise malformed("a delta for a content block that is not open")
         delta = event["delta"]
         kind = delta["type"]
         if kind == "text_delta":
             if block.type != "text":
-                raise out_of_order("text in a content block that is not text")
+                raise malformed("text in a content block that is not text")
             text = string(delta["text"])
             if self._delta_came or not text.isspace():
                 self._keep(block, text)
@@ -291,7 +289,7 @@ class Translator:
         elif kind == "thinking_delta":
             self._keep(block, delta["thinking"])
         elif block.type == "tool_use":
-            raise out_of_order("a delta in a tool call that is not input")
+            raise malformed("a delta in a tool call that is not input")
         else:
             if kind == "signature_delta":
                 if block.signature:
@@ -305,14 +303,14 @@ class Translator:
     def _block_stop(self, event: Event) -> None:
         block = self._blocks[event["index"]]
         if block is not self._open:
-            raise out_of_order("content_block_stop for a block that is not open")
+            raise malformed("content_block_stop for a block that is not open")
         block.closed = True
         self._open = None
         self.progress += 1
 
     def _message_delta(self, event: Event) -> None:
         if not self.message_id:
-            raise out_of_order("message_delta before message_start")
+            raise malformed("message_delta before message_start")
         stop_reason = string(event["delta"].get("stop_reason") or "")
         if stop_reason and self.stop_reason is None:
             self.stop_reason = stop_reason
@@ -323,7 +321,7 @@ class Translator:
     def _message_stop(self, event: Event) -> None:
         # A block may still be open: `max_tokens` ends a message without closing it.
         if self.stop_reason is None:
-            raise out_of_order("message_stop without a stop reason")
+            raise malformed("message_stop without a stop reason")
         self.finished = True
 
     def _error(self, event: Event) -> None:

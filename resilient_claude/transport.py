@@ -12,7 +12,7 @@ import httpx2
 
 from .clocks import Clocks
 from .connection import BODY, AiohttpTransport, Envelope, answered
-from .failures import FailureKind, Phase, StreamFault
+from .failures import Phase, malformed
 from .progress import current_progress
 from .request import Request
 from .sse import Event, EventDecoder
@@ -255,10 +255,8 @@ async def _batches(
             yield [cast(Event, event)]
         return
     if kind not in ("text/event-stream", ""):
-        raise StreamFault(
-            FailureKind.MALFORMED,
-            f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream",
-            retryable=True,
+        raise malformed(
+            f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream"
         )
     decoder = EventDecoder()
     async with aclosing(response.aiter_bytes()) as source:

@@ -63,7 +63,7 @@ IMPORTS: dict[str, set[str]] = {
     "sockets": {"failures", "progress"},
     "connection": {"progress", "proxies", "sockets"},
     "clocks": {"failures", "progress", "retry", "translate"},
-    "transport": {"clocks", "connection", "failures", "progress", "statuses", "request", "sse"},
+    "transport": {"clocks", "connection", "failures", "progress", "request", "sse", "statuses"},
     "output": set(),
     "turn": {"failures", "outcomes", "translate", "usage"},
     "log": {"classify", "failures", "request"},
