@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Literal
@@ -12,11 +10,13 @@ from urllib.parse import urlsplit
 
 from resilient_claude.testing import http1
 
+from .serving import Serving, reset_when_closed
+
 Does = Literal["forward", "hang", "close", "reset", "garbage"] | int
 """What becomes of a request: it goes through, nothing, FIN, RST, nonsense, or an error status."""
 
 
-class Proxy:
+class Proxy(Serving):
     """Answers each connection's request with the next of *does*, and then with the last.
 
     Attributes:
@@ -25,36 +25,16 @@ class Proxy:
     """
 
     def __init__(self, *does: Does) -> None:
+        super().__init__()
         self.asked: list[str] = []
         self.credentials: list[str | None] = []
         self._does = list(does)
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[str]:
-        """Serve on a free port; yields the proxy's URL."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            head = await http1.read_head(reader)
-            if head is not None:
-                await self._answer(head, reader, writer)
-        except (OSError, asyncio.CancelledError):
-            pass  # the client has left, or the test is over
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the one request that a connection brings."""
+        head = await http1.read_head(reader)
+        if head is not None:
+            await self._answer(head, reader, writer)
 
     async def _answer(
         self, head: http1.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -70,9 +50,7 @@ class Proxy:
                 writer.close()
                 await writer.wait_closed()
             case "reset":
-                # Closing with a linger time of zero discards the connection: socket(7), tcp(7).
-                linger = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                writer.get_extra_info("socket").setsockopt(*linger)
+                reset_when_closed(writer)
             case "garbage":
                 writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
                 await reader.read()

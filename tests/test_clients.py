@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -27,6 +26,7 @@ from resilient_claude.testing import Answer, ToolUse, http1, wire
 from resilient_claude.testing.http1 import RecordedRequest
 
 from .conftest import KEY, Heard, Lines, conversation, read_stream, shrunk_policy, shrunk_timeouts
+from .serving import Serving, reset_when_closed
 
 MODEL = "claude-sonnet-4-6"
 BOOKING = Answer("One moment, please.", tools=[ToolUse("book", {"guests": 4}, id="toolu_1")])
@@ -35,7 +35,7 @@ RESET = b""
 OVERLOADED = http1.head(529, {"content-length": "0"})
 
 
-class Endpoint:
+class Endpoint(Serving):
     """A server that answers each request with the next of *responses*, and then with the last.
 
     Attributes:
@@ -43,37 +43,17 @@ class Endpoint:
     """
 
     def __init__(self, *responses: bytes) -> None:
+        super().__init__()
         self.requests: list[RecordedRequest] = []
         self._responses = list(responses)
         self._connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[str]:
-        """Serve on a free port; yields the base URL."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        try:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer request after request."""
         self._connections += 1
         ordinal = self._connections
-        try:
-            while await self._exchange(reader, writer, ordinal):
-                pass
-        except (OSError, asyncio.CancelledError):
-            pass  # the client has left, or the test is over
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
+        while await self._exchange(reader, writer, ordinal):
+            pass
 
     async def _exchange(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ordinal: int
@@ -86,9 +66,7 @@ class Endpoint:
         self.requests.append(http1.record(head, body, connection=ordinal, at_s=0.0))
         response = self._responses.pop(0) if len(self._responses) > 1 else self._responses[0]
         if response == RESET:
-            # Closing with a linger time of zero discards the connection: socket(7), tcp(7).
-            linger = struct.pack("ii", 1, 0)
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            reset_when_closed(writer)
             return False
         writer.write(response)
         await writer.drain()
