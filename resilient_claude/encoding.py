@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from .plain_history import PlainMessages
+from .plain_history import Message
 from .tools import Definition
 
 
@@ -47,29 +47,31 @@ def encode(body: Mapping[str, Any]) -> bytes:
     fields = []
     for key, value in body.items():
         try:
-            if key == "tools" and isinstance(value, list):
-                text = f"[{','.join(map(_encode_tool, value))}]"
-            elif isinstance(value, PlainMessages):
-                text = _encode_plain(value)
+            if isinstance(value, list):
+                encoded = b"[%b]" % b",".join(map(_encode_item, value))
             else:
-                text = _ENCODER.encode(value)
-            fields.append(f"{_ENCODER.encode(key)}:{text}")
+                encoded = _encode(value)
+            fields.append(b"%b:%b" % (_encode(key), encoded))
         except (TypeError, ValueError, RecursionError) as exc:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
-    # "replace" is for half a surrogate pair in a history, which is no text to the API either.
-    return f"{{{','.join(fields)}}}".encode("utf-8", "replace")
+    return b"{%b}" % b",".join(fields)
 
 
-def _encode_plain(messages: PlainMessages) -> str:
+def _encode_item(item: object) -> bytes:
+    if not isinstance(item, (Definition, Message)):
+        return _encode(item)
+    if item.json is None:
+        item.json = _encode_plain(item) if isinstance(item, Message) else _encode(item)
+    return item.json
+
+
+def _encode_plain(message: Message) -> bytes:
     try:
-        return to_json(messages).decode()
+        return to_json(message)
     except ValueError:  # half a surrogate pair
-        return _ENCODER.encode(messages)
+        return _encode(message)
 
 
-def _encode_tool(definition: object) -> str:
-    if not isinstance(definition, Definition):
-        return _ENCODER.encode(definition)
-    if definition.text is None:
-        definition.text = _ENCODER.encode(definition)
-    return definition.text
+def _encode(value: object) -> bytes:
+    # "replace" is for half a surrogate pair in a history, which is no text to the API either.
+    return _ENCODER.encode(value).encode("utf-8", "replace")

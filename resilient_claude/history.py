@@ -15,7 +15,7 @@ from typing import Any
 from livekit.agents import llm
 
 from .models import Model
-from .plain_history import plain_messages
+from .plain_history import PlainHistory
 
 __all__ = ["api_id", "conversation", "finite"]
 
@@ -34,10 +34,10 @@ _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def conversation(
-    chat_ctx: llm.ChatContext, model: Model
+    chat_ctx: llm.ChatContext, model: Model, plain: PlainHistory
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The messages and the system blocks, free of what the API is known to reject."""
-    messages, texts = plain_messages(chat_ctx) or _messages(chat_ctx)
+    messages, texts = plain.messages(chat_ctx) or _messages(chat_ctx)
     if not messages or messages[0]["role"] != "user":
         # livekit's own stand-in for a conversation that the assistant opens.
         messages.insert(0, {"role": "user", "content": [{"text": "(empty)", "type": "text"}]})
@@ -47,7 +47,8 @@ def conversation(
         messages.append({"role": "user", "content": [{"text": ".", "type": "text"}]})
     elif final["role"] == "assistant" and final["content"][-1]["type"] == "text":
         # "final assistant content cannot end with trailing whitespace"
-        final["content"][-1]["text"] = final["content"][-1]["text"].rstrip()
+        *blocks, last = final["content"]
+        messages[-1] = {**final, "content": [*blocks, {**last, "text": last["text"].rstrip()}]}
     system = [{"type": "text", "text": text} for text in texts if not text.isspace()]
     return messages, system
 

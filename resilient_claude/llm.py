@@ -32,7 +32,7 @@ from .connection import AiohttpTransport
 from .extra import given
 from .failures import FailureKind, Origin, StreamFault, adapter_closed
 from .log import handler_failed, logger, make_logger, request_adjusted
-from .request import RequestOptions, ToolSchemas, build_request
+from .request import PlainHistory, RequestOptions, ToolSchemas, build_request
 from .retry import RetryPolicy, Timeouts
 from .stream import ResilientClaudeStream
 from .transport import rehearse
@@ -116,6 +116,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self.filter_thinking = filter_thinking
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
+        self._history = PlainHistory()
         self._adjusted: set[tuple[str, str]] = set()
         check_client(client, base_url=base_url, api_key=api_key)
         self._api_key = None if client is not None else check_api_key(api_key)
@@ -173,6 +174,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             parallel_tool_calls=parallel_tool_calls,
             extra_kwargs=extra_kwargs,
             schemas=self._schemas,
+            history=self._history,
         )
         for adjustment in request.adjustments:
             if (adjustment.argument, adjustment.reason) not in self._adjusted:

@@ -1,4 +1,4 @@
-"""The usual histories, turned into messages in one pass. Pure.
+"""The usual histories, turned into messages in one pass, and from then on only what is new. Pure.
 
 livekit's formatter and the repairs after it look at every item five times, in every turn. Most
 histories need none of that: texts, and calls that are followed by their results. Whatever else a
@@ -9,98 +9,182 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from livekit.agents import llm
 
-__all__ = ["PlainMessages", "plain_messages"]
+__all__ = ["Message", "PlainHistory"]
 
 _Block = dict[str, Any]
 
 
-class PlainMessages(list[dict[str, Any]]):
-    """Messages that hold nothing but strings, integers, booleans and null, in dicts and lists.
+class Message(dict[str, Any]):
+    """A message that every JSON encoder writes alike, the same object in many requests.
 
-    Of these, every JSON encoder makes the same bytes.
-    """
-
-
-def plain_messages(chat_ctx: llm.ChatContext) -> tuple[PlainMessages, list[str]] | None:
-    """The messages and the system's texts, as livekit's formatter and the repairs make them.
-
-    Returns:
-        None if the history holds anything but texts, calls right before their results, and a
-        system message at its beginning.
-    """
-    messages, system = PlainMessages(), list[str]()
-    role, content = "", list[_Block]()  # of the last message
-    calls = _Calls()
-    for item in chat_ctx.items:  # in every turn: one look at each item, few calls
-        if item.type == "message":
-            speaker = item.role
-            group = item.id.partition("/")[0] if speaker == "assistant" else item.id
-            if not calls.enter(group):
-                return None
-            if speaker == "system" and len(calls.groups) == 1:
-                texts = [text for text in item.content if type(text) is str]
-                if len(texts) < len(item.content):
-                    return None
-                system += filter(None, ["\n".join(texts)])
-                continue
-            if speaker not in ("user", "assistant"):
-                return None
-            blocks: list[_Block] = []
-            for text in item.content:
-                if type(text) is not str:
-                    return None
-                if text and not text.isspace():
-                    blocks.append({"text": text, "type": "text"})
-        elif item.type == "function_call":
-            speaker = "assistant"
-            if not (blocks := calls.call(item)):
-                return None
-        elif item.type == "function_call_output":
-            speaker = "user"
-            if not (blocks := calls.output(item)):
-                return None
-        elif calls.enter(item.id):  # a handoff or the like, which no provider is sent
-            continue
-        else:
-            return None
-        if speaker == role:
-            content += blocks
-        elif blocks:
-            role, content = speaker, blocks
-            messages.append({"role": role, "content": content})
-    return None if calls.open else (messages, system)
-
-
-class _Calls:
-    """The calls of a history, as far as they are followed by their results.
+    It holds nothing but strings, integers, booleans and null, in dicts and lists. Never change one
+    that is part of a request: make another.
 
     Attributes:
-        groups: what belongs together in livekit's sense: a message, its calls and their results.
+        json: its JSON, in UTF-8, once a request has encoded it.
+    """
+
+    __slots__ = ("json",)
+
+    def __init__(self, role: str, content: list[_Block]) -> None:
+        super().__init__(role=role, content=content)
+        self.json: bytes | None = None
+
+
+class PlainHistory:
+    """Turns usual histories into messages, the one of a conversation turn by turn.
+
+    What the last two histories begin with alike is not converted again. Of every item, all that
+    its message is made of is compared, so a changed item is never sent as it was.
+    """
+
+    def __init__(self) -> None:
+        self._looks: list[_Look] = []  # the items of the last history
+        self._begun = _Messages()  # what its first items have become
+        self._count = 0  # so many of them
+
+    def messages(self, chat_ctx: llm.ChatContext) -> tuple[list[dict[str, Any]], list[str]] | None:
+        """The messages and the system's texts, as livekit's formatter and the repairs make them.
+
+        Returns:
+            None if the history holds anything but texts, calls right before their results, and a
+            system message at its beginning.
+        """
+        items = chat_ctx.items
+        looks = [_LOOKS.get(item.type, _LOOK_OF_OTHERS)(item) for item in items]
+        same = _common(looks, self._looks)
+        if same < self._count:
+            self._begun, self._count = _Messages(), 0
+        self._looks[same:] = map(_snapshot, looks[same:])
+        if not self._begun.take(items[self._count : same]):
+            self._begun, self._count = _Messages(), 0
+            return None
+        self._count = same
+        # The last of these messages may still grow: what comes next is put into a copy.
+        whole = self._begun.copy()
+        if not whole.take(items[same:]) or whole.open:
+            return None
+        return whole.messages, whole.system
+
+
+_Look = tuple[Any, ...]
+
+_LOOKS = {
+    "message": attrgetter("type", "role", "id", "content"),
+    "function_call": attrgetter("type", "id", "group_id", "call_id", "name", "arguments"),
+    "function_call_output": attrgetter("type", "call_id", "output", "is_error"),
+}
+_LOOK_OF_OTHERS = attrgetter("type", "id")
+
+
+def _snapshot(look: _Look) -> _Look:
+    """*look*, such that changing a message's content in place makes them differ."""
+    return (*look[:-1], [*look[-1]]) if look[0] == "message" else look
+
+
+def _common(looks: Sequence[_Look], others: Sequence[_Look]) -> int:
+    """How many items both begin with."""
+    count = 0
+    for look, other in zip(looks, others, strict=False):
+        if look != other:
+            break
+        count += 1
+    return count
+
+
+class _Messages:
+    """What the items of a history have become so far.
+
+    Attributes:
+        messages: of which only the last one may still grow.
+        system: the system's texts.
         open: ids of the calls that have no result yet.
     """
 
     def __init__(self) -> None:
-        self.groups: set[str] = set()
+        self.messages: list[dict[str, Any]] = []  # every one a `Message`
+        self.system: list[str] = []
         self.open: set[str] = set()
+        self._groups: set[str] = set()  # in livekit's sense: a message, its calls and their results
         self._group: str | None = None  # which calls may still join
         self._ids: set[str] = set()
 
-    def enter(self, group: str) -> bool:
+    def copy(self) -> _Messages:
+        """Another one that can go on from here."""
+        copy = _Messages()
+        copy.messages = [*self.messages]
+        if copy.messages:
+            last = copy.messages[-1]
+            copy.messages[-1] = Message(last["role"], [*last["content"]])
+        copy.system = [*self.system]
+        copy.open = {*self.open}
+        copy._groups = {*self._groups}
+        copy._group = self._group
+        copy._ids = {*self._ids}
+        return copy
+
+    def take(self, items: Sequence[llm.ChatItem]) -> bool:
+        """Go on with *items*; False if they are not plain, and then this is of no use any more."""
+        for item in items:  # in every turn: one look at each item, few calls
+            if item.type == "message":
+                speaker = item.role
+                if not self._enter(
+                    item.id.partition("/")[0] if speaker == "assistant" else item.id
+                ):
+                    return False
+                if speaker == "system" and len(self._groups) == 1:
+                    if not self._take_system(item.content):
+                        return False
+                    continue
+                if speaker not in ("user", "assistant"):
+                    return False
+                blocks: list[_Block] = []
+                for text in item.content:
+                    if type(text) is not str:
+                        return False
+                    if text and not text.isspace():
+                        blocks.append({"text": text, "type": "text"})
+            elif item.type == "function_call":
+                speaker = "assistant"
+                if not (blocks := self._call(item)):
+                    return False
+            elif item.type == "function_call_output":
+                speaker = "user"
+                if not (blocks := self._output(item)):
+                    return False
+            elif self._enter(item.id):  # a handoff or the like, which no provider is sent
+                continue
+            else:
+                return False
+            if self.messages and self.messages[-1]["role"] == speaker:
+                self.messages[-1]["content"] += blocks
+            elif blocks:
+                self.messages.append(Message(speaker, blocks))
+        return True
+
+    def _take_system(self, content: Sequence[Any]) -> bool:
+        texts = [text for text in content if type(text) is str]
+        self.system += filter(None, ["\n".join(texts)])
+        return len(texts) == len(content)
+
+    def _enter(self, group: str) -> bool:
         """Begin a new *group*; False if the last one is open, or this one is none."""
-        if self.open or group in self.groups:
+        if self.open or group in self._groups:
             return False
-        self.groups.add(group)
+        self._groups.add(group)
         self._group = group
         return True
 
-    def call(self, item: llm.FunctionCall) -> list[_Block]:
+    def _call(self, item: llm.FunctionCall) -> list[_Block]:
         """The block of a call, in a list; none if it is not plain."""
         group = item.group_id or item.id.partition("/")[0]
-        if group != self._group and not self.enter(group):
+        if group != self._group and not self._enter(group):
             return []
         call_id = item.call_id
         arguments = _object(item.arguments)
@@ -110,7 +194,7 @@ class _Calls:
         self.open.add(call_id)
         return [{"id": call_id, "type": "tool_use", "name": item.name, "input": arguments}]
 
-    def output(self, item: llm.FunctionCallOutput) -> list[_Block]:
+    def _output(self, item: llm.FunctionCallOutput) -> list[_Block]:
         """The block of a result, in a list; none if it is not plain."""
         call_id, output = item.call_id, item.output
         if call_id not in self.open or output.lstrip()[:1] == "[":

@@ -60,8 +60,8 @@ def put_back_thinking(body: dict[str, Any], chat_ctx: llm.ChatContext, model: Mo
         del body["thinking"]
         return "not sent: the tool calls it follows on have no thinking that could be put back"
     for index, thinking in found.items():
-        message = body["messages"][index]
-        message["content"] = [*thinking, *message["content"]]
+        message = body["messages"][index]  # which other requests have too
+        body["messages"][index] = {**message, "content": [*thinking, *message["content"]]}
     return None
 
 

@@ -40,16 +40,16 @@ class Definition(dict[str, Any]):
     """A tool's definition, the same object in every request: never change one.
 
     Attributes:
-        text: Its JSON, once a request has encoded it.
+        json: Its JSON, in UTF-8, once a request has encoded it.
     """
 
-    __slots__ = ("text",)
+    __slots__ = ("json",)
 
     def __init__(self, definition: Mapping[str, Any]) -> None:
         # A default may be NaN or infinite, which JSON lacks: null instead.
         text = json.dumps(definition, default=str)
         super().__init__(json.loads(text, parse_constant=lambda _: None))
-        self.text: str | None = None
+        self.json: bytes | None = None
 
 
 class ToolSchemas:

@@ -11,6 +11,7 @@ from livekit.agents import llm
 
 from resilient_claude.history import conversation
 from resilient_claude.models import Model
+from resilient_claude.plain_history import PlainHistory
 
 from .builders import NEWEST, PREFILL, assistant, call, chat, messages_of, result, text, user
 
@@ -246,8 +247,10 @@ def test_unreadable_arguments_cost_no_other_call_its_own(arguments: str) -> None
 
 def test_system_messages_become_system_blocks() -> None:
     """The first one is the prompt; a blank one would be a 400."""
-    _, system = conversation(chat(("system", "Be kind."), ("user", "Hello")), Model.parse(NEWEST))
-    _, blank = conversation(chat(("system", " "), ("user", "Hello")), Model.parse(NEWEST))
+    model = Model.parse(NEWEST)
+
+    _, system = conversation(chat(("system", "Be kind."), ("user", "Hi")), model, PlainHistory())
+    _, blank = conversation(chat(("system", " "), ("user", "Hi")), model, PlainHistory())
 
     assert system == [{"type": "text", "text": "Be kind."}]
     assert blank == []

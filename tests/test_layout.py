@@ -51,6 +51,7 @@ IMPORTS: dict[str, set[str]] = {
         "extra",
         "history",
         "models",
+        "plain_history",
         "thinking",
         "tool_choice",
         "tools",

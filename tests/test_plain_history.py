@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -12,10 +14,16 @@ from livekit.agents import llm
 
 from resilient_claude.encoding import encode
 from resilient_claude.history import _messages
-from resilient_claude.plain_history import plain_messages
+from resilient_claude.plain_history import PlainHistory
 
 from .benchmarks import conversation
 from .builders import chat
+
+
+def plain_messages(chat_ctx: llm.ChatContext) -> tuple[list[dict[str, Any]], list[str]] | None:
+    """As of a conversation's first request."""
+    return PlainHistory().messages(chat_ctx)
+
 
 WORDS = st.sampled_from(["Hello.", "", " ", "\n", "é👋", "[1]", " [", '"\\', "\ud83d", "\x7f\x00"])
 OBJECTS = st.sampled_from(["", "{}", '{"a":1}', '{"a":{"b":[null,true,"x"]}}', '{"a":1,"a":2}'])
@@ -64,6 +72,11 @@ def histories(draw: st.DrawFn) -> list[Any]:
     return items
 
 
+def unknown(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """*messages* as the encoder sees those of which nothing is known."""
+    return [{**message} for message in messages]
+
+
 @settings(max_examples=600, deadline=None)
 @given(histories())
 def test_what_is_plain_becomes_what_livekits_formatter_makes_of_it(items: list[Any]) -> None:
@@ -73,7 +86,7 @@ def test_what_is_plain_becomes_what_livekits_formatter_makes_of_it(items: list[A
     event(f"plain: {plain is not None}")
     if plain is not None:
         assert plain == _messages(llm.ChatContext(items))
-        assert encode({"messages": plain[0]}) == encode({"messages": list(plain[0])})
+        assert encode({"messages": plain[0]}) == encode({"messages": unknown(plain[0])})
 
 
 CALL = llm.FunctionCall(id="m1/fnc_0", call_id="a", name="weather", arguments='{"city":"Paris"}')
@@ -119,3 +132,134 @@ UNUSUAL: dict[str, llm.ChatContext] = {
 def test_the_unusual_is_left_to_livekit(chat_ctx: llm.ChatContext) -> None:
     """Its rules for these differ from release to release."""
     assert plain_messages(chat_ctx) is None
+
+
+# --- from turn to turn ----------------------------------------------------------------------------
+
+
+def _say_more(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    items += draw(histories())
+
+
+def _take_back(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    del items[at:]
+
+
+def _forget_the_oldest(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    del items[:at]
+
+
+def _replace(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    items[at : at + 1] = draw(histories())
+
+
+def _change_in_place(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    for item in items[at : at + 1]:
+        name = draw(st.sampled_from(["role", "content", "id", "arguments", "call_id", "is_error"]))
+        if name == "content" and item.type == "message":
+            item.content[draw(st.integers(0, len(item.content))) :] = [draw(WORDS)]
+        elif name in ("role", "id", "arguments", "call_id", "is_error") and hasattr(item, name):
+            words = ["user", "assistant", "1", "2-0", '{"b":2}']
+            value = draw(st.booleans() if name == "is_error" else st.sampled_from(words))
+            setattr(item, name, value)
+
+
+def _copy(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    items[:] = deepcopy(items)
+
+
+EDITS: list[Callable[[list[Any], int, st.DrawFn], None]] = [
+    _say_more,
+    _say_more,
+    _take_back,
+    _forget_the_oldest,
+    _replace,
+    _change_in_place,
+    _copy,
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_what_is_known_of_earlier_turns_changes_nothing(data: st.DataObject) -> None:
+    """An edited, shortened or exchanged history is sent as it is; what was sent stays as it was."""
+    history, items = PlainHistory(), data.draw(histories())
+    sent: list[tuple[list[dict[str, Any]], list[dict[str, Any]], bytes]] = []
+
+    for _ in range(data.draw(st.integers(2, 6))):
+        context = llm.ChatContext(items)
+        known, fresh = history.messages(context), plain_messages(context)
+        assert known == fresh
+        if known is not None and fresh is not None:
+            body = encode({"messages": known[0]})
+            assert body == encode({"messages": fresh[0]})
+            sent.append((known[0], deepcopy(unknown(known[0])), body))
+        draw: Any = data.draw
+        data.draw(st.sampled_from(EDITS))(items, data.draw(st.integers(0, len(items))), draw)
+
+    event(f"plain turns: {len(sent)}")
+    for messages, as_sent, body in sent:
+        assert messages == as_sent
+        assert encode({"messages": unknown(messages)}) == body
+
+
+def _append(item: Any) -> None:
+    item.content.append("And more.")
+
+
+def _exchange(item: Any) -> None:
+    item.content[0] = "Another word."
+
+
+TAKEN = "the id of the first item"
+CHANGES: dict[str, list[Callable[[Any], None]]] = {
+    "message": [
+        _append,
+        _exchange,
+        lambda item: setattr(item, "role", "user" if item.role == "assistant" else "assistant"),
+        lambda item: setattr(item, "id", TAKEN),
+    ],
+    "function_call": [
+        lambda item: setattr(item, "arguments", '{"another":1}'),
+        lambda item: setattr(item, "name", "another"),
+        lambda item: setattr(item, "call_id", "another"),
+        lambda item: setattr(item, "group_id", TAKEN),
+        lambda item: setattr(item, "id", TAKEN),
+    ],
+    "function_call_output": [
+        lambda item: setattr(item, "output", "another"),
+        lambda item: setattr(item, "call_id", "another"),
+        lambda item: setattr(item, "is_error", True),
+    ],
+}
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_an_item_that_was_changed_in_place_is_not_sent_as_it_was(at: int) -> None:
+    """Applications redact and shorten what was said, and a stale copy would undo it unseen."""
+    kind = conversation.long(12).items[at].type
+    for change in CHANGES[kind]:
+        history, context = PlainHistory(), conversation.long(12)
+        context.items[0].id = TAKEN
+        for _ in range(3):
+            assert history.messages(context) is not None
+
+        change(context.items[at])
+
+        assert history.messages(context) == plain_messages(context)
+
+
+def test_a_turn_costs_what_is_new_in_it() -> None:
+    """A long call must not become slower with every turn."""
+    history, context = PlainHistory(), conversation.long()
+    first = history.messages(context)
+    context.add_message(role="assistant", content="Done.")
+    second = history.messages(context)
+    context.add_message(role="user", content="Thank you.")
+    third = history.messages(context)
+
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    reused = [new is known for new, known in zip(third[0], second[0], strict=False)]
+    assert reused[:-1] == [True] * (len(second[0]) - 2) + [False]

@@ -23,7 +23,9 @@ class UnguardedLLM(ResilientClaudeLLM):
 
     def chat(self, **arguments: Any) -> Any:
         context, tools = arguments["chat_ctx"], arguments["tools"]
-        request = build_request(self._options, context, tools=tools, schemas=self._schemas)
+        request = build_request(
+            self._options, context, tools=tools, schemas=self._schemas, history=self._history
+        )
         return _UnguardedStream(self, request, context, tools)
 
 
