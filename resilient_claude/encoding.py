@@ -47,31 +47,39 @@ def encode(body: Mapping[str, Any]) -> bytes:
     fields = []
     for key, value in body.items():
         try:
-            if isinstance(value, list):
-                encoded = b"[%b]" % b",".join(map(_encode_item, value))
-            else:
-                encoded = _encode(value)
+            encoded = _encode_list(value) if isinstance(value, list) else _encode(value)
             fields.append(b"%b:%b" % (_encode(key), encoded))
         except (TypeError, ValueError, RecursionError) as exc:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
     return b"{%b}" % b",".join(fields)
 
 
-def _encode_item(item: object) -> bytes:
-    if not isinstance(item, (Definition, Message)):
-        return _encode(item)
-    if item.json is None:
-        item.json = _encode_plain(item) if isinstance(item, Message) else _encode(item)
+def _encode_list(items: list[Any]) -> bytes:
+    # The messages and the tools of a request, most of which an earlier one has encoded.
+    texts = [
+        (item.json or _encode_for_good(item)) if type(item) in _LASTING else _encode(item)
+        for item in items
+    ]
+    return b"[%b]" % b",".join(texts)
+
+
+_LASTING = (Definition, Message)
+
+
+def _encode_for_good(item: Definition | Message) -> bytes:
+    item.json = _encode(item)
     return item.json
 
 
-def _encode_plain(message: Message) -> bytes:
-    try:
-        return to_json(message)
-    except ValueError:  # half a surrogate pair
-        return _encode(message)
-
-
 def _encode(value: object) -> bytes:
+    if type(value) in _PLAIN:
+        try:
+            return to_json(value)
+        except ValueError:  # half a surrogate pair
+            pass
     # "replace" is for half a surrogate pair in a history, which is no text to the API either.
     return _ENCODER.encode(value).encode("utf-8", "replace")
+
+
+# Every encoder writes them alike, and this one sooner.
+_PLAIN = (Message, str, int, bool)

@@ -46,6 +46,8 @@ class Extra:
             TypeError: one of them has the wrong type.
             ValueError: one of them has a value that cannot be sent.
         """
+        if not extra_kwargs:
+            return _NOTHING
         extra = {key: value for key, value in extra_kwargs.items() if not is_absent(value)}
         headers = {
             _HEADER_ARGUMENTS[key]: extra.pop(key) for key in _HEADER_ARGUMENTS & extra.keys()
@@ -76,6 +78,9 @@ class Extra:
             raise TypeError(f"metadata must be a dict, got {type(fields['metadata']).__name__}")
         last = tuple(key for key in extra_body if key not in extra)
         return cls(fields, last, sampling, headers, query, betas, timeout, no_timeout)
+
+
+_NOTHING = Extra({}, (), {}, {}, {}, (), None, None)  # as in most turns
 
 
 def overridden(headers: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:

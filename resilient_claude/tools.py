@@ -24,15 +24,19 @@ __all__ = [
 
 _FunctionTool: TypeAlias = llm.FunctionTool[..., Any]
 _RawFunctionTool: TypeAlias = llm.RawFunctionTool[..., Any]
+_FUNCTION_TOOLS = (llm.FunctionTool, llm.RawFunctionTool)
+_NAME = attrgetter("info.name")
 
 # "Too many strict tools (48). The maximum number of strict tools supported is 20." Likewise for
 # parameters with a union type, which livekit makes of every optional one.
 # Source: platform.claude.com/docs/en/build-with-claude/structured-outputs#schema-complexity-limits
 _MAX_STRICT_TOOLS = 20
 _MAX_STRICT_UNIONS = 16
-_PARTS_OF_A_TOOL = ("__name__", "__doc__", "__signature__", "__annotations__")
-_PARTS_OF_A_FUNCTION = attrgetter(
-    "__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__dict__"
+_OF_A_FUNCTION = ("__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__")
+_PARTS_OF_A_FUNCTION = attrgetter(*_OF_A_FUNCTION)
+_PARTS_OF_A_TOOL = attrgetter(  # and of its function: one call, since every turn makes it
+    *("info.name", "info.description", "__name__", "__doc__", "__annotations__"),
+    *(f"__wrapped__.{name}" for name in _OF_A_FUNCTION),
 )
 
 
@@ -97,14 +101,16 @@ class ToolSchemas:
 
     def _entry(self, tool: _FunctionTool) -> _Entry:
         try:
-            name = tool.info.name
             look = _look(tool)
-            entries = self._entries.setdefault(vars(tool)["__wrapped__"], {})
-        except (AttributeError, TypeError):  # not a function: what it is made of cannot be seen
+            function = vars(tool)["__wrapped__"]
+            entries = self._entries.get(function)
+        except (AttributeError, KeyError, TypeError):  # what it is made of cannot be seen
             return _Entry([])
-        entry = entries.get(name)
+        if entries is None:
+            entries = self._entries[function] = {}
+        entry = entries.get(tool.info.name)
         if entry is None or entry.look != look:
-            entry = entries[name] = _Entry([_snapshot(part) for part in look])
+            entry = entries[tool.info.name] = _Entry([_snapshot(part) for part in look])
         return entry
 
     def _build(self, tool: _FunctionTool, *, strict: bool) -> Definition:
@@ -133,18 +139,17 @@ def tool_definitions(
     """
     if not tools:
         return [], [], None
-    functions = [t for t in tools if isinstance(t, (llm.FunctionTool, llm.RawFunctionTool))]
+    functions = [tool for tool in tools if isinstance(tool, _FUNCTION_TOOLS)]
     others = len(tools) - len(functions)
-    providers = [t for t in tools if isinstance(t, llm.ProviderTool)] if others else []
-    distinct = len({tool.info.name for tool in functions}) == len(functions)
+    providers = [tool for tool in tools if isinstance(tool, llm.ProviderTool)] if others else []
+    distinct = len(set(map(_NAME, functions))) == len(functions)
     if not distinct or len(providers) < others:
         # Toolsets, wrapped functions and duplicates are livekit's business; it takes its time.
         context = llm.ToolContext(tools)
         functions, providers = [*context.function_tools.values()], context.provider_tools
     definitions = schemas.definitions(functions, strict=strict)
-    typed = sum(isinstance(tool, llm.FunctionTool) for tool in functions)
     reason = None
-    if strict and sum("strict" in definition for definition in definitions) < typed:
+    if strict and any(map(_is_loose, functions, definitions)):
         reason = (
             f"not sent for some tools: a request may have {_MAX_STRICT_TOOLS} strict tools, with"
             f" {_MAX_STRICT_UNIONS} optional or union parameters among them"
@@ -152,6 +157,10 @@ def tool_definitions(
     definitions += map(_provider_definition, providers)
     betas = [beta for tool in providers if (beta := getattr(tool, "beta_flag", None))]
     return definitions, betas, reason
+
+
+def _is_loose(tool: object, definition: Mapping[str, Any]) -> bool:
+    return "strict" not in definition and isinstance(tool, llm.FunctionTool)
 
 
 def stand_in_tools(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -196,13 +205,15 @@ def _raw_definition(tool: _RawFunctionTool) -> dict[str, Any]:
 def _look(tool: _FunctionTool) -> list[Any]:
     """Everything that the definition of *tool* is made of."""
     own = vars(tool)
-    look = [tool.info.description, *map(own.get, _PARTS_OF_A_TOOL)]
-    function = own["__wrapped__"]
-    while function is not None:
-        *parts, attributes = _PARTS_OF_A_FUNCTION(function)
-        look += parts
+    look = [own.get("__signature__"), *_PARTS_OF_A_TOOL(tool)]
+    attributes = vars(own["__wrapped__"])  # usually none: no signature, no decorators
+    while attributes:
         look.append(attributes.get("__signature__"))
         function = attributes.get("__wrapped__")
+        if function is None:
+            break
+        look += _PARTS_OF_A_FUNCTION(function)
+        attributes = vars(function)
     return look
 
 
