@@ -202,11 +202,15 @@ class ResilientClaudeStream(llm.LLMStream):
         Raises:
             AttemptFailed: the last attempt's failure.
         """
-        policy = self._policy_of(part)
-        deadline = self._turn.silent_since + policy.max_silence_s
+        policy, silent_since = self._policy_of(part), self._turn.silent_since
+        try:
+            return await self._try_once(part, self._clocks_for(1, policy, silent_since))
+        except AttemptFailed as exc:
+            first = exc
+        # Most turns have no second attempt, so nothing of tenacity's is built before a failure.
         async for attempt in attempts(
             policy,
-            silent_since=self._turn.silent_since,
+            silent_since=silent_since,
             now=self._loop.time,
             random=random.random,
             sleep=self._sleep,
@@ -214,17 +218,24 @@ class ResilientClaudeStream(llm.LLMStream):
         ):
             with attempt:
                 number = attempt.retry_state.attempt_number
-                remaining_s = deadline - self._loop.time()
-                self._clocks = clocks = Clocks(
-                    self._claude.timeouts,
-                    response_s=response_clock_s(number, policy, self._claude.timeouts, remaining_s),
-                    silence_deadline=deadline,
-                    max_silence_s=policy.max_silence_s,
-                    attempt_s=self._attempt_s,
-                    observed=self._observed,
-                )
-                return await self._try_once(part, clocks)
+                if number == 1:
+                    raise first
+                return await self._try_once(part, self._clocks_for(number, policy, silent_since))
         raise AssertionError("tenacity ends with a result or an exception")
+
+    def _clocks_for(self, number: int, policy: RetryPolicy, silent_since: float) -> Clocks:
+        """The clocks of attempt *number*, which begins now."""
+        deadline = silent_since + policy.max_silence_s
+        remaining_s = deadline - self._loop.time()
+        self._clocks = Clocks(
+            self._claude.timeouts,
+            response_s=response_clock_s(number, policy, self._claude.timeouts, remaining_s),
+            silence_deadline=deadline,
+            max_silence_s=policy.max_silence_s,
+            attempt_s=self._attempt_s,
+            observed=self._observed,
+        )
+        return self._clocks
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, unless the adapter is closed: then the next attempt fails at once."""
