@@ -13,19 +13,16 @@ import io
 import os
 import ssl
 import weakref
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 
 import aiohttp
 import httpx2
-import yarl
-from multidict import CIMultiDict
 
+from .envelopes import Envelope, Envelopes, answered
 from .progress import Progress, current_progress
 from .proxies import Proxies
-from .sockets import TRACE, connector_for, ssl_context, with_os_error
+from .sockets import Connector, ssl_context, with_os_error
 
 CLOSE_S = 0.5
 """How long closing waits for connections to end in good order, in seconds."""
@@ -63,9 +60,10 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         answer = answered.get()
         if answer is not None:
             return answer
-        return await self.send(Envelope.of(request), await request.aread())
+        body = await self.send(Envelope.of(request), await request.aread())
+        return body.response()
 
-    async def send(self, envelope: Envelope, content: bytes) -> httpx2.Response:
+    async def send(self, envelope: Envelope, content: bytes) -> Body:
         """Send *content* in *envelope*; the body of the response is still to be read.
 
         Raises:
@@ -91,19 +89,12 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 proxy_headers=credentials or None,
                 data=_payload(content),
                 allow_redirects=False,
-                trace_request_ctx=progress,
             )
         except BaseException as exc:  # a cancelled request has left its pool as well
             with_os_error(exc)
             await self._leave(pool)
             raise
-        body = Body(response, self, pool)
-        return httpx2.Response(
-            status_code=response.status,
-            headers=response.raw_headers,
-            stream=body,
-            extensions={"http_version": b"HTTP/1.1", BODY: body},
-        )
+        return Body(response, self, pool)
 
     async def retire_connections(self) -> None:
         """Let no later request use a connection that is open now; requests under way go on."""
@@ -135,41 +126,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         with suppress(TimeoutError):  # a peer that reads nothing keeps what was not sent
             async with asyncio.timeout(CLOSE_S):
                 await pool.session.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What the SDK puts around a body: the same for every request of a client.
-
-    Attributes:
-        method: of HTTP.
-        url: where it goes.
-        headers: in the SDK's order.
-    """
-
-    method: str
-    url: yarl.URL
-    headers: CIMultiDict[str] = field(repr=False)
-
-    @classmethod
-    def of(cls, request: httpx2.Request) -> Envelope:
-        """The envelope of a request that the SDK made."""
-        headers = CIMultiDict(request.headers.multi_items())
-        return cls(request.method, yarl.URL(str(request.url), encoded=True), headers)
-
-    def headers_for(self, content: bytes) -> CIMultiDict[str]:
-        """The headers with the length of *content*."""
-        headers = self.headers.copy()
-        if "content-length" in headers:
-            headers["content-length"] = str(len(content))
-        return headers
-
-
-Envelopes = weakref.WeakKeyDictionary[object, dict[Hashable, Envelope]]
-"""By client, and by what the envelope depends on besides it."""
-
-answered: ContextVar[httpx2.Response | None] = ContextVar("answered", default=None)
-"""The response to a request that was sent past the SDK, when the SDK shall say what it means."""
+        await pool.connector.resolver.close()
 
 
 class _Pool:
@@ -177,19 +134,15 @@ class _Pool:
 
     def __init__(self, ssl_context: ssl.SSLContext) -> None:
         self.users = 0
+        self.connector = Connector(ssl_context)
         self.session = aiohttp.ClientSession(
-            connector=connector_for(ssl_context),
+            connector=self.connector,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
-            trace_configs=[TRACE],
             # One read may hold many events; the reader applies its own bound to each event.
             read_bufsize=2**18,
         )
-
-
-BODY = "resilient_claude.body"
-"""The key under which a response's `extensions` hold its `Body`."""
 
 
 class Body(httpx2.AsyncByteStream):
@@ -197,11 +150,17 @@ class Body(httpx2.AsyncByteStream):
 
     Reading here instead of through `httpx2.Response` saves four layers of async generators per
     read, of which there is one per token when tokens come one at a time.
+
+    Attributes:
+        status: of HTTP.
+        headers: the response's, whatever their capitals.
     """
 
     def __init__(
         self, response: aiohttp.ClientResponse, transport: AiohttpTransport, pool: _Pool
     ) -> None:
+        self.status = response.status
+        self.headers = response.headers
         self._response = response
         self._protocol = response.connection.protocol if response.connection is not None else None
         self._transport = transport
@@ -222,8 +181,17 @@ class Body(httpx2.AsyncByteStream):
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("Response payload is not completed"))
 
+    def response(self) -> httpx2.Response:
+        """The response as the SDK knows it, which reads from here."""
+        return httpx2.Response(
+            status_code=self.status,
+            headers=self._response.raw_headers,
+            stream=self,
+            extensions={"http_version": b"HTTP/1.1"},
+        )
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._response.status >= 400:
+        if self.status >= 400:
             yield await self._error_body()
             return
         while data := await self.read():

@@ -126,6 +126,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self.client = (
             client if client is not None else _make_client(self._api_key, check_base_url(base_url))
         )
+        self._provider = self.client.base_url.netloc.decode("ascii")  # asked for in every turn
 
     @property
     def model(self) -> str:
@@ -135,7 +136,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     @property
     def provider(self) -> str:
         """Host, and port if it is not the default, that requests go to."""
-        return self.client.base_url.netloc.decode("ascii")
+        return self._provider
 
     def chat(
         self,
@@ -211,7 +212,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         context = ChatContext.empty()
         context.add_message(role="user", content="?")
         request = build_request(self._options, context, schemas=self._schemas)
-        await rehearse(client, request, connect_s=self.timeouts.connect_s)
+        await rehearse(client, request)
         models = getattr(client, "models", None)  # some platforms' clients have none
         if models is not None:
             async with asyncio.timeout(self.timeouts.connect_s + self.timeouts.response_s):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,7 +11,8 @@ import anthropic
 import httpx2
 
 from .clocks import Clocks
-from .connection import BODY, AiohttpTransport, Envelope, answered
+from .connection import AiohttpTransport, Body
+from .envelopes import Envelope, answered
 from .failures import Phase, malformed
 from .progress import current_progress
 from .request import Request
@@ -28,6 +29,9 @@ The last bytes usually come with the same packet; without reading them the conne
 used again. Source: aiohttp and httpcore2, which close a connection whose body was not read whole.
 """
 
+Read = Callable[[], Awaitable[list[Event] | None]]
+"""The events of the next read, possibly none; None at the end of the body."""
+
 
 class Exchange:
     """One request and its response, opened by `open_exchange`.
@@ -35,15 +39,13 @@ class Exchange:
     Attributes:
         request_id: the response's `request-id` header.
         content_type: what the response says it is, such as `text/event-stream`.
+        read: reads on.
     """
 
-    def __init__(
-        self, response: httpx2.Response, read: Callable[[], Awaitable[list[Event] | None]]
-    ) -> None:
-        self.request_id = request_id_of(response.headers)
-        self.content_type = _content_type(response)
+    def __init__(self, headers: Mapping[str, str], read: Read) -> None:
+        self.request_id = request_id_of(headers)
+        self.content_type = _content_type(headers)
         self.read = read
-        """The events of the next read, possibly none; None at the end of the body."""
 
     async def drain(self) -> None:
         """Read the body to its end, if that comes at once, so that the connection can be kept."""
@@ -68,88 +70,114 @@ async def open_exchange(
 
     Raises:
         anthropic.APIStatusError: the response has an error status.
-        anthropic.APIConnectionError: there is no response.
-        StreamFault: the response is not an event stream.
+        anthropic.APIConnectionError: there is no response to a client of the application.
+        aiohttp.ClientError: there is no response to one of ours.
     """
+    transport = _own_transport(client)
     token = current_progress.set(clocks)
     try:
-        response, stream = await _send(client, request, connect_s=clocks.connect_s)
+        if transport is None:
+            stream = await _post(client, request, connect_s=clocks.connect_s)
+            stack.push_async_callback(stream.response.aclose)
+            exchange = await _through_sdk(stream, stack)
+        else:
+            body = await _send(cast(anthropic.AsyncAnthropic, client), request, transport, stack)
+            exchange = await _past_sdk(body, stack)
     finally:
         current_progress.reset(token)
-    stack.push_async_callback(response.aclose)
     clocks.enter(Phase.FIRST_TOKEN)
-    return Exchange(response, await _reader(response, stream, stack))
+    return exchange
+
+
+# --- past the SDK ---------------------------------------------------------------------------------
 
 
 async def _send(
-    client: AnyClient, request: Request, *, connect_s: float
-) -> tuple[httpx2.Response, anthropic.AsyncStream[object] | None]:
-    """Send *request* through the SDK, or past it once it is known what the SDK makes of it.
-
-    Around the body, the SDK puts the same headers in every turn, and building them costs time. What
-    an error status means is left to the SDK all the same.
-    """
-    transport = _transport_of(client)
-    if not isinstance(transport, AiohttpTransport) or type(client) is not anthropic.AsyncAnthropic:
-        stream = await _post(client, request, connect_s=connect_s)
-        return stream.response, stream
-    envelope = transport.envelopes.get(client, {}).get(_depends_on(client, request))
-    response = None
-    if envelope is not None:
-        response = await transport.send(envelope, request.content())
-        if response.is_success:
-            return response, None
-    stream = await _learn(client, request, transport, connect_s=connect_s, answer=response)
-    return stream.response, stream
-
-
-async def rehearse(client: AnyClient, request: Request, *, connect_s: float) -> None:
-    """Learn what the SDK puts around *request*, without sending it.
-
-    The first turn then goes past the SDK too, whose code is slow the first time that it runs.
-    """
-    transport = _transport_of(client)
-    if isinstance(transport, AiohttpTransport) and type(client) is anthropic.AsyncAnthropic:
-        headers = {"content-type": "text/event-stream"}
-        answer = httpx2.Response(200, headers=headers, content=b"")
-        stream = await _learn(client, request, transport, connect_s=connect_s, answer=answer)
-        await stream.close()
-
-
-async def _learn(
     client: anthropic.AsyncAnthropic,
     request: Request,
     transport: AiohttpTransport,
-    *,
-    connect_s: float,
-    answer: httpx2.Response | None,
+    stack: AsyncExitStack,
+) -> Body:
+    """Send *request* as the SDK would, but past it: it takes longer than all the rest.
+
+    What is around the body and what an error status means are left to the SDK all the same.
+    """
+    envelope = transport.envelopes.find(client, request)
+    if envelope is None:
+        envelope = await _learn(client, request, transport)
+    body = await transport.send(envelope, request.content())
+    stack.push_async_callback(body.aclose)
+    if not 200 <= body.status < 300:
+        await _answer(client, request, body.response())
+        raise AssertionError(f"the SDK takes HTTP {body.status} for a success")
+    return body
+
+
+async def rehearse(client: AnyClient, request: Request) -> None:
+    """Learn what the SDK puts around *request*, without sending it: it takes time only once."""
+    transport = _own_transport(client)
+    if transport is not None:
+        await _learn(cast(anthropic.AsyncAnthropic, client), request, transport)
+
+
+async def _learn(
+    client: anthropic.AsyncAnthropic, request: Request, transport: AiohttpTransport
+) -> Envelope:
+    """What the SDK puts around *request*."""
+    nothing = httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=b"")
+    stream = await _answer(client, request, nothing)
+    await stream.close()
+    return transport.envelopes.keep(client, request, stream.response.request)
+
+
+async def _answer(
+    client: anthropic.AsyncAnthropic, request: Request, response: httpx2.Response
 ) -> anthropic.AsyncStream[object]:
-    """Send *request* through the SDK, or hand it the *answer* that has come; keep the envelope."""
-    key = _depends_on(client, request)
-    token = answered.set(answer)
+    """Let the SDK believe that *response* is the one to *request*, which it does not send.
+
+    Raises:
+        anthropic.APIStatusError: *response* has an error status.
+    """
+    token = answered.set(response)
     try:
-        stream = await _post(client, request, connect_s=connect_s)
+        return await _post(client, request)
     finally:
         answered.reset(token)
-    envelopes = transport.envelopes.setdefault(client, {})
-    if len(envelopes) >= _ENVELOPES:
-        envelopes.clear()
-    envelopes[key] = Envelope.of(stream.response.request)
-    return stream
 
 
-def _depends_on(client: anthropic.AsyncAnthropic, request: Request) -> Hashable:
-    """All that the envelope of *request* depends on."""
-    credentials = (client.api_key, client.auth_token)
-    return (*credentials, client.base_url, repr(request.headers), repr(request.query))
+async def _past_sdk(body: Body, stack: AsyncExitStack) -> Exchange:
+    encoded = body.headers.get("content-encoding", "identity") != "identity"
+    if encoded or _content_type(body.headers) != "text/event-stream":
+        batches = await stack.enter_async_context(aclosing(_batches(body.response())))
+        return Exchange(body.headers, lambda: anext(batches, None))
+
+    decoder = EventDecoder()
+    ended = False
+
+    async def read() -> list[Event] | None:
+        nonlocal ended
+        if ended:
+            return None
+        data = await body.read()
+        if data:
+            return decoder.feed(data)
+        ended = True
+        return decoder.finish() or None
+
+    return Exchange(body.headers, read)
 
 
-_ENVELOPES = 64
-"""How many envelopes of a client are kept: more come only of keys and headers that rotate."""
+# --- through the SDK ------------------------------------------------------------------------------
+
+
+async def _through_sdk(stream: anthropic.AsyncStream[object], stack: AsyncExitStack) -> Exchange:
+    response = stream.response
+    batches = await stack.enter_async_context(aclosing(_batches(response, stream)))
+    return Exchange(response.headers, lambda: anext(batches, None))
 
 
 async def _post(
-    client: AnyClient, request: Request, *, connect_s: float
+    client: AnyClient, request: Request, *, connect_s: float | None = None
 ) -> anthropic.AsyncStream[object]:
     return await client.post(
         "/v1/messages",
@@ -159,6 +187,64 @@ async def _post(
         **_body(client, request),
         options=cast(Any, _options(request, connect_s=connect_s)),
     )
+
+
+def _body(client: AnyClient, request: Request) -> dict[str, Any]:
+    """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
+
+    Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
+    """
+    if type(client) is anthropic.AsyncAnthropic:
+        return {"content": request.content()}
+    return {"body": request.body}
+
+
+def _options(request: Request, *, connect_s: float | None) -> dict[str, Any]:
+    # `identity`: a compressed stream arrives in larger, later pieces and costs CPU to unpack.
+    return {
+        "headers": {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            **request.headers,
+        },
+        "params": dict(request.query),
+        "max_retries": 0,
+        # For clients with a transport of their own; ours has no timeouts, the clocks watch it.
+        "timeout": httpx2.Timeout(None, connect=connect_s),
+    }
+
+
+async def _batches(
+    response: httpx2.Response, stream: anthropic.AsyncStream[object] | None = None
+) -> AsyncGenerator[list[Event], None]:
+    """The events of any response, read by read, by httpx2 or, where it knows better, the SDK."""
+    kind = _content_type(response.headers)
+    if kind == "application/vnd.amazon.eventstream" and stream is not None:
+        async for event in stream:  # Bedrock's binary framing, which the SDK decodes
+            yield [cast(Event, event)]
+        return
+    if kind not in ("text/event-stream", ""):
+        raise malformed(
+            f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream"
+        )
+    decoder = EventDecoder()
+    async with aclosing(response.aiter_bytes()) as source:
+        async for data in source:
+            yield decoder.feed(data)
+    if last := decoder.finish():
+        yield last
+
+
+def _content_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+# --- whose sockets they are -----------------------------------------------------------------------
+
+
+def is_observed(client: AnyClient) -> bool:
+    """Whether the client's transport is ours, which reports the phases of a connection."""
+    return isinstance(_transport_of(client), AiohttpTransport)
 
 
 async def fresh_connections(client: AnyClient) -> None:
@@ -182,90 +268,14 @@ async def fresh_connections(client: AnyClient) -> None:
             await connection.aclose()
 
 
-def is_observed(client: AnyClient) -> bool:
-    """Whether the client's transport is ours, which reports the phases of a connection."""
-    return isinstance(_transport_of(client), AiohttpTransport)
+def _own_transport(client: AnyClient) -> AiohttpTransport | None:
+    """Our transport, of a client that does nothing to a body but put something around it."""
+    transport = _transport_of(client)
+    if isinstance(transport, AiohttpTransport) and type(client) is anthropic.AsyncAnthropic:
+        return transport
+    return None
 
 
 def _transport_of(client: AnyClient) -> object:
     # Private to the SDK and to httpx2, which have no public way to it; absent: not ours.
     return getattr(getattr(client, "_client", None), "_transport", None)
-
-
-def _body(client: AnyClient, request: Request) -> dict[str, Any]:
-    """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
-
-    Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
-    """
-    if type(client) is anthropic.AsyncAnthropic:
-        return {"content": request.content()}
-    return {"body": request.body}
-
-
-def _options(request: Request, *, connect_s: float) -> dict[str, Any]:
-    # `identity`: a compressed stream arrives in larger, later pieces and costs CPU to unpack.
-    return {
-        "headers": {
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",
-            **request.headers,
-        },
-        "params": dict(request.query),
-        "max_retries": 0,
-        # For clients with a transport of their own; ours has no timeouts, the clocks watch it.
-        "timeout": httpx2.Timeout(None, connect=connect_s),
-    }
-
-
-async def _reader(
-    response: httpx2.Response,
-    stream: anthropic.AsyncStream[object] | None,
-    stack: AsyncExitStack,
-) -> Callable[[], Awaitable[list[Event] | None]]:
-    """What reads the events of *response*, each time all that have come."""
-    body = response.extensions.get(BODY)
-    encoded = response.headers.get("content-encoding", "identity") != "identity"
-    if body is None or encoded or _content_type(response) != "text/event-stream":
-        batches = await stack.enter_async_context(aclosing(_batches(response, stream)))
-        return lambda: anext(batches, None)
-
-    decoder = EventDecoder()
-    ended = False
-
-    async def read() -> list[Event] | None:
-        nonlocal ended
-        if ended:
-            return None
-        data = await body.read()
-        if data:
-            return decoder.feed(data)
-        ended = True
-        return decoder.finish() or None
-
-    return read
-
-
-async def _batches(
-    response: httpx2.Response, stream: anthropic.AsyncStream[object] | None
-) -> AsyncGenerator[list[Event], None]:
-    """The events of any response, through httpx2 or, where it knows better, the SDK."""
-    kind = _content_type(response)
-    if kind == "application/vnd.amazon.eventstream" and stream is not None:
-        async for event in stream:  # Bedrock's binary framing, which the SDK decodes
-            yield [cast(Event, event)]
-        return
-    if kind not in ("text/event-stream", ""):
-        raise malformed(
-            f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream"
-        )
-    decoder = EventDecoder()
-    async with aclosing(response.aiter_bytes()) as source:
-        async for data in source:
-            yield decoder.feed(data)
-    if last := decoder.finish():
-        yield last
-
-
-def _content_type(response: httpx2.Response) -> str:
-    content_type: str = response.headers.get("content-type", "")
-    return content_type.partition(";")[0].strip().lower()

@@ -604,7 +604,7 @@ async def test_a_mistake_below_the_sdk_is_a_bug(
     def broken(*arguments: object) -> None:
         raise KeyError("my card number")
 
-    monkeypatch.setattr("resilient_claude.connection.connector_for", broken)
+    monkeypatch.setattr("resilient_claude.connection.Connector", broken)
     with SimulatedClaude(HELLO) as claude:
         error, root = await fails_always(make_llm(claude))
 

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from itertools import cycle
-from types import SimpleNamespace
 from typing import Any
 
 import anthropic
@@ -65,8 +64,7 @@ class SimulatedClaude:
         answer = Answer(script, attempt, self._resumed(request, attempt, script))
         reads = await stack.enter_async_context(aclosing(_reads(script, attempt, answer.events)))
         clocks.enter(Phase.FIRST_TOKEN)
-        response = SimpleNamespace(headers={"request-id": f"req_{number}"})
-        return Exchange(response, lambda: anext(reads, None))  # type: ignore[arg-type]
+        return Exchange({"request-id": f"req_{number}"}, lambda: anext(reads, None))
 
     def _kind(self, request: Request) -> str:
         messages = request.body["messages"]
