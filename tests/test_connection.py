@@ -10,7 +10,9 @@ import sys
 import time
 from dataclasses import replace
 from typing import Any
+from unittest.mock import ANY
 
+import anthropic
 import pytest
 from livekit.agents import function_tool
 
@@ -18,7 +20,7 @@ from resilient_claude import Failure, failure_of
 from resilient_claude.sockets import _socket
 from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedClaude, Step
 
-from .conftest import MakeLLM, conversation, read_stream, shrunk_policy
+from .conftest import KEY, MakeLLM, conversation, read_stream, shrunk_policy
 
 UNCLOSED = """
 import asyncio
@@ -99,21 +101,23 @@ ARGUMENTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS)
-async def test_a_later_request_is_the_one_that_the_sdk_would_send(
+async def test_every_request_is_the_one_that_the_sdk_would_send(
     make_llm: MakeLLM, arguments: dict[str, Any]
 ) -> None:
-    """From the second one on, the SDK is not asked any more; the server must not notice."""
+    """The SDK says once what is around a body and sends none; the server must not notice."""
     with SimulatedClaude(default=Answer("Hi."), strict=False) as claude:
-        adapter = make_llm(claude)
-        for said in ("Hello?", "Hello?", "Who is there?"):
-            await read_stream(adapter.chat(chat_ctx=conversation(said), **arguments))
-        await adapter.aclose()
-        first, second, third = claude.requests
+        sdk = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url)
+        for adapter in (make_llm(claude, client=sdk), make_llm(claude)):
+            for said in ("Hello?", "Hello?", "Who is there?"):
+                await read_stream(adapter.chat(chat_ctx=conversation(said), **arguments))
+            await adapter.aclose()
+        await sdk.close()
+        by_the_sdk, ours = claude.requests[:3], claude.requests[3:]
 
-    assert replace(second, at_s=first.at_s) == first
-    assert list(second.headers.items()) == list(first.headers.items())
-    assert third.headers == {**first.headers, "content-length": str(len(third.raw_body))}
-    assert len(third.raw_body) == len(first.raw_body) + len("Who is there?") - len("Hello?")
+    for theirs, request in zip(by_the_sdk, ours, strict=True):
+        expected = replace(theirs, headers=request.headers, connection=2, at_s=request.at_s)
+        assert request == expected
+        assert dict(request.headers) == {**theirs.headers, "connection": ANY}
 
 
 async def test_a_rotated_key_is_sent_with_the_next_request(make_llm: MakeLLM) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,3 +174,25 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     """`hasattr` and `from resilient_claude import x` depend on it."""
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = resilient_claude.nothing
+
+
+IMPORT = """
+import gc
+import resilient_claude
+gc.{before}()
+began = [generation["collections"] for generation in gc.get_stats()]
+from resilient_claude import ResilientClaudeLLM
+ended = [generation["collections"] for generation in gc.get_stats()]
+print(sum(ended) - sum(began) <= 1, gc.isenabled())
+"""
+
+
+@pytest.mark.parametrize(("before", "enabled"), [("enable", True), ("disable", False)])
+def test_the_import_looks_for_garbage_once_and_leaves_that_as_it_was(
+    before: str, enabled: bool
+) -> None:
+    """Hundreds of collections found none; what the application has said of them is its affair."""
+    command = [sys.executable, "-c", IMPORT.format(before=before)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (result.stdout, result.stderr) == (f"True {enabled}\n", "")
