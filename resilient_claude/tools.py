@@ -10,7 +10,7 @@ import json
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
 from livekit.agents import llm
@@ -34,9 +34,10 @@ _MAX_STRICT_TOOLS = 20
 _MAX_STRICT_UNIONS = 16
 _OF_A_FUNCTION = ("__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__")
 _PARTS_OF_A_FUNCTION = attrgetter(*_OF_A_FUNCTION)
-_PARTS_OF_A_TOOL = attrgetter(  # and of its function: one call, since every turn makes it
+# With those of its function: one call, since every turn makes it. `__dict__` comes last.
+_PARTS_OF_A_TOOL = attrgetter(
     *("info.name", "info.description", "__name__", "__doc__", "__annotations__"),
-    *(f"__wrapped__.{name}" for name in _OF_A_FUNCTION),
+    *(f"__wrapped__.{name}" for name in (*_OF_A_FUNCTION, "__dict__")),
 )
 
 
@@ -73,11 +74,22 @@ class ToolSchemas:
         # By function, not by tool: `FunctionTool.__get__` makes a new tool on every access.
         self._entries: weakref.WeakKeyDictionary[Any, dict[str, _Entry]]
         self._entries = weakref.WeakKeyDictionary()
+        self._last: tuple[_Looks, bool, list[dict[str, Any]]] | None = None
 
     def definitions(
-        self, tools: Iterable[_FunctionTool | _RawFunctionTool], *, strict: bool
+        self, tools: Sequence[_FunctionTool | _RawFunctionTool], *, strict: bool
     ) -> list[dict[str, Any]]:
         """The Messages API definitions, strict as far as one request may be (if *strict*)."""
+        looks = _look_at_all(tools)
+        if self._last is not None and self._last[:2] == (looks, strict):
+            return [*self._last[2]]  # as in most turns
+        definitions = self._definitions(tools, strict=strict)
+        self._last = None if looks is None else (_snapshot(looks), strict, [*definitions])
+        return definitions
+
+    def _definitions(
+        self, tools: Sequence[_FunctionTool | _RawFunctionTool], *, strict: bool
+    ) -> list[dict[str, Any]]:
         definitions: list[dict[str, Any]] = []
         strict_tools = unions = 0
         for tool in tools:
@@ -202,11 +214,25 @@ def _raw_definition(tool: _RawFunctionTool) -> dict[str, Any]:
     }
 
 
+_Looks = tuple[Any, ...]
+_LAST = itemgetter(-1)
+
+
+def _look_at_all(tools: Sequence[Any]) -> _Looks | None:
+    """Everything that the definitions of *tools* are made of; None if not all of it is seen."""
+    try:
+        looks = tuple(map(_PARTS_OF_A_TOOL, tools))
+    except AttributeError:  # not of typed functions alone
+        return None
+    if any(map(_LAST, looks)):  # decorated: there are functions behind the function
+        return None
+    return *looks, *[vars(tool).get("__signature__") for tool in tools]
+
+
 def _look(tool: _FunctionTool) -> list[Any]:
     """Everything that the definition of *tool* is made of."""
-    own = vars(tool)
-    look = [own.get("__signature__"), *_PARTS_OF_A_TOOL(tool)]
-    attributes = vars(own["__wrapped__"])  # usually none: no signature, no decorators
+    *look, attributes = _PARTS_OF_A_TOOL(tool)
+    look.append(vars(tool).get("__signature__"))
     while attributes:
         look.append(attributes.get("__signature__"))
         function = attributes.get("__wrapped__")

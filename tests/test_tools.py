@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import inspect
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -306,9 +308,15 @@ def _replace_code(tool: Any) -> None:
     tool.__annotations__ = {"town": str, "days": list[int]}
 
 
+def _sign(tool: Any) -> None:
+    signature = inspect.signature(tool)
+    tool.__signature__ = signature.replace(parameters=[*signature.parameters.values()][:1])
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        _sign,
         _rename,
         _describe,
         _document,
@@ -338,6 +346,36 @@ def test_a_changed_tool_is_never_served_stale(change: Callable[[Any], None], str
     assert after == fresh
     if not (strict and change is _change_default_in_place):  # strict schemas hold no default
         assert after != before
+
+
+def test_a_change_behind_a_decorator_is_not_missed() -> None:
+    """What a wrapped function takes is what Claude is told, and it can change as well."""
+
+    async def inner(city: str, days: int = 1) -> None:
+        """Doc."""
+
+    @functools.wraps(inner)
+    async def outer(*arguments: Any, **named: Any) -> None: ...
+
+    tool = function_tool(outer, name="tool", description="One.")
+    schemas = ToolSchemas()
+    before = definitions(tool, schemas=schemas, strict=False)
+
+    inner.__defaults__ = (7,)
+
+    after = definitions(tool, schemas=schemas, strict=False)
+    assert after == definitions(tool, strict=False) != before
+
+
+def test_the_tools_of_the_last_turn_are_not_changed_by_this_one() -> None:
+    """Provider tools are put behind them, in every turn anew."""
+    server, schemas = ServerTool("server"), ToolSchemas()
+    with_a_provider = [definitions(weather, server, schemas=schemas) for _ in range(3)]
+
+    assert with_a_provider == [definitions(weather, server)] * 3
+    assert definitions(weather, schemas=schemas) == definitions(weather)
+    assert definitions(weather, schemas=schemas, strict=False) == definitions(weather, strict=False)
+    assert definitions(schemas=schemas) == []
 
 
 def test_a_changed_raw_schema_is_sent_changed() -> None:
