@@ -24,6 +24,7 @@ __all__ = [
 
 _FunctionTool: TypeAlias = llm.FunctionTool[..., Any]
 _RawFunctionTool: TypeAlias = llm.RawFunctionTool[..., Any]
+ToolDefinitions: TypeAlias = tuple[list[dict[str, Any]], list[str], str | None]
 _FUNCTION_TOOLS = (llm.FunctionTool, llm.RawFunctionTool)
 _NAME = attrgetter("info.name")
 
@@ -67,6 +68,8 @@ class ToolSchemas:
 
     Attributes:
         builds: How many definitions were built rather than found.
+        last: How the tools of the last request looked, whether they were to be strict, and what
+            was made of them.
     """
 
     def __init__(self) -> None:
@@ -74,22 +77,12 @@ class ToolSchemas:
         # By function, not by tool: `FunctionTool.__get__` makes a new tool on every access.
         self._entries: weakref.WeakKeyDictionary[Any, dict[str, _Entry]]
         self._entries = weakref.WeakKeyDictionary()
-        self._last: tuple[_Looks, bool, list[dict[str, Any]]] | None = None
+        self.last: tuple[_Looks, bool, ToolDefinitions] | None = None
 
     def definitions(
-        self, tools: Sequence[_FunctionTool | _RawFunctionTool], *, strict: bool
+        self, tools: Iterable[_FunctionTool | _RawFunctionTool], *, strict: bool
     ) -> list[dict[str, Any]]:
         """The Messages API definitions, strict as far as one request may be (if *strict*)."""
-        looks = _look_at_all(tools)
-        if self._last is not None and self._last[:2] == (looks, strict):
-            return [*self._last[2]]  # as in most turns
-        definitions = self._definitions(tools, strict=strict)
-        self._last = None if looks is None else (_snapshot(looks), strict, [*definitions])
-        return definitions
-
-    def _definitions(
-        self, tools: Sequence[_FunctionTool | _RawFunctionTool], *, strict: bool
-    ) -> list[dict[str, Any]]:
         definitions: list[dict[str, Any]] = []
         strict_tools = unions = 0
         for tool in tools:
@@ -142,8 +135,10 @@ class _Entry:
 
 def tool_definitions(
     tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas, *, strict: bool
-) -> tuple[list[dict[str, Any]], list[str], str | None]:
+) -> ToolDefinitions:
     """The definitions, function tools first; the beta flags they need; why some are not strict.
+
+    Other requests have the same lists: never change them.
 
     Raises:
         TypeError: A provider tool is none of Anthropic's.
@@ -151,6 +146,17 @@ def tool_definitions(
     """
     if not tools:
         return [], [], None
+    looks = _look_at_all(tools)
+    if schemas.last is not None and schemas.last[:2] == (looks, strict):
+        return schemas.last[2]  # as in most turns
+    made = _tool_definitions(tools, schemas, strict=strict)
+    schemas.last = None if looks is None else (_snapshot(looks), strict, made)
+    return made
+
+
+def _tool_definitions(
+    tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas, *, strict: bool
+) -> ToolDefinitions:
     functions = [tool for tool in tools if isinstance(tool, _FUNCTION_TOOLS)]
     others = len(tools) - len(functions)
     providers = [tool for tool in tools if isinstance(tool, llm.ProviderTool)] if others else []
