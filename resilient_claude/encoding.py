@@ -44,23 +44,27 @@ def encode(body: Mapping[str, Any]) -> bytes:
     Raises:
         TypeError: a field is not JSON; the message names it.
     """
-    fields = []
+    parts = [b"{"]
     for key, value in body.items():
+        parts += (b"," if len(parts) > 1 else b"", _encode(key), b":")
         try:
-            encoded = _encode_list(value) if isinstance(value, list) else _encode(value)
-            fields.append(b"%b:%b" % (_encode(key), encoded))
+            if isinstance(value, list):
+                parts += (b"[", _encode_items(value), b"]")
+            else:
+                parts.append(_encode(value))
         except (TypeError, ValueError, RecursionError) as exc:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
-    return b"{%b}" % b",".join(fields)
+    return b"".join((*parts, b"}"))
 
 
-def _encode_list(items: list[Any]) -> bytes:
+def _encode_items(items: list[Any]) -> bytes:
     # The messages and the tools of a request, most of which an earlier one has encoded.
-    texts = [
-        (item.json or _encode_for_good(item)) if type(item) in _LASTING else _encode(item)
-        for item in items
-    ]
-    return b"[%b]" % b",".join(texts)
+    return b",".join(
+        [
+            (item.json or _encode_for_good(item)) if type(item) in _LASTING else _encode(item)
+            for item in items
+        ]
+    )
 
 
 _LASTING = (Definition, Message)
