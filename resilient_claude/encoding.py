@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from .plain_history import Message
+from .plain_history import Plain
 from .tools import Definition
 
 
@@ -67,10 +67,10 @@ def _encode_items(items: list[Any]) -> bytes:
     )
 
 
-_LASTING = (Definition, Message)
+_LASTING = (Definition, Plain)
 
 
-def _encode_for_good(item: Definition | Message) -> bytes:
+def _encode_for_good(item: Definition | Plain) -> bytes:
     item.json = _encode(item)
     return item.json
 
@@ -86,4 +86,4 @@ def _encode(value: object) -> bytes:
 
 
 # Every encoder writes them alike, and this one sooner.
-_PLAIN = (Message, str, int, bool)
+_PLAIN = (Plain, str, int, bool)

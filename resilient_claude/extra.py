@@ -85,6 +85,8 @@ _NOTHING = Extra({}, (), {}, {}, {}, (), None, None)  # as in most turns
 
 def overridden(headers: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:
     """*headers* and those in *by*, which win whatever their capitals."""
+    if not by:
+        return dict(headers)
     names = {name.lower() for name in by}
     return {name: value for name, value in headers.items() if name.lower() not in names} | dict(by)
 

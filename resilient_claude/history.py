@@ -15,7 +15,7 @@ from typing import Any
 from livekit.agents import llm
 
 from .models import Model
-from .plain_history import PlainHistory
+from .plain_history import Plain, PlainHistory
 
 __all__ = ["api_id", "conversation", "finite"]
 
@@ -49,7 +49,9 @@ def conversation(
         # "final assistant content cannot end with trailing whitespace"
         *blocks, last = final["content"]
         messages[-1] = {**final, "content": [*blocks, {**last, "text": last["text"].rstrip()}]}
-    system = [{"type": "text", "text": text} for text in texts if not text.isspace()]
+    system: list[dict[str, Any]] = [
+        Plain(type="text", text=text) for text in texts if not text.isspace()
+    ]
     return messages, system
 
 

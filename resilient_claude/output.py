@@ -21,7 +21,7 @@ class Output:
     """
 
     def __init__(self, measured: aio.Chan[llm.ChatChunk]) -> None:
-        self.chunks = aio.Chan[llm.ChatChunk]()
+        self.chunks: aio.Chan[llm.ChatChunk] = aio.Chan()
         self._measured = measured
         self._message_id: str | None = None
         self._text: list[str] = []  # that the metrics have not seen

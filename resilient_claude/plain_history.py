@@ -15,16 +15,16 @@ from typing import Any
 
 from livekit.agents import llm
 
-__all__ = ["Message", "PlainHistory"]
+__all__ = ["Plain", "PlainHistory"]
 
 _Block = dict[str, Any]
 
 
-class Message(dict[str, Any]):
-    """A message that every JSON encoder writes alike, the same object in many requests.
+class Plain(dict[str, Any]):
+    """A message, or a block of the system, that every JSON encoder writes alike.
 
-    It holds nothing but strings, integers, booleans and null, in dicts and lists. Never change one
-    that is part of a request: make another.
+    It holds nothing but strings, integers, booleans and null, in dicts and lists, and is the same
+    object in many requests. Never change one that is part of a request: make another.
 
     Attributes:
         json: its JSON, in UTF-8, once a request has encoded it.
@@ -32,8 +32,8 @@ class Message(dict[str, Any]):
 
     __slots__ = ("json",)
 
-    def __init__(self, role: str, content: list[_Block]) -> None:
-        super().__init__(role=role, content=content)
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(fields)
         self.json: bytes | None = None
 
 
@@ -110,7 +110,7 @@ class _Messages:
     """
 
     def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []  # every one a `Message`
+        self.messages: list[dict[str, Any]] = []  # every one is `Plain`
         self.system: list[str] = []
         self.open: set[str] = set()
         self._groups: set[str] = set()  # in livekit's sense: a message, its calls and their results
@@ -123,7 +123,7 @@ class _Messages:
         copy.messages = [*self.messages]
         if copy.messages:
             last = copy.messages[-1]
-            copy.messages[-1] = Message(last["role"], [*last["content"]])
+            copy.messages[-1] = Plain(role=last["role"], content=[*last["content"]])
         copy.system = [*self.system]
         copy.open = {*self.open}
         copy._groups = {*self._groups}
@@ -167,7 +167,7 @@ class _Messages:
             if self.messages and self.messages[-1]["role"] == speaker:
                 self.messages[-1]["content"] += blocks
             elif blocks:
-                self.messages.append(Message(speaker, blocks))
+                self.messages.append(Plain(role=speaker, content=blocks))
         return True
 
     def _take_system(self, content: Sequence[Any]) -> bool:

@@ -73,7 +73,9 @@ class ResilientClaudeStream(llm.LLMStream):
             claude,
             chat_ctx=chat_ctx,
             tools=tools,
-            conn_options=replace(conn_options, max_retry=0),
+            conn_options=_ONCE
+            if conn_options is DEFAULT_API_CONNECT_OPTIONS
+            else replace(conn_options, max_retry=0),
         )
         self._output = Output(self._event_ch)
         self._task.add_done_callback(lambda _: self._output.chunks.close())
@@ -369,6 +371,8 @@ _OF_THE_CONNECTION = (
     FailureKind.TRUNCATED,
     FailureKind.MALFORMED,
 )
+
+_ONCE = replace(DEFAULT_API_CONNECT_OPTIONS, max_retry=0)
 
 _CREDENTIALS = ("api_key", "auth_token", "access_token", "aws_secret_key", "aws_session_token")
 _PRIVATE_FIELDS = ("messages", "system", "metadata")
