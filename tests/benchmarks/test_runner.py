@@ -22,7 +22,7 @@ def test_measures_give_numbers_for_every_contender(tmp_path: Path) -> None:
     report.write_svg(tmp_path / "results.svg", report.machine(), results)
     report.write_samples_svg(tmp_path / "one.svg", report.machine(), results[0])
     rows = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["results"]
-    assert len(rows) == len(results) == 5
+    assert len(rows) == len(results) == 6
     assert all(row["samples"][OURS] for row in rows)
     for name in ("results.svg", "one.svg"):
         assert (tmp_path / name).read_text(encoding="utf-8").endswith("</svg>\n")
