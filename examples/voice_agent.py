@@ -104,8 +104,11 @@ async def entrypoint(ctx: JobContext) -> None:
     claude = make_llm()
     # The session leaves the LLM open, which may be shared; here it ends with the call.
     ctx.add_shutdown_callback(claude.aclose)
+    agent = Receptionist()
+    # The session prewarms the rest, but does not know the tools before the first turn.
+    claude.prewarm(tools=agent.tools)
     session = make_session(claude)
-    await session.start(agent=Receptionist(), room=ctx.room)
+    await session.start(agent=agent, room=ctx.room)
     session.generate_reply(instructions="Greet the caller and offer your help.")
 
 

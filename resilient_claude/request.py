@@ -6,7 +6,7 @@ message that names the argument.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -32,6 +32,7 @@ __all__ = [
     "RequestOptions",
     "ToolSchemas",
     "build_request",
+    "build_schemas",
 ]
 
 # The only version under which the sampling arguments exist; from 2026-10-21 on they are a 400.
@@ -139,7 +140,7 @@ def build_request(
     """
     extra = Extra.of(given(extra_kwargs, None) or {})
     model = Model.parse(extra.fields.get("model", options.model))
-    strict = options.strict_tool_schema and model.accepts_strict_tools
+    strict = _is_strict(options, model)
     definitions, tool_betas, not_strict = tool_definitions(tools, schemas, strict=strict)
     sampling, unsent_sampling = _sampling(options, extra, model)
     messages, system = conversation(chat_ctx, model, history or PlainHistory())
@@ -170,6 +171,24 @@ def build_request(
     )
     request.content()  # what cannot be sent is refused here, in the caller's frame
     return request
+
+
+def build_schemas(
+    options: RequestOptions, tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas
+) -> Iterator[None]:
+    """Build what *schemas* lacks of *tools*, one tool with each step: there may be a lot to do.
+
+    Raises:
+        TypeError, ValueError: As `build_request`, and whatever livekit and pydantic raise.
+    """
+    functions = llm.ToolContext(tools).function_tools.values()
+    strict = _is_strict(options, Model.parse(options.model))
+    for _ in schemas.definitions(functions, strict=strict):
+        yield
+
+
+def _is_strict(options: RequestOptions, model: Model) -> bool:
+    return options.strict_tool_schema and model.accepts_strict_tools
 
 
 def _sampling(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
@@ -81,13 +81,12 @@ class ToolSchemas:
 
     def definitions(
         self, tools: Iterable[_FunctionTool | _RawFunctionTool], *, strict: bool
-    ) -> list[dict[str, Any]]:
+    ) -> Iterator[dict[str, Any]]:
         """The Messages API definitions, strict as far as one request may be (if *strict*)."""
-        definitions: list[dict[str, Any]] = []
         strict_tools = unions = 0
         for tool in tools:
             if not isinstance(tool, llm.FunctionTool):
-                definitions.append(_raw_definition(tool))
+                yield _raw_definition(tool)
                 continue
             entry = self._entry(tool)
             if strict and strict_tools < _MAX_STRICT_TOOLS:
@@ -97,12 +96,11 @@ class ToolSchemas:
                 if unions + entry.unions <= _MAX_STRICT_UNIONS:
                     strict_tools += 1
                     unions += entry.unions
-                    definitions.append(entry.strict)
+                    yield entry.strict
                     continue
             if entry.loose is None:
                 entry.loose = self._build(tool, strict=False)
-            definitions.append(entry.loose)
-        return definitions
+            yield entry.loose
 
     def _entry(self, tool: _FunctionTool) -> _Entry:
         try:
@@ -165,7 +163,7 @@ def _tool_definitions(
         # Toolsets, wrapped functions and duplicates are livekit's business; it takes its time.
         context = llm.ToolContext(tools)
         functions, providers = [*context.function_tools.values()], context.provider_tools
-    definitions = schemas.definitions(functions, strict=strict)
+    definitions = [*schemas.definitions(functions, strict=strict)]
     reason = None
     if strict and any(map(_is_loose, functions, definitions)):
         reason = (

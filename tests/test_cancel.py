@@ -13,6 +13,7 @@ from livekit.agents import APIError
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.testing import Answer, Break, SimulatedClaude
 
+from .benchmarks import conversation as desk
 from .conftest import Lines, MakeLLM, conversation, read_stream
 from .leftovers import complaints, open_sockets, other_tasks, until
 from .turn_states import ASKED, STATES, WHOLE, State, Turn
@@ -137,11 +138,13 @@ async def test_an_abandoned_prewarm_is_cancelled(make_llm: MakeLLM) -> None:
     with SimulatedClaude() as claude:
         claude.go_dark()
         adapter = make_llm(claude)
-        adapter.prewarm()
+        adapter.prewarm(tools=desk.tools(5))
+        await asyncio.sleep(0)
 
         await adapter.aclose()
 
         assert other_tasks() == set()
+        assert adapter._schemas.builds < 5
 
 
 async def test_a_turn_that_the_adapter_s_end_cut_off_is_cancelled(make_llm: MakeLLM) -> None:

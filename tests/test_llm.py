@@ -6,13 +6,22 @@ import asyncio
 import errno
 import socket
 import ssl
+from itertools import pairwise
 from typing import Any
 
 import anthropic
 import httpx2
 import pytest
-from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError, llm
+from livekit.agents import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    function_tool,
+    llm,
+)
 from livekit.agents.types import APIConnectOptions
+from pydantic import PydanticUserError
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.causes import root_cause
@@ -29,6 +38,7 @@ from resilient_claude.testing import (
 from resilient_claude.testing.script import How, Point
 from resilient_claude.testing.tls import TlsMode
 
+from .benchmarks import conversation as desk
 from .conftest import (
     KEY,
     Lines,
@@ -496,6 +506,40 @@ async def test_prewarm_opens_the_connection_that_the_first_turn_uses(make_llm: M
 
         assert len(claude.other_requests) == 1
         assert claude.connections == 1
+
+
+async def test_prewarm_builds_the_schemas_of_tools_while_others_run(make_llm: MakeLLM) -> None:
+    """Built all at once in the first turn, they would stop the loop, and with it the audio."""
+    tools = desk.tools(25)  # more than may be strict, so that some are of both kinds
+    with SimulatedClaude(default=HELLO) as claude:
+        adapter = make_llm(claude)
+        adapter.prewarm(tools=tools)
+        built = [0]
+        while adapter._warming:
+            await asyncio.sleep(0)
+            built.append(adapter._schemas.builds)
+
+        await read_stream(adapter.chat(chat_ctx=conversation(), tools=tools))
+        await adapter.aclose()
+
+    assert adapter._schemas.builds == built[-1] >= 25
+    assert max(after - before for before, after in pairwise(built)) == 1
+
+
+async def test_prewarm_leaves_a_tool_that_cannot_be_sent_to_the_turn(make_llm: MakeLLM) -> None:
+    """It answers to nobody who could do something about it."""
+
+    @function_tool
+    async def odd(what: socket.socket) -> None: ...
+
+    with SimulatedClaude(default=HELLO) as claude:
+        adapter = make_llm(claude)
+        adapter.prewarm(tools=[odd])
+        await asyncio.gather(*adapter._warming)
+
+        with pytest.raises(PydanticUserError):
+            adapter.chat(chat_ctx=conversation(), tools=[odd])
+        await adapter.aclose()
 
 
 async def test_aclose_ends_a_running_turn_with_an_error(make_llm: MakeLLM) -> None:

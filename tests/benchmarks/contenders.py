@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,8 +39,8 @@ class Contender(ABC):
         """One turn, read to its end."""
 
     @abstractmethod
-    async def prewarm(self) -> None:
-        """What the framework does before the first turn."""
+    async def prewarm(self, tools: Sequence[llm.Tool] = ()) -> None:
+        """What can be done before the first turn, which will have *tools*."""
 
     @abstractmethod
     async def aclose(self) -> None:
@@ -77,8 +77,11 @@ class LiveKit(Contender):
                 if chunk.delta is not None and chunk.delta.content:
                     heard(chunk.delta.content)
 
-    async def prewarm(self) -> None:
+    async def prewarm(self, tools: Sequence[llm.Tool] = ()) -> None:
         await self.adapter._prewarm_impl()
+        build_schemas = getattr(self.adapter, "_build_schemas", None)
+        if tools and build_schemas is not None:  # the plugin takes no tools here
+            await build_schemas([*tools])
 
     async def aclose(self) -> None:
         await self.adapter.aclose()
@@ -95,7 +98,7 @@ class BareSdk(Contender):
 
         self._client = anthropic.AsyncAnthropic(api_key=KEY, base_url=url, max_retries=0)
 
-    async def prewarm(self) -> None:
+    async def prewarm(self, tools: Sequence[llm.Tool] = ()) -> None:
         await self._client.models.list(limit=1)
 
     async def turn(self, context: llm.ChatContext, tools: list[llm.Tool], heard: Heard) -> None:
@@ -161,7 +164,7 @@ class RawSocket(Contender):
             raise
         self._idle.append((reader, writer))
 
-    async def prewarm(self) -> None:
+    async def prewarm(self, tools: Sequence[llm.Tool] = ()) -> None:
         host, port = self._url.hostname, self._url.port
         name = host if self._tls else None
         connection = await asyncio.open_connection(host, port, ssl=self._tls, server_hostname=name)

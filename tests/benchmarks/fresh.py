@@ -123,7 +123,7 @@ def _first_turn(name: str, url: str, mode: str, tool_count: str) -> dict[str, fl
     async def main() -> dict[str, float]:
         one = contender(name, url)
         if mode == "prewarmed":
-            await one.prewarm()
+            await one.prewarm(tools)
             await asyncio.sleep(0.1)
         began, cpu_began = perf_counter(), process_time()
         await one.turn(context, tools, lambda text: heard.append((perf_counter(), process_time())))
