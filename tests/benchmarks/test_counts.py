@@ -30,7 +30,7 @@ BOUNDS = {
     "... of them in the adapter": 28,
     "... of them in the SDK and HTTP": 22,
     "Python calls per token, paced": 115,
-    "Python calls per turn besides": 1_800,
+    "Python calls per turn besides": 1_700,
 }
 
 
