@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit.agents import APIError, APITimeoutError, llm
+from livekit.agents import APIError, APITimeoutError, llm, tokenize
 
 from resilient_claude import Outcome, TurnEnded, failure_of
 from resilient_claude.stream import MAX_PAUSES
@@ -16,6 +16,7 @@ from resilient_claude.testing import (
     SimulatedClaude,
     SseError,
     ToolUse,
+    wire,
 )
 
 from .conftest import Lines, MakeLLM, conversation, read_stream, shrunk_policy, shrunk_timeouts
@@ -436,3 +437,41 @@ async def test_white_space_does_not_end_the_silence(make_llm: MakeLLM) -> None:
 
     assert heard.text == ""
     assert isinstance(heard.error, APITimeoutError)
+
+
+PROSE = (
+    "Good evening, this is Mario's. We have a table at eight, or at nine. Dr. Okafor says hello."
+)
+
+
+async def test_words_that_come_together_are_spoken_like_words_that_come_alone(
+    make_llm: MakeLLM,
+) -> None:
+    """They are one chunk; speech synthesis, which is fed sentences, must not hear that."""
+    together = b"".join(piece.data for piece in wire.pieces(Answer(PROSE)))
+    with SimulatedClaude(Answer(events=[together]), Answer(PROSE, piece_s=0.002)) as claude:
+        adapter = make_llm(claude)
+        chunks = [await texts_of(adapter.chat(chat_ctx=conversation())) for _ in range(2)]
+        await adapter.aclose()
+
+    assert chunks[0] == [PROSE]
+    assert len(chunks[1]) > 10
+    for tokenizer in (tokenize.basic.SentenceTokenizer(), tokenize.blingfire.SentenceTokenizer()):
+        whole, by_word = [await sentences(tokenizer, texts) for texts in chunks]
+        assert whole == by_word
+
+
+async def texts_of(stream: llm.LLMStream) -> list[str]:
+    async with stream:
+        return [
+            chunk.delta.content async for chunk in stream if chunk.delta and chunk.delta.content
+        ]
+
+
+async def sentences(tokenizer: tokenize.SentenceTokenizer, texts: list[str]) -> list[str]:
+    """What livekit gives to a speech synthesis that takes sentences."""
+    stream = tokenizer.stream()
+    for text in texts:
+        stream.push_text(text)
+    stream.end_input()
+    return [event.token async for event in stream]
