@@ -46,44 +46,38 @@ def encode(body: Mapping[str, Any]) -> bytes:
     """
     parts = [b"{"]
     for key, value in body.items():
-        parts += (b"," if len(parts) > 1 else b"", _encode(key), b":")
         try:
-            if isinstance(value, list):
-                parts += (b"[", _encode_items(value), b"]")
-            else:
-                parts.append(_encode(value))
+            text = _encode_list(value) if isinstance(value, list) else _encode(value)
+            parts += (b"," if len(parts) > 1 else b"", _encode(key), b":", text)
         except (TypeError, ValueError, RecursionError) as exc:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
     return b"".join((*parts, b"}"))
 
 
-def _encode_items(items: list[Any]) -> bytes:
-    # The messages and the tools of a request, most of which an earlier one has encoded.
-    return b",".join(
-        [
-            (item.json or _encode_for_good(item)) if type(item) in _LASTING else _encode(item)
-            for item in items
-        ]
-    )
+def _encode_list(items: list[Any]) -> bytes:
+    """The tools, or the messages: up to what is new, earlier requests have encoded them."""
+    texts: list[bytes] = []
+    for item in items:
+        text = item.json if type(item) in _LASTING else None
+        if text is None:
+            texts.append(_encode(items[len(texts) :])[1:-1])
+            break
+        texts.append(text)
+    return b"[%b]" % b",".join(texts)
 
 
 _LASTING = (Definition, Plain)
 
 
-def _encode_for_good(item: Definition | Plain) -> bytes:
-    item.json = _encode(item)
-    return item.json
-
-
 def _encode(value: object) -> bytes:
-    if type(value) in _PLAIN:
+    if type(value) in (str, int, bool) or _is_plain_list(value):
         try:
-            return to_json(value)
-        except ValueError:  # half a surrogate pair
+            return to_json(value)  # what every encoder writes alike, and this one sooner
+        except ValueError:  # half a surrogate pair, or too deep for it
             pass
     # "replace" is for half a surrogate pair in a history, which is no text to the API either.
     return _ENCODER.encode(value).encode("utf-8", "replace")
 
 
-# Every encoder writes them alike, and this one sooner.
-_PLAIN = (Plain, str, int, bool)
+def _is_plain_list(value: object) -> bool:
+    return isinstance(value, list) and all(type(item) is Plain for item in value)

@@ -15,7 +15,7 @@ from typing import Any
 from livekit.agents import llm
 
 from .models import Model
-from .plain_history import Plain, PlainHistory
+from .plain_history import Plain, PlainHistories
 
 __all__ = ["api_id", "conversation", "finite"]
 
@@ -34,13 +34,12 @@ _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def conversation(
-    chat_ctx: llm.ChatContext, model: Model, plain: PlainHistory
+    chat_ctx: llm.ChatContext, model: Model, plain: PlainHistories
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The messages and the system blocks, free of what the API is known to reject."""
     messages, texts = plain.messages(chat_ctx) or _messages(chat_ctx)
     if not messages or messages[0]["role"] != "user":
-        # livekit's own stand-in for a conversation that the assistant opens.
-        messages.insert(0, {"role": "user", "content": [{"text": "(empty)", "type": "text"}]})
+        messages.insert(0, _NOBODY_SPOKE)
     final = messages[-1]
     if final["role"] == "assistant" and not model.accepts_prefill:
         # As livekit would, had it known what the repairs leave over.
@@ -64,6 +63,10 @@ def finite(value: Any) -> Any:
     if isinstance(value, list):
         return [finite(item) for item in value]
     return value
+
+
+# livekit's own stand-in for the caller's words in a conversation that the assistant opens.
+_NOBODY_SPOKE = Plain(role="user", content=[{"text": "(empty)", "type": "text"}]).encoded()
 
 
 # --- repairs --------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ from .extra import given
 from .failures import FailureKind, Origin, StreamFault, adapter_closed
 from .log import handler_failed, logger, make_logger, request_adjusted
 from .request import (
-    PlainHistory,
+    PlainHistories,
     Request,
     RequestOptions,
     ToolSchemas,
@@ -126,7 +126,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self.filter_thinking = filter_thinking
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
-        self._history = PlainHistory()
+        self._histories = PlainHistories()
         self._warming: set[asyncio.Task[None]] = set()
         self._adjusted: set[tuple[str, str]] = set()
         check_client(client, base_url=base_url, api_key=api_key)
@@ -186,7 +186,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             parallel_tool_calls=parallel_tool_calls,
             extra_kwargs=extra_kwargs,
             schemas=self._schemas,
-            history=self._history,
+            histories=self._histories,
         )
         for adjustment in request.adjustments:
             if (adjustment.argument, adjustment.reason) not in self._adjusted:

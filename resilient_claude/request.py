@@ -20,14 +20,14 @@ from .encoding import encode
 from .extra import SAMPLING, Extra, given, is_int, is_number, overridden
 from .history import conversation
 from .models import Model
-from .plain_history import PlainHistory
+from .plain_history import PlainHistories
 from .thinking import prefix_of, put_back_thinking, thinking_mode
 from .tool_choice import add_tool_choice, api_tool_choice
 from .tools import ToolSchemas, stand_in_tools, tool_definitions
 
 __all__ = [
     "Adjustment",
-    "PlainHistory",
+    "PlainHistories",
     "Request",
     "RequestOptions",
     "ToolSchemas",
@@ -128,11 +128,11 @@ def build_request(
     parallel_tool_calls: NotGivenOr[bool | None] = NOT_GIVEN,
     extra_kwargs: NotGivenOr[Mapping[str, Any] | None] = None,
     schemas: ToolSchemas,
-    history: PlainHistory | None = None,
+    histories: PlainHistories | None = None,
 ) -> Request:
     """The request for one turn; *extra_kwargs* win over everything else.
 
-    *schemas* and *history* know what earlier turns have made of their tools and their history.
+    *schemas* and *histories* know what earlier turns have made of their tools and their history.
 
     Raises:
         TypeError: An argument has the wrong type, or holds a value that is not JSON.
@@ -143,7 +143,7 @@ def build_request(
     strict = _is_strict(options, model)
     definitions, tool_betas, not_strict = tool_definitions(tools, schemas, strict=strict)
     sampling, unsent_sampling = _sampling(options, extra, model)
-    messages, system = conversation(chat_ctx, model, history or PlainHistory())
+    messages, system = conversation(chat_ctx, model, histories or PlainHistories())
     body = {"max_tokens": options.max_tokens, "messages": messages, "model": options.model}
     body |= {"stream": True} | ({"system": system} if system else {})
     body |= {"tools": definitions} if definitions else {}

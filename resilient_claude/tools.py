@@ -46,7 +46,7 @@ class Definition(dict[str, Any]):
     """A tool's definition, the same object in every request: never change one.
 
     Attributes:
-        json: Its JSON, in UTF-8, once a request has encoded it.
+        json: It as JSON, in UTF-8.
     """
 
     __slots__ = ("json",)
@@ -55,7 +55,8 @@ class Definition(dict[str, Any]):
         # A default may be NaN or infinite, which JSON lacks: null instead.
         text = json.dumps(definition, default=str)
         super().__init__(json.loads(text, parse_constant=lambda _: None))
-        self.json: bytes | None = None
+        text = json.dumps(self, ensure_ascii=False, separators=(",", ":"))
+        self.json = text.encode("utf-8", "replace")
 
 
 class ToolSchemas:

@@ -10,7 +10,7 @@ from livekit.agents.types import NOT_GIVEN
 
 from resilient_claude.history import conversation
 from resilient_claude.models import Model
-from resilient_claude.plain_history import PlainHistory
+from resilient_claude.plain_history import PlainHistories
 from resilient_claude.request import Request, RequestOptions, build_request
 from resilient_claude.testing.script import HttpError
 from resilient_claude.testing.validation import validate
@@ -68,7 +68,7 @@ def chat(*items: tuple[Any, ...] | llm.ChatItem) -> llm.ChatContext:
 
 
 def messages_of(chat_ctx: llm.ChatContext, model: str = NEWEST) -> list[dict[str, Any]]:
-    return conversation(chat_ctx, Model.parse(model), PlainHistory())[0]
+    return conversation(chat_ctx, Model.parse(model), PlainHistories())[0]
 
 
 EPHEMERAL = {"type": "ephemeral"}

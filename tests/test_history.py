@@ -11,7 +11,7 @@ from livekit.agents import llm
 
 from resilient_claude.history import conversation
 from resilient_claude.models import Model
-from resilient_claude.plain_history import PlainHistory
+from resilient_claude.plain_history import PlainHistories
 
 from .builders import NEWEST, PREFILL, assistant, call, chat, messages_of, result, text, user
 
@@ -249,8 +249,8 @@ def test_system_messages_become_system_blocks() -> None:
     """The first one is the prompt; a blank one would be a 400."""
     model = Model.parse(NEWEST)
 
-    _, system = conversation(chat(("system", "Be kind."), ("user", "Hi")), model, PlainHistory())
-    _, blank = conversation(chat(("system", " "), ("user", "Hi")), model, PlainHistory())
+    _, system = conversation(chat(("system", "Be kind."), ("user", "Hi")), model, PlainHistories())
+    _, blank = conversation(chat(("system", " "), ("user", "Hi")), model, PlainHistories())
 
     assert system == [{"type": "text", "text": "Be kind."}]
     assert blank == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from livekit.agents import llm
 
 from resilient_claude.encoding import encode
 from resilient_claude.history import _messages
-from resilient_claude.plain_history import PlainHistory
+from resilient_claude.plain_history import MOST_CONVERSATIONS, PlainHistories
 
 from .benchmarks import conversation
 from .builders import chat
@@ -22,7 +23,7 @@ from .builders import chat
 
 def plain_messages(chat_ctx: llm.ChatContext) -> tuple[list[dict[str, Any]], list[str]] | None:
     """As of a conversation's first request."""
-    return PlainHistory().messages(chat_ctx)
+    return PlainHistories().messages(chat_ctx)
 
 
 WORDS = st.sampled_from(["Hello.", "", " ", "\n", "é👋", "[1]", " [", '"\\', "\ud83d", "\x7f\x00"])
@@ -183,7 +184,7 @@ EDITS: list[Callable[[list[Any], int, st.DrawFn], None]] = [
 @given(st.data())
 def test_what_is_known_of_earlier_turns_changes_nothing(data: st.DataObject) -> None:
     """An edited, shortened or exchanged history is sent as it is; what was sent stays as it was."""
-    history, items = PlainHistory(), data.draw(histories())
+    history, items = PlainHistories(), data.draw(histories())
     sent: list[tuple[list[dict[str, Any]], list[dict[str, Any]], bytes]] = []
 
     for _ in range(data.draw(st.integers(2, 6))):
@@ -239,7 +240,7 @@ def test_an_item_that_was_changed_in_place_is_not_sent_as_it_was(at: int) -> Non
     """Applications redact and shorten what was said, and a stale copy would undo it unseen."""
     kind = conversation.long(12).items[at].type
     for change in CHANGES[kind]:
-        history, context = PlainHistory(), conversation.long(12)
+        history, context = PlainHistories(), conversation.long(12)
         context.items[0].id = TAKEN
         for _ in range(3):
             assert history.messages(context) is not None
@@ -249,9 +250,65 @@ def test_an_item_that_was_changed_in_place_is_not_sent_as_it_was(at: int) -> Non
         assert history.messages(context) == plain_messages(context)
 
 
+@pytest.mark.parametrize("start", [0, 1, 2, 5, 9])
+def test_items_that_were_taken_away_are_gone(start: int) -> None:
+    """Applications shorten long histories, in front above all, and cut between call and result."""
+    for end in range(start + 1, 40):
+        histories, context = PlainHistories(), conversation.long(40)
+        for _ in range(3):
+            histories.messages(context)
+
+        gone = context.items[start:end] + context.items[end + 3 : end + 6]
+        for cut in (slice(start, end), slice(start + 3, start + 6)):
+            del context.items[cut]
+            assert histories.messages(context) == plain_messages(context), (cut, end)
+        context.items += gone  # as nobody would, and their ids are free to be used again
+        assert histories.messages(context) == plain_messages(context), end
+
+
+def reused(turns: Sequence[tuple[list[dict[str, Any]], list[str]] | None]) -> list[int]:
+    """How many messages each turn has from the one before."""
+    counts = []
+    for before, after in pairwise(turns):
+        assert before is not None
+        assert after is not None
+        known = {id(message) for message in before[0]}
+        counts.append(sum(id(message) in known for message in after[0]))
+    return counts
+
+
+def test_a_shortened_history_is_not_converted_again() -> None:
+    """An agent that keeps the last hundred items shortens its history in every turn."""
+    histories, context = PlainHistories(), conversation.long()
+    turns: list[Any] = [histories.messages(context)]
+    for _ in range(4):
+        context.add_message(role="assistant", content="Done.")
+        context.add_message(role="user", content="Thank you.")
+        context.truncate(max_items=90)
+        turns.append(histories.messages(context))
+
+    assert min(reused(turns[1:])) > 60
+    assert turns[-1] is not None
+    assert all(message.json for message in turns[-1][0][:-3])
+
+
+def test_conversations_may_take_turns() -> None:
+    """A second agent that listens in has a history of its own on the same adapter."""
+    histories = PlainHistories()
+    contexts = [conversation.long(), conversation.long()]
+    contexts[1].items[0] = contexts[0].items[0]  # two calls of the same agent
+    turns: list[list[Any]] = [[], []]
+    for number in range(6):
+        turns[number % 2].append(histories.messages(contexts[number % 2]))
+        histories.messages(chat(("system", "Judge."), ("user", f"Was turn {number} polite?")))
+
+    assert min(reused(turns[0][1:]) + reused(turns[1][1:])) > 60
+    assert len(histories._recent) <= MOST_CONVERSATIONS
+
+
 def test_a_turn_costs_what_is_new_in_it() -> None:
     """A long call must not become slower with every turn."""
-    history, context = PlainHistory(), conversation.long()
+    history, context = PlainHistories(), conversation.long()
     first = history.messages(context)
     context.add_message(role="assistant", content="Done.")
     second = history.messages(context)

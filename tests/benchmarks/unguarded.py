@@ -24,7 +24,7 @@ class UnguardedLLM(ResilientClaudeLLM):
     def chat(self, **arguments: Any) -> Any:
         context, tools = arguments["chat_ctx"], arguments["tools"]
         request = build_request(
-            self._options, context, tools=tools, schemas=self._schemas, history=self._history
+            self._options, context, tools=tools, schemas=self._schemas, histories=self._histories
         )
         return _UnguardedStream(self, request, context, tools)
 
