@@ -1,9 +1,9 @@
 """The sockets: an httpx2 transport on aiohttp that knows how far each connection has come.
 
 aiohttp costs less CPU per streamed token than httpx2's own transport, keeps the operating system's
-error in `__cause__`, and offers hooks for the phases of a connection. Connections are pooled in
-generations: after a transport failure the whole generation is retired, because the connections that
-shared its path are dead as well.
+error in `__cause__`, and lets `sockets` follow a connection from phase to phase. Connections are
+pooled in generations: after a transport failure the whole generation is retired, because the
+connections that shared its path are dead as well.
 """
 
 from __future__ import annotations
@@ -123,10 +123,12 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
     async def _close(self, pool: _Pool) -> None:
         self._sessions.discard(pool.session)
-        with suppress(TimeoutError):  # a peer that reads nothing keeps what was not sent
-            async with asyncio.timeout(CLOSE_S):
-                await pool.session.close()
-        await pool.connector.resolver.close()
+        try:
+            with suppress(TimeoutError):  # a peer that reads nothing keeps what was not sent
+                async with asyncio.timeout(CLOSE_S):
+                    await pool.session.close()
+        finally:
+            await pool.connector.resolver.close()
 
 
 class _Pool:
@@ -181,6 +183,11 @@ class Body(httpx2.AsyncByteStream):
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("Response payload is not completed"))
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the request was answered."""
+        return 200 <= self.status < 300
+
     def response(self) -> httpx2.Response:
         """The response as the SDK knows it, which reads from here."""
         return httpx2.Response(
@@ -191,7 +198,7 @@ class Body(httpx2.AsyncByteStream):
         )
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self.status >= 400:
+        if not self.is_success:
             yield await self._error_body()
             return
         while data := await self.read():
@@ -200,7 +207,7 @@ class Body(httpx2.AsyncByteStream):
     async def _error_body(self) -> bytes:
         """As much of an error's body as comes soon: its status must not be lost to a slow rest."""
         body = b""
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, aiohttp.ClientError):
             async with asyncio.timeout(ERROR_BODY_S):
                 while len(body) < ERROR_BODY_BYTES and (data := await self.read()):
                     body += data

@@ -55,6 +55,9 @@ class Extra:
         headers = overridden(headers, _popped_mapping(extra, "extra_headers"))
         query = _popped_mapping(extra, "extra_query")
         extra_body = _popped_mapping(extra, "extra_body")
+        for key in extra_body:
+            if not isinstance(key, str):
+                raise TypeError(f"extra_body must have strings for keys, got {key!r}")
         betas = extra.pop("betas", None) or ()
         if isinstance(betas, str) or not isinstance(betas, Iterable):
             raise TypeError(f"betas must be a list of strings, got {type(betas).__name__}")

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import anthropic
@@ -137,7 +138,6 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self.client = (
             client if client is not None else _make_client(self._api_key, check_base_url(base_url))
         )
-        self._provider = self.client.base_url.netloc.decode("ascii")  # asked for in every turn
 
     @property
     def model(self) -> str:
@@ -147,7 +147,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     @property
     def provider(self) -> str:
         """Host, and port if it is not the default, that requests go to."""
-        return self._provider
+        return self.client.base_url.netloc.decode("ascii")
 
     def chat(
         self,
@@ -296,8 +296,12 @@ def _make_client(api_key: ApiKey | None, base_url: str | None) -> anthropic.Asyn
         base_url=base_url,
         max_retries=0,
         # The API never redirects; following one would show the key to wherever it leads.
+        # Nor does it need cookies: one would tie all later requests to what set it.
         http_client=httpx2.AsyncClient(
-            transport=AiohttpTransport(), timeout=None, follow_redirects=False
+            transport=AiohttpTransport(),
+            timeout=None,
+            follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         ),
     )
 

@@ -98,12 +98,13 @@ class _Conversation:
         """As of `PlainHistories`."""
         same = self._recognise(looks)
         self._looks[same:] = map(_snapshot, looks[same:])
-        if not self._begun.take(items[self._begun.count : same]):
-            self._begun = _Messages()
+        begun, self._begun = self._begun, _Messages()  # nothing is kept of what fails half-way
+        if not begun.take(items[begun.count : same]):
             return None
-        self._begun.encode()
+        begun.encode()
+        self._begun = begun
         # The last of these messages may still grow: what comes next is put into a copy.
-        whole = self._begun.copy()
+        whole = begun.copy()
         if not whole.take(items[same:]) or whole.open:
             return None
         return whole.messages, whole.system
@@ -210,8 +211,8 @@ class _Messages:
         if end >= self.count or not self._begins[start] or not self._begins[end]:
             return False  # parts of messages would go
         first, until = sum(self._begins[:start]), sum(self._begins[:end])
-        if self.messages[until]["content"][0]["type"] == "tool_result":
-            return False  # its call would go
+        if "tool_result" in (self.messages[at]["content"][0]["type"] for at in (first, until)):
+            return False  # a call would go without its result, or the other way round
         if first and self.messages[first - 1]["role"] == self.messages[until]["role"]:
             return False  # they would be one message
         self._groups.difference_update(filter(None, self._group_of[start:end]))
@@ -311,10 +312,12 @@ class _Messages:
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
-def _object(arguments: str) -> dict[str, Any] | None:
+def _object(arguments: object) -> dict[str, Any] | None:
     """The JSON object *arguments*, unless it holds a float or half a surrogate pair."""
     if not arguments:
         return {}
+    if not isinstance(arguments, str):  # livekit does not check what is assigned
+        return None
     try:
         arguments.encode()
         value = _DECODER.decode(arguments)

@@ -206,9 +206,9 @@ class ResilientClaudeStream(llm.LLMStream):
         """
         policy, silent_since = self._policy_of(part), self._turn.silent_since
         try:
-            return await self._try_once(part, self._clocks_for(1, policy, silent_since))
+            return await self._try_once(part, self._start_clocks(1, policy, silent_since))
         except AttemptFailed as exc:
-            first = exc
+            first = [exc]  # popped below: a frame that holds what it raised is hard to get rid of
         # Most turns have no second attempt, so nothing of tenacity's is built before a failure.
         async for attempt in attempts(
             policy,
@@ -221,11 +221,11 @@ class ResilientClaudeStream(llm.LLMStream):
             with attempt:
                 number = attempt.retry_state.attempt_number
                 if number == 1:
-                    raise first
-                return await self._try_once(part, self._clocks_for(number, policy, silent_since))
+                    raise first.pop()
+                return await self._try_once(part, self._start_clocks(number, policy, silent_since))
         raise AssertionError("tenacity ends with a result or an exception")
 
-    def _clocks_for(self, number: int, policy: RetryPolicy, silent_since: float) -> Clocks:
+    def _start_clocks(self, number: int, policy: RetryPolicy, silent_since: float) -> Clocks:
         """The clocks of attempt *number*, which begins now."""
         deadline = silent_since + policy.max_silence_s
         remaining_s = deadline - self._loop.time()

@@ -65,7 +65,8 @@ class ToolSchemas:
     Building one costs pydantic 0.5 to 2 ms on the event loop. An entry dies with the tool's
     function and is rebuilt when the name, the description, the docstring, the signature or an
     annotation differs. What an entry cannot see: a global that a string annotation names being
-    rebound, or an object other than a list, dict or set being changed in place.
+    rebound, a default that is replaced by an equal one of another type, or an object other than a
+    list, dict or set being changed in place.
 
     Attributes:
         builds: How many definitions were built rather than found.
@@ -231,7 +232,9 @@ def _look_at_all(tools: Sequence[Any]) -> _Looks | None:
         return None
     if any(map(_LAST, looks)):  # decorated: there are functions behind the function
         return None
-    return *looks, *[vars(tool).get("__signature__") for tool in tools]
+    # Other functions may look the same and mean something else by it: weakly, so that they can go.
+    functions = [weakref.ref(vars(tool)["__wrapped__"]) for tool in tools]
+    return *looks, *functions, *[vars(tool).get("__signature__") for tool in tools]
 
 
 def _look(tool: _FunctionTool) -> list[Any]:

@@ -107,10 +107,22 @@ async def _send(
         envelope = await _learn(client, request, transport)
     body = await transport.send(envelope, request.content())
     stack.push_async_callback(body.aclose)
-    if not 200 <= body.status < 300:
-        await _answer(client, request, body.response())
+    if not body.is_success:
+        await _answer(client, request, await _readable(body))
         raise AssertionError(f"the SDK takes HTTP {body.status} for a success")
     return body
+
+
+async def _readable(body: Body) -> httpx2.Response:
+    """The response to a request that failed, with as much of its body as can be read."""
+    response = body.response()
+    try:
+        await response.aread()
+    except httpx2.DecodingError:  # whatever it says, its status must not be lost
+        headers = response.headers.copy()
+        del headers["content-encoding"]
+        response = httpx2.Response(body.status, headers=headers, content=b"")
+    return response
 
 
 async def rehearse(client: AnyClient, request: Request) -> None:

@@ -93,6 +93,13 @@ def test_extra_headers_win_whatever_their_case() -> None:
     assert request.query == {"beta": "false", "q": 1}
 
 
+@pytest.mark.parametrize("key", [1, None, True, 1.5])
+def test_a_field_that_no_json_has_is_refused(key: object) -> None:
+    """It would become a body that is no JSON."""
+    with pytest.raises(TypeError, match=f"extra_body must have strings for keys, got {key!r}"):
+        build(extra={"extra_body": {key: "v"}})
+
+
 @pytest.mark.parametrize("absent", [NOT_GIVEN, anthropic.NOT_GIVEN, anthropic.omit])
 def test_absent_values_are_not_sent(absent: object) -> None:
     """livekit and the SDK each have their own way to say nothing."""

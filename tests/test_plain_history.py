@@ -258,8 +258,8 @@ def test_items_that_were_taken_away_are_gone(start: int) -> None:
         for _ in range(3):
             histories.messages(context)
 
-        gone = context.items[start:end] + context.items[end + 3 : end + 6]
-        for cut in (slice(start, end), slice(start + 3, start + 6)):
+        gone = context.items[start:end] + context.items[end + 3 : end + 7]
+        for cut in (slice(start, end), slice(start + 3, start + 7)):
             del context.items[cut]
             assert histories.messages(context) == plain_messages(context), (cut, end)
         context.items += gone  # as nobody would, and their ids are free to be used again
@@ -290,6 +290,20 @@ def test_a_shortened_history_is_not_converted_again() -> None:
     assert min(reused(turns[1:])) > 60
     assert turns[-1] is not None
     assert all(message.json for message in turns[-1][0][:-3])
+
+
+def test_nothing_is_kept_of_a_history_that_fails_half_way() -> None:
+    """It will be mended, or the next caller has another one: both are sent as they are."""
+    histories = PlainHistories()
+    context = chat(("user", "My PIN is 4711."), CALL.model_copy(update={"call_id": 7}))
+    for _ in range(3):
+        with pytest.raises(TypeError):
+            histories.messages(context)
+
+    other = chat(("user", "Hello."))
+    assert histories.messages(other) == plain_messages(other)
+    context.items[1:] = chat(CALL, ("output", "a", "Sunny")).items
+    assert histories.messages(context) == plain_messages(context) is not None
 
 
 def test_conversations_may_take_turns() -> None:

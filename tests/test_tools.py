@@ -367,6 +367,37 @@ def test_a_change_behind_a_decorator_is_not_missed() -> None:
     assert after == definitions(tool, strict=False) != before
 
 
+DESK = """
+from __future__ import annotations
+from livekit.agents import Agent, function_tool
+from pydantic import BaseModel
+
+class Order(BaseModel):
+    {field}
+
+class Desk(Agent):
+    @function_tool
+    async def book(self, order: Order) -> str:
+        return ""
+"""
+
+
+def desk(field: str) -> list[Any]:
+    """The tools of an agent from a module of its own, which begins like that of another one."""
+    module: dict[str, Any] = {"__name__": "desk"}
+    exec(compile(DESK.format(field=field), "desk.py", "exec"), module)
+    return list(module["Desk"](instructions="").tools)
+
+
+def test_tools_that_only_look_alike_are_told_apart() -> None:
+    """The same text in two modules; after a handoff, Claude must not be told of the other's."""
+    schemas = ToolSchemas()
+    for field in ("nights: int", "pickup: str", "nights: int"):
+        tools = desk(field)
+        for _ in range(2):
+            assert definitions(*tools, schemas=schemas) == definitions(*tools), field
+
+
 def test_the_tools_of_the_last_turn_are_not_changed_by_this_one() -> None:
     """Provider tools are put behind them, in every turn anew."""
     server, schemas = ServerTool("server"), ToolSchemas()
