@@ -105,7 +105,7 @@ async def entrypoint(ctx: JobContext) -> None:
     # The session leaves the LLM open, which may be shared; here it ends with the call.
     ctx.add_shutdown_callback(claude.aclose)
     agent = Receptionist()
-    # The session prewarms the rest, but does not know the tools before the first turn.
+    # The session would prewarm as well, but it does not know the tools before the first turn.
     claude.prewarm(tools=agent.tools)
     session = make_session(claude)
     await session.start(agent=agent, room=ctx.room)

@@ -19,7 +19,7 @@ from contextlib import suppress
 import aiohttp
 import httpx2
 
-from .envelopes import Envelope, Envelopes, answered
+from .envelopes import Envelope, Envelopes, Shown, answered, asked_to_show
 from .progress import Progress, current_progress
 from .proxies import Proxies
 from .sockets import Connector, ssl_context, with_os_error
@@ -52,11 +52,14 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         weakref.finalize(self, _abandon, self._sessions)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send *request*, unless its response has come already; see `answered`.
+        """Send *request*, unless its response has come already or it is only to be looked at.
 
         Raises:
             aiohttp.ClientError: as it came; the SDK wraps it and keeps it as the cause.
+            Shown: *request* is only to be looked at; the SDK wraps that as well.
         """
+        if asked_to_show.get():
+            raise Shown(request)
         answer = answered.get()
         if answer is not None:
             return answer

@@ -23,6 +23,17 @@ MOST_ENVELOPES = 64
 answered: ContextVar[httpx2.Response | None] = ContextVar("answered", default=None)
 """The response that the SDK shall take for the one to its request, which is then not sent."""
 
+asked_to_show: ContextVar[bool] = ContextVar("asked_to_show", default=False)
+"""Whether the SDK's request is only to be looked at: it then ends in `Shown`."""
+
+
+class Shown(Exception):
+    """Carries a request of the SDK's out of it, unsent. Never leaves this package."""
+
+    def __init__(self, request: httpx2.Request) -> None:
+        super().__init__("shown, not sent")
+        self.request = request
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:

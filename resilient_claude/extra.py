@@ -83,7 +83,7 @@ class Extra:
         return cls(fields, last, sampling, headers, query, betas, timeout, no_timeout)
 
 
-_NOTHING = Extra({}, (), {}, {}, {}, (), None, None)  # as in most turns
+_NOTHING = Extra({}, (), {}, {}, {}, (), None, None)  # of most turns: nobody may change it
 
 
 def overridden(headers: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:

@@ -226,20 +226,33 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     ) -> None:
         """Prepare the first turn, without spending a token: connection, key, imports, schemas.
 
-        Returns at once and reports no failure. A session calls it too, but does not tell the tools.
+        Returns at once; what fails is not reported, since the first turn will report it. livekit's
+        session calls it as well, but without the tools.
 
         Args:
             loop: where it runs; default: the current event loop.
             tools: the agent's (`agent.tools`). Their schemas, 0.5 to 2 ms of CPU each, are built
                 one by one while others run, instead of all at once in the first turn.
+
+        Raises:
+            RuntimeError: there are *tools*, and no event loop is running.
+            TypeError: *tools* holds something else.
         """
-        super().prewarm(loop=loop)
-        if tools:
-            task = (loop or asyncio.get_event_loop()).create_task(self._build_schemas([*tools]))
+        if isinstance(tools, str) or not isinstance(tools, Sequence):
+            raise TypeError(
+                f"tools must be a list, such as agent.tools, got {type(tools).__name__}"
+            )
+        for tool in tools:
+            if not isinstance(tool, (Tool, Toolset)):
+                raise TypeError(f"tools must hold livekit's tools, got {type(tool).__name__}")
+        if tools and not self._closed:
+            loop = loop or asyncio.get_running_loop()
+            task = loop.create_task(self._build_schemas(tools))
             self._warming.add(task)
             task.add_done_callback(self._warming.discard)
+        super().prewarm(loop=loop)
 
-    async def _build_schemas(self, tools: list[Tool | Toolset]) -> None:
+    async def _build_schemas(self, tools: Sequence[Tool | Toolset]) -> None:
         with suppress(Exception):  # whatever it is, `chat()` will raise it to somebody who cares
             for _ in build_schemas(self._options, tools, self._schemas):
                 await asyncio.sleep(0)

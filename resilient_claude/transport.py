@@ -12,7 +12,7 @@ import httpx2
 
 from .clocks import Clocks
 from .connection import AiohttpTransport, Body
-from .envelopes import Envelope, answered
+from .envelopes import Envelope, Shown, answered, asked_to_show
 from .failures import Phase, malformed
 from .progress import current_progress
 from .request import Request
@@ -98,9 +98,13 @@ async def _send(
     transport: AiohttpTransport,
     stack: AsyncExitStack,
 ) -> Body:
-    """Send *request* as the SDK would, but past it: it takes longer than all the rest.
+    """Send *request* as the SDK would, but without it: it takes longer than all the rest.
 
     What is around the body and what an error status means are left to the SDK all the same.
+
+    Raises:
+        anthropic.APIStatusError: the response has an error status.
+        aiohttp.ClientError: there is no response.
     """
     envelope = transport.envelopes.find(client, request)
     if envelope is None:
@@ -126,7 +130,7 @@ async def _readable(body: Body) -> httpx2.Response:
 
 
 async def rehearse(client: AnyClient, request: Request) -> None:
-    """Learn what the SDK puts around *request*, without sending it: it takes time only once."""
+    """Learn what the SDK puts around *request*, so that the first turn need not; send nothing."""
     transport = _own_transport(client)
     if transport is not None:
         await _learn(cast(anthropic.AsyncAnthropic, client), request, transport)
@@ -136,23 +140,29 @@ async def _learn(
     client: anthropic.AsyncAnthropic, request: Request, transport: AiohttpTransport
 ) -> Envelope:
     """What the SDK puts around *request*."""
-    nothing = httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=b"")
-    stream = await _answer(client, request, nothing)
-    await stream.close()
-    return transport.envelopes.keep(client, request, stream.response.request)
+    token = asked_to_show.set(True)
+    try:
+        await _post(client, request)
+    except anthropic.APIConnectionError as exc:
+        if isinstance(exc.__cause__, Shown):
+            return transport.envelopes.keep(client, request, exc.__cause__.request)
+        raise
+    finally:
+        asked_to_show.reset(token)
+    raise AssertionError("a request that is shown is not answered")
 
 
 async def _answer(
     client: anthropic.AsyncAnthropic, request: Request, response: httpx2.Response
-) -> anthropic.AsyncStream[object]:
-    """Let the SDK believe that *response* is the one to *request*, which it does not send.
+) -> None:
+    """Let the SDK raise what *response*, to *request*, means.
 
     Raises:
         anthropic.APIStatusError: *response* has an error status.
     """
     token = answered.set(response)
     try:
-        return await _post(client, request)
+        await _post(client, request)
     finally:
         answered.reset(token)
 

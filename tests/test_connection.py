@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import socket
 import subprocess
 import sys
@@ -225,6 +226,20 @@ async def test_a_status_is_not_lost_with_its_body(rest: bytes, reset: bool) -> N
     assert failure is not None
     named = failure.kind, failure.status, failure.request_id, failure.retryable
     assert named == ("auth", 401, "req_1", False)
+
+
+async def test_no_line_tells_of_a_request_that_was_not_sent(
+    make_llm: MakeLLM, caplog: pytest.LogCaptureFixture
+) -> None:
+    """httpx2 tells of every response; nobody must read of a success that there was not."""
+    with caplog.at_level(logging.INFO), SimulatedClaude(Break("reset", at="request")) as claude:
+        adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1))
+        await adapter._prewarm_impl()
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    told = [record.getMessage() for record in caplog.records if "HTTP Request" in record.msg]
+    assert [line.split()[2] for line in told] == ["GET"]
 
 
 async def test_a_client_that_is_pointed_elsewhere_sends_there(make_llm: MakeLLM) -> None:

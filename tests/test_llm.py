@@ -526,6 +526,31 @@ async def test_prewarm_builds_the_schemas_of_tools_while_others_run(make_llm: Ma
     assert max(after - before for before, after in pairwise(built)) == 1
 
 
+@pytest.mark.parametrize(
+    ("tools", "message"),
+    [
+        ("opening_hours", "tools must be a list, such as agent.tools, got str"),
+        (desk.tools(1)[0], "tools must be a list, such as agent.tools, got FunctionTool"),
+        ([print], "tools must hold livekit's tools, got builtin_function_or_method"),
+    ],
+)
+async def test_prewarm_says_what_it_takes(tools: Any, message: str) -> None:
+    """A tool where a list of them belongs is the mistake that everybody makes once."""
+    adapter = ResilientClaudeLLM(api_key=KEY)
+
+    with pytest.raises(TypeError, match=message):
+        adapter.prewarm(tools=tools)
+
+    assert (adapter._warming, adapter._prewarm_task) == (set(), None)
+    await adapter.aclose()
+
+
+def test_prewarm_with_tools_needs_an_event_loop() -> None:
+    """In a worker's setup there is none yet, and nothing would happen."""
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        ResilientClaudeLLM(api_key=KEY).prewarm(tools=desk.tools(1))
+
+
 async def test_prewarm_leaves_a_tool_that_cannot_be_sent_to_the_turn(make_llm: MakeLLM) -> None:
     """It answers to nobody who could do something about it."""
 

@@ -30,6 +30,15 @@ def long(items: int = 100) -> llm.ChatContext:
     return context
 
 
+def go_on(context: llm.ChatContext, *, shorten: bool) -> None:
+    """The answer to the last question, and the next one; keep to 100 items if told so."""
+    n = len(context.items)
+    context.add_message(role="assistant", content=f"On the {n}th I have time at eleven. " * 4)
+    context.add_message(role="user", content=f"And how about the {n + 1}th, after ten? " * 3)
+    if shorten:
+        context.truncate(max_items=100)
+
+
 def _call(n: int) -> list[llm.ChatItem]:
     call_id = f"toolu_{n:024d}"
     arguments = f'{{"patient_id":"p{n}","day":"2026-11-30","time":"11:00"}}'

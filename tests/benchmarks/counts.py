@@ -47,7 +47,7 @@ async def counts(setting: Setting) -> list[Result]:
 
 
 async def _calls_of_a_turn(setting: Setting, name: str, tokens: int) -> Counter[str]:
-    """The Python functions called in one turn, the second with its 20 tools, by kind."""
+    """The Python functions called in one turn, the third with its 20 tools, by kind."""
     context, tools = conversation.long(), conversation.tools(20)
     counter: Counter[str] = Counter()
 
@@ -56,7 +56,8 @@ async def _calls_of_a_turn(setting: Setting, name: str, tokens: int) -> Counter[
             counter.update(_kinds(frame))
 
     async with opened([name], base_url(setting.server.http, tokens=tokens, per_s=PER_S)) as one:
-        await one[name].turn(context, tools, nothing)
+        for _ in range(2):
+            await one[name].turn(context, tools, nothing)
         sys.setprofile(profile)
         try:
             await one[name].turn(context, tools, nothing)

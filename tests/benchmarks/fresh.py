@@ -52,7 +52,7 @@ async def imports(setting: Setting) -> list[Result]:
 
 
 async def first_turn(setting: Setting) -> list[Result]:
-    """First chunk of a process that has imported all and done nothing, over TLS if possible."""
+    """First chunk of a process that has imported all, cold or prewarmed, over TLS if possible."""
     url = base_url(setting.server.https or setting.server.http, tokens=2, per_s=80)
     results = []
     for mode, tools in (("cold", 0), ("prewarmed", 0), ("prewarmed", 20)):
