@@ -88,22 +88,24 @@ def check_client(client: object, **others: object) -> None:
 
 
 def check_base_url(base_url: NotGivenOr[str | None]) -> str | None:
-    """The base URL, or None to leave it to the SDK.
+    """The base URL, from the argument or the environment, or None to leave it to the SDK.
 
     Raises:
         ValueError: it is no URL, or one that no request can be sent to.
     """
-    url = given(base_url, None)
-    if not url:
+    url, name = given(base_url, None) or None, "base_url"
+    if url is None:
+        url, name = os.environ.get("ANTHROPIC_BASE_URL"), "ANTHROPIC_BASE_URL"
+    if url is None:
         return None
     if not re.match(r"https?://\S", str(url)):
-        raise ValueError(f"base_url must begin with http:// or https://, got {url!r}")
+        raise ValueError(f"{name} must begin with http:// or https://, got {url!r}")
     try:
         path = yarl.URL(str(url)).path
     except ValueError as exc:
-        raise ValueError(f"base_url is not a URL ({exc}), got {url!r}") from exc
+        raise ValueError(f"{name} is not a URL ({exc}), got {url!r}") from exc
     if path.rstrip("/").endswith("/v1"):
-        raise ValueError(f"base_url must not end in /v1, which every request adds, got {url!r}")
+        raise ValueError(f"{name} must not end in /v1, which every request adds, got {url!r}")
     return str(url)
 
 

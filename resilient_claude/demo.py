@@ -208,6 +208,7 @@ class _Caller(TextOutput):
     async def play(self, session: AgentSession[None], trouble: Trouble) -> None:
         turn = Turn(trouble)
         self.turns.append(turn)
+        self._claude.unscript()  # whoever gave up before the end of the last turn's script
         self._claude.script(*trouble.steps)
         answered = len(self._claude.requests)
         self._refusing = trouble.refused

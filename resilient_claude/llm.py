@@ -264,7 +264,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         return build_request(self._options, context, tools=tools, schemas=self._schemas)
 
     async def _prewarm_impl(self) -> None:
-        """Open a connection and prove the key on it; rehearse a turn."""
+        """Rehearse a turn; open a connection, and show the key on it."""
         client = await self.prepare()
         await rehearse(client, self._rehearsal())
         models = getattr(client, "models", None)  # some platforms' clients have none

@@ -135,6 +135,7 @@ def test_the_plugin_plays_the_same_day() -> None:
 
     assert [row[0] for row in demo.rows] == [trouble.fault for trouble in DAY]
     assert [row[3] for row in demo.rows[:4]] == ["2", "2", "2", "2"]
+    assert "Yes, behind the house." not in demo.stdout  # which it did not wait for
     assert demo.rows[0][4].startswith("APIConnectionError: Connection error.")
     assert "claude." not in demo.stdout
     assert demo.stderr == ""
@@ -151,6 +152,17 @@ async def play_one(trouble: Trouble) -> tuple[Turn, str]:
     output = io.StringIO()
     (turn,) = await play(Console(file=output, width=300), make_llm, [trouble])
     return turn, output.getvalue()
+
+
+async def test_a_turn_that_gives_up_leaves_nothing_to_the_next_one() -> None:
+    """Whoever is compared must meet each turn's own fault."""
+    day = [
+        Trouble("400", "Hello?", [HttpError(400), Answer("You never hear this.")]),
+        Trouble("none", "Are you there?", [Answer("Yes.")]),
+    ]
+    turns = await play(Console(file=io.StringIO()), make_llm, day)
+
+    assert [turn.text for turn in turns] == ["", "Yes."]
 
 
 async def test_a_turn_that_fails_for_good_is_not_whole() -> None:

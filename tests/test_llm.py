@@ -841,6 +841,24 @@ async def test_the_plugin_s_timeout_is_translated() -> None:
 # --- arguments that are not there ----------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "ANTHROPIC_BASE_URL must begin with http"),
+        ("127.0.0.1:8080", "ANTHROPIC_BASE_URL must begin with http"),
+        ("https://h/v1", "ANTHROPIC_BASE_URL must not end in /v1"),
+    ],
+)
+def test_a_bad_address_in_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, url: str, message: str
+) -> None:
+    """The first caller would find out, turn by turn, and no line would name the variable."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+
+    with pytest.raises(ValueError, match=message):
+        ResilientClaudeLLM(api_key=KEY)
+
+
 @pytest.mark.parametrize("base_url", [None, ""])
 def test_an_argument_that_is_none_is_one_that_is_not_given(base_url: str | None) -> None:
     """`os.getenv(...)` of a variable that is not set, as the plugin takes it."""

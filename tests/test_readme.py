@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -30,6 +31,7 @@ from resilient_claude.log import CallLog, handler_failed, request_adjusted
 from resilient_claude.request import Adjustment
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
 
+from .benchmarks import conversation as desk
 from .conftest import KEY
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -50,7 +52,7 @@ def run(code: str) -> dict[str, Any]:
 
 def test_every_snippet_is_run_by_a_test_here() -> None:
     """A new snippet needs a new test."""
-    assert len(SNIPPETS) == 3
+    assert len(SNIPPETS) == 4
 
 
 async def test_the_agent_greets(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +75,22 @@ async def test_the_agent_greets(monkeypatch: pytest.MonkeyPatch) -> None:
         await session.aclose()
         assert isinstance(session.llm, ResilientClaudeLLM)
         await session.llm.aclose()
+
+
+async def test_the_schemas_of_an_agent_s_tools_are_built_before_its_first_turn() -> None:
+    """Whoever copies it wants just that."""
+    agent = Agent(instructions="x", tools=desk.tools(3))
+    with SimulatedClaude(Answer("Hello.")) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        session = await run(snippet("async def begin"))["begin"](adapter, agent)
+        await asyncio.gather(*adapter._warming)
+        built = adapter._schemas.builds
+
+        await session.run(user_input="Hello?")
+        await session.aclose()
+        await adapter.aclose()
+
+    assert (built, adapter._schemas.builds) == (3, 3)
 
 
 APOLOGY = "Sorry, I lost my train of thought. Could you say that again?"

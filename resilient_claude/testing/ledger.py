@@ -50,6 +50,11 @@ class Ledger:
         with self._changed:
             self._steps.extend(checked)
 
+    def unscript(self) -> None:
+        """Forget the steps that no request has met."""
+        with self._changed:
+            self._steps.clear()
+
     def serial(self) -> int:
         """Return the next number for ids."""
         with self._changed:

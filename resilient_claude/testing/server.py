@@ -144,6 +144,10 @@ class SimulatedClaude:
         """Append *steps*."""
         self._ledger.script(steps)
 
+    def unscript(self) -> None:
+        """Forget the steps that no request has met: from here on, the script is a new one."""
+        self._ledger.unscript()
+
     def wait_for_requests(self, n: int, timeout_s: float = 5.0) -> list[RecordedRequest]:
         """Wait until *n* requests for messages have arrived in all.
 

@@ -69,7 +69,7 @@ def table(results: Sequence[Result]) -> Table:
             _number(result.median(OURS)),
             _number(result.median(PLUGIN)),
             _number(ratio),
-            "" if result.goal is None else str(result.goal),
+            "" if result.met() is None else str(result.goal),
             {None: "", True: "yes", False: "NO"}[result.met()],
             ", ".join(
                 f"{name} {_number(value)}"
