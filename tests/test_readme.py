@@ -79,7 +79,7 @@ async def test_the_agent_greets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_the_schemas_of_an_agent_s_tools_are_built_before_its_first_turn() -> None:
     """Whoever copies it wants just that."""
-    agent = Agent(instructions="x", tools=desk.tools(3))
+    agent = Agent(instructions="x", tools=[*desk.tools(3)])
     with SimulatedClaude(Answer("Hello.")) as claude:
         adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
         session = await run(snippet("async def begin"))["begin"](adapter, agent)
