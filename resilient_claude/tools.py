@@ -228,12 +228,12 @@ def _look_at_all(tools: Sequence[Any]) -> _Looks | None:
     """Everything that the definitions of *tools* are made of; None if not all of it is seen."""
     try:
         looks = tuple(map(_PARTS_OF_A_TOOL, tools))
-    except AttributeError:  # not of typed functions alone
+        # Other functions may look alike and mean something else: weakly, so that they can go.
+        functions = [weakref.ref(vars(tool)["__wrapped__"]) for tool in tools]
+    except (AttributeError, KeyError, TypeError):  # not of typed functions alone
         return None
     if any(map(_LAST, looks)):  # decorated: there are functions behind the function
         return None
-    # Other functions may look the same and mean something else by it: weakly, so that they can go.
-    functions = [weakref.ref(vars(tool)["__wrapped__"]) for tool in tools]
     return *looks, *functions, *[vars(tool).get("__signature__") for tool in tools]
 
 
