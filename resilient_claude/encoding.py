@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from .plain_history import Plain
+from .plain_messages import Plain
 from .tools import Definition
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from livekit.agents import llm
 
 from .models import Model
-from .plain_history import Plain, PlainHistories
+from .plain_history import PlainHistories
+from .plain_messages import Plain
 
 __all__ = ["api_id", "conversation", "finite"]
 
