@@ -21,6 +21,7 @@ from livekit.agents.utils import aio
 
 from .causes import relink
 from .classify import classify
+from .clients import fresh_connections, is_observed
 from .clocks import Clocks
 from .continuation import continued, resumed
 from .errors import scrub, to_api_error
@@ -34,7 +35,7 @@ from .retry import AttemptFailed, RetryPolicy, attempts, last_start, response_cl
 from .speech import AfterPrefill, Join, TextFilter, ThinkingTags
 from .sse import Event
 from .translate import Translator
-from .transport import Exchange, fresh_connections, is_observed, open_exchange
+from .transport import Exchange, open_exchange
 from .turn import Turn
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anthropic
 import httpx2
 
+from .clients import own_transport
 from .clocks import Clocks
 from .connection import AiohttpTransport, Body
 from .envelopes import Envelope, Shown, answered, asked_to_show
@@ -73,7 +74,7 @@ async def open_exchange(
         anthropic.APIConnectionError: there is no response to a client of the application.
         aiohttp.ClientError: there is no response to one of ours.
     """
-    transport = _own_transport(client)
+    transport = own_transport(client)
     token = current_progress.set(clocks)
     try:
         if transport is None:
@@ -131,7 +132,7 @@ async def _readable(body: Body) -> httpx2.Response:
 
 async def rehearse(client: AnyClient, request: Request) -> None:
     """Learn what the SDK puts around *request*, so that the first turn need not; send nothing."""
-    transport = _own_transport(client)
+    transport = own_transport(client)
     if transport is not None:
         await _learn(cast(anthropic.AsyncAnthropic, client), request, transport)
 
@@ -259,45 +260,3 @@ async def _batches(
 
 def _content_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-# --- whose sockets they are -----------------------------------------------------------------------
-
-
-def is_observed(client: AnyClient) -> bool:
-    """Whether the client's transport is ours, which reports the phases of a connection."""
-    return isinstance(_transport_of(client), AiohttpTransport)
-
-
-async def fresh_connections(client: AnyClient) -> None:
-    """After a transport failure: no later request uses a connection that was open before.
-
-    A client that the application made keeps its own pool; its idle connections are closed, as far
-    as they can be reached: those of httpx2's own transport and of the SDK's aiohttp one.
-    """
-    transport = _transport_of(client)
-    if isinstance(transport, AiohttpTransport):
-        await transport.retire_connections()
-        return
-    connector = getattr(getattr(transport, "client", None), "connector", None)
-    # Private to aiohttp, whose `close()` would end connections in use; absent: nothing to close.
-    for idle in getattr(connector, "_conns", {}).values():
-        while idle:
-            idle.pop()[0].close()
-    pool = getattr(transport, "_pool", None)  # private to httpx2; absent: nothing to close
-    for connection in list(getattr(pool, "connections", ())):
-        if connection.is_idle():
-            await connection.aclose()
-
-
-def _own_transport(client: AnyClient) -> AiohttpTransport | None:
-    """Our transport, of a client that does nothing to a body but put something around it."""
-    transport = _transport_of(client)
-    if isinstance(transport, AiohttpTransport) and type(client) is anthropic.AsyncAnthropic:
-        return transport
-    return None
-
-
-def _transport_of(client: AnyClient) -> object:
-    # Private to the SDK and to httpx2, which have no public way to it; absent: not ours.
-    return getattr(getattr(client, "_client", None), "_transport", None)

@@ -18,10 +18,10 @@ import pytest
 from livekit.agents import function_tool
 
 from resilient_claude import ResilientClaudeLLM, failure_of
+from resilient_claude.clients import own_transport
 from resilient_claude.envelopes import MOST_ENVELOPES
 from resilient_claude.sockets import _socket
 from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedClaude, Step
-from resilient_claude.transport import _own_transport
 
 from .conftest import KEY, MakeLLM, conversation, read_stream, shrunk_policy
 from .serving import Serving, reset_when_closed
@@ -263,7 +263,7 @@ async def test_the_envelopes_of_rotating_headers_are_not_kept_for_ever(make_llm:
         for number in range(turns):
             extra = {"extra_headers": {"x-turn": str(number)}}
             await read_stream(adapter.chat(chat_ctx=conversation(), extra_kwargs=extra))
-        transport = _own_transport(adapter.client)
+        transport = own_transport(adapter.client)
         await adapter.aclose()
         sent = [request.headers["x-turn"] for request in claude.requests]
 

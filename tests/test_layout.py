@@ -67,8 +67,10 @@ IMPORTS: dict[str, set[str]] = {
     "sockets": {"failures", "progress"},
     "envelopes": {"request"},
     "connection": {"envelopes", "progress", "proxies", "sockets"},
+    "clients": {"connection"},
     "clocks": {"failures", "progress", "retry", "translate"},
     "transport": {
+        "clients",
         "clocks",
         "connection",
         "envelopes",
@@ -85,6 +87,7 @@ IMPORTS: dict[str, set[str]] = {
     "stream": {
         "causes",
         "classify",
+        "clients",
         "clocks",
         "continuation",
         "errors",
