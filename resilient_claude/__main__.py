@@ -1,6 +1,6 @@
 """`python -m resilient_claude`, the same as the `resilient-claude` command."""
 
-from .cli import app
+from resilient_claude.cli.app import app
 
 if __name__ == "__main__":
     app(prog_name="resilient-claude")

@@ -21,36 +21,33 @@ from livekit.agents.types import (
     APIConnectOptions,
     NotGivenOr,
 )
-from livekit.agents.utils import aio
+from livekit.agents.utils import aio, is_given
 
-from .arguments import (
+from resilient_claude.failures.failure import FailureKind, Origin
+from resilient_claude.failures.faults import Fault, adapter_closed
+from resilient_claude.policy.retry import RetryPolicy
+from resilient_claude.policy.timeouts import Timeouts, timeouts_of
+from resilient_claude.request.build import build_request, build_schemas
+from resilient_claude.request.given import given
+from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.request import Request
+from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.telemetry.log import handler_failed, logger, make_logger, request_adjusted
+from resilient_claude.transport.exchange import rehearse
+from resilient_claude.transport.pool import AiohttpTransport
+from resilient_claude.transport.target import (
     ApiKey,
     check_api_key,
     check_base_url,
     check_client,
     check_key,
-    check_max_retries,
-    timeouts_of,
 )
-from .connection import AiohttpTransport
-from .extra import given
-from .failures import FailureKind, Origin, StreamFault, adapter_closed
-from .log import handler_failed, logger, make_logger, request_adjusted
-from .request import (
-    PlainHistories,
-    Request,
-    RequestOptions,
-    ToolSchemas,
-    build_request,
-    build_schemas,
-)
-from .retry import RetryPolicy, Timeouts
-from .stream import ResilientClaudeStream
-from .transport import rehearse
-from .version import __version__
+from resilient_claude.turn.stream import ResilientClaudeStream
+from resilient_claude.version import __version__
 
 if TYPE_CHECKING:
-    from .arguments import AnyClient
+    from resilient_claude.transport.target import AnyClient
 
 
 class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
@@ -191,7 +188,9 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         for adjustment in request.adjustments:
             if (adjustment.argument, adjustment.reason) not in self._adjusted:
                 self._adjusted.add((adjustment.argument, adjustment.reason))
-                request_adjusted(self._log, adjustment, model=self.model)
+                request_adjusted(
+                    self._log, adjustment.argument, adjustment.reason, model=self.model
+                )
         stream = ResilientClaudeStream(
             self, request, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options
         )
@@ -276,7 +275,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         """For the stream, before an attempt: the client for it, with the current key.
 
         Raises:
-            StreamFault: the adapter is closed, the function failed, or it returned no key.
+            Fault: the adapter is closed, the function failed, or it returned no key.
         """
         if self._closed:
             raise adapter_closed()
@@ -289,11 +288,11 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise StreamFault(  # something that the function shares was cancelled, not this turn
+            raise Fault(  # something that the function shares was cancelled, not this turn
                 FailureKind.AUTH, "api_key() was cancelled", retryable=True, origin=Origin.CALLER
             ) from exc
         except Exception as exc:  # the application's own code: any exception may come out of it
-            raise StreamFault(
+            raise Fault(
                 FailureKind.AUTH, "api_key() gave no key", retryable=True, origin=Origin.CALLER
             ) from exc
         # A client of its own for every key: another turn may be asking for one at the same time.
@@ -328,3 +327,16 @@ class _ResilientClaudePlugin(Plugin):
 
 if threading.current_thread() is threading.main_thread():  # livekit registers nowhere else
     Plugin.register_plugin(_ResilientClaudePlugin())
+
+
+def check_max_retries(max_retries: NotGivenOr[int]) -> None:
+    """Check that retries are left to this package.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if is_given(max_retries) and max_retries != 0:
+        raise ValueError(
+            f"max_retries must be 0, got {max_retries!r}: retries of the SDK would multiply with "
+            f"those made here; use retry=RetryPolicy(max_attempts=...)"
+        )

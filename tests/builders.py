@@ -8,13 +8,15 @@ from typing import Any
 from livekit.agents import llm
 from livekit.agents.types import NOT_GIVEN
 
-from resilient_claude.history import conversation
-from resilient_claude.models import Model
-from resilient_claude.plain_history import PlainHistories
-from resilient_claude.request import Request, RequestOptions, build_request
-from resilient_claude.testing.script import HttpError
-from resilient_claude.testing.validation import validate
-from resilient_claude.tools import ToolSchemas
+from resilient_claude.request.build import build_request
+from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.history.repair import conversation
+from resilient_claude.request.models import Model
+from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.request import Request
+from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.testing.rules.request import validate
+from resilient_claude.testing.script.answers import HttpError
 
 PREFILL = "claude-sonnet-4-5-20250929"
 SAMPLING = "claude-sonnet-4-6"

@@ -11,7 +11,7 @@ import pytest
 from livekit.agents import llm
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts
-from resilient_claude.log import LOGGER_NAME
+from resilient_claude.telemetry.log import LOGGER_NAME
 from resilient_claude.testing import SimulatedClaude
 
 KEY = "sk-ant-api03-this-key-is-for-tests-only"

@@ -8,7 +8,8 @@ import anthropic
 import httpx2
 from aiohttp.client_reqrep import ConnectionKey
 
-from resilient_claude.failures import Evidence, Phase
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import Phase
 
 CONNECTING = Evidence(Phase.CONNECT)
 STREAMING = Evidence(Phase.STREAMING, request_id="req_1")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Literal
 from urllib.parse import urlsplit
 
-from resilient_claude.testing import http1
+from resilient_claude.testing.serving import http1
 
 from .serving import Serving, reset_when_closed
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resilient_claude.tools import ToolSchemas
+from resilient_claude.request.tools.schemas import ToolSchemas
 
 from .builders import EPHEMERAL, assistant, breakpoints, build, chat, text, user
 from .test_tools import WEATHER, weather

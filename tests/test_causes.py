@@ -11,8 +11,8 @@ import httpcore2
 import httpx2
 import pytest
 
-from resilient_claude.causes import cause_chain, relink, root_cause
-from resilient_claude.failures import ClockExpired
+from resilient_claude.failures.causes import cause_chain, relink, root_cause
+from resilient_claude.failures.faults import ClockExpired
 
 from .exceptions import REQUEST, chained, hidden
 

@@ -17,17 +17,11 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from resilient_claude.classify import classify
-from resilient_claude.failures import (
-    ClockExpired,
-    Evidence,
-    Failure,
-    FailureKind,
-    Origin,
-    Phase,
-    StreamFault,
-)
-from resilient_claude.redaction import MESSAGE_CHARS
+from resilient_claude.failures.classify import classify
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import Failure, FailureKind, Origin, Phase
+from resilient_claude.failures.faults import ClockExpired, Fault
+from resilient_claude.failures.redaction import MESSAGE_CHARS
 
 from .exceptions import CONNECTING, KEY, REQUEST, STREAMING, chained, status_error
 
@@ -148,15 +142,13 @@ def test_kind_and_origin_while_streaming(
 
 
 @given(
-    st.sampled_from(
-        [OSError, ValueError, ConnectionError, TimeoutError, RuntimeError, StreamFault]
-    ),
+    st.sampled_from([OSError, ValueError, ConnectionError, TimeoutError, RuntimeError, Fault]),
     st.sampled_from([*Phase]),
     st.integers(-1, 200),
 )
 def test_classify_is_total(cls: type[Exception], phase: Phase, number: int) -> None:
     """A failure without a name would be a second failure, in the middle of a call."""
-    exc = cls(FailureKind.EMPTY, "x", retryable=True) if cls is StreamFault else cls(number, "x")
+    exc = cls(FailureKind.EMPTY, "x", retryable=True) if cls is Fault else cls(number, "x")
 
     failure = classify(exc, Evidence(phase))
 
@@ -218,7 +210,7 @@ def test_every_field_of_a_failure_while_connecting() -> None:
 
 def test_every_field_of_a_fault_in_the_stream() -> None:
     """An `error` event: its type is the API's, its status the one that came before it."""
-    fault = StreamFault(
+    fault = Fault(
         FailureKind.OVERLOADED, "Overloaded", retryable=True, error_type="overloaded_error"
     )
 
@@ -226,7 +218,7 @@ def test_every_field_of_a_fault_in_the_stream() -> None:
         kind=FailureKind.OVERLOADED,
         origin=Origin.REMOTE,
         phase=Phase.STREAMING,
-        root_type="StreamFault",
+        root_type="Fault",
         root_message="Overloaded",
         retryable=True,
         errno=None,
@@ -249,7 +241,7 @@ def test_the_origin_of_a_fault(
     origin: Origin | None, request_id: str | None, expected: Origin
 ) -> None:
     """Without Anthropic's request id, anything on the way may have written the response."""
-    fault = StreamFault(FailureKind.TRUNCATED, "cut", retryable=True, origin=origin)
+    fault = Fault(FailureKind.TRUNCATED, "cut", retryable=True, origin=origin)
 
     failure = classify(fault, Evidence(Phase.STREAMING, request_id=request_id))
 
@@ -259,7 +251,7 @@ def test_the_origin_of_a_fault(
 @pytest.mark.parametrize("retryable", [True, False])
 def test_a_fault_says_itself_whether_it_may_pass(retryable: bool) -> None:
     """What reads the response knows more than a table of kinds."""
-    fault = StreamFault(FailureKind.REFUSED, "refused", retryable=retryable)
+    fault = Fault(FailureKind.REFUSED, "refused", retryable=retryable)
 
     assert classify(fault, STREAMING).retryable is retryable
 

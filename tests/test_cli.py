@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from resilient_claude import demo
-from resilient_claude.cli import app
+from resilient_claude.cli.app import app
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
 from resilient_claude.version import __version__
 
@@ -66,7 +66,7 @@ def test_help_names_the_commands() -> None:
 
 def test_the_command_starts_without_importing_livekit() -> None:
     """`--help` and `--version` must not take the seconds that livekit and the SDK need."""
-    code = "import sys, resilient_claude.cli; sys.exit('livekit' in sys.modules)"
+    code = "import sys, resilient_claude.cli.app; sys.exit('livekit' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 

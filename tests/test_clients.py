@@ -22,8 +22,10 @@ import pytest
 from livekit.agents import APIStatusError
 
 from resilient_claude import ResilientClaudeLLM, failure_of
-from resilient_claude.testing import Answer, ToolUse, http1, wire
-from resilient_claude.testing.http1 import RecordedRequest
+from resilient_claude.testing import Answer, ToolUse
+from resilient_claude.testing.script import wire
+from resilient_claude.testing.serving import http1
+from resilient_claude.testing.serving.http1 import RecordedRequest
 
 from .conftest import KEY, Heard, Lines, conversation, read_stream, shrunk_policy, shrunk_timeouts
 from .serving import Serving, reset_when_closed

@@ -11,10 +11,11 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from resilient_claude import ResilientClaudeLLM
-from resilient_claude.clocks import Clocks
-from resilient_claude.failures import ClockExpired
-from resilient_claude.retry import Timeouts
-from resilient_claude.translate import Activity
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.faults import ClockExpired
+from resilient_claude.policy.timeouts import Timeouts
+from resilient_claude.response.translator import Activity
+from resilient_claude.turn.clocks import Clocks
 
 from .conftest import KEY, Lines, conversation, read_stream, shrunk_policy, shrunk_timeouts
 
@@ -24,6 +25,7 @@ STALL_S = 0.005
 def clocks() -> Clocks:
     """Clocks of which only the one for speaking can run out."""
     return Clocks(
+        Evidence(),
         Timeouts(stall_s=STALL_S),
         response_s=30,
         silence_deadline=asyncio.get_running_loop().time() + 30,

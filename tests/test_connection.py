@@ -18,10 +18,10 @@ import pytest
 from livekit.agents import function_tool
 
 from resilient_claude import ResilientClaudeLLM, failure_of
-from resilient_claude.clients import own_transport
-from resilient_claude.envelopes import MOST_ENVELOPES
-from resilient_claude.sockets import _socket
 from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedClaude, Step
+from resilient_claude.transport.clients import own_transport
+from resilient_claude.transport.connector import _socket
+from resilient_claude.transport.envelopes import MOST_ENVELOPES
 
 from .conftest import KEY, MakeLLM, conversation, read_stream, shrunk_policy
 from .serving import Serving, reset_when_closed

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from livekit.agents import llm
 
-from resilient_claude.continuation import continued, resumed
-from resilient_claude.request import Request
+from resilient_claude.request.continuation import continued, resumed
+from resilient_claude.request.request import Request
 
 from .builders import (
     EPHEMERAL,

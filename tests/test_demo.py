@@ -17,7 +17,7 @@ from livekit.agents import llm
 from rich.console import Console
 
 from resilient_claude import ResilientClaudeLLM
-from resilient_claude.demo import DAY, Trouble, Turn, captured, play
+from resilient_claude.cli.demo import DAY, Trouble, Turn, captured, play
 from resilient_claude.testing import Answer, Break, HttpError, ToolUse
 
 
@@ -85,7 +85,7 @@ def test_the_root_cause_is_the_operating_systems_or_the_apis_own(demo: Demo) -> 
     assert overloaded == "OverloadedError: Overloaded (remote)"
     assert re.fullmatch(r"ConnectionResetError: \[Errno \d+\] .* \(remote\)", reset)
     assert none == "-"
-    assert silent.startswith("StreamFault: HTTP 200 with content type text/event-stream")
+    assert silent.startswith("Fault: HTTP 200 with content type text/event-stream")
     assert cut.startswith("ServerDisconnectedError:")
 
 

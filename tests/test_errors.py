@@ -8,17 +8,11 @@ import aiohttp
 import pytest
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-from resilient_claude.classify import classify
-from resilient_claude.errors import scrub, to_api_error
-from resilient_claude.failures import (
-    Evidence,
-    Failure,
-    FailureKind,
-    Origin,
-    Phase,
-    StreamFault,
-    failure_of,
-)
+from resilient_claude.failures.classify import classify
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import Failure, FailureKind, Origin, Phase, failure_of
+from resilient_claude.failures.faults import Fault
+from resilient_claude.failures.livekit_errors import scrub, to_api_error
 
 from .exceptions import chained, status_error
 
@@ -128,7 +122,7 @@ def test_scrubbing_leaves_the_operating_system_s_words() -> None:
     ("exc", "shown"),
     [
         (
-            StreamFault(FailureKind.SERVER, "echo: my card number is 4711", retryable=True),
+            Fault(FailureKind.SERVER, "echo: my card number is 4711", retryable=True),
             "echo: […]",
         ),
         (
@@ -159,7 +153,7 @@ def test_scrubbing_a_bug_takes_every_message_of_the_chain() -> None:
 
 def test_scrubbing_takes_out_what_the_key_function_said() -> None:
     """It is the application's code, whose message may be the key."""
-    fault = StreamFault(FailureKind.AUTH, "api_key() gave no key", retryable=True)
+    fault = Fault(FailureKind.AUTH, "api_key() gave no key", retryable=True)
     exc = chained(fault, ValueError("vault said sk-secret"))
 
     scrub(exc, classify(exc, Evidence(Phase.BUILD)))

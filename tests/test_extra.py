@@ -13,8 +13,10 @@ import pytest
 from livekit.agents.types import NOT_GIVEN
 from pydantic import BaseModel, Field
 
-from resilient_claude.request import Adjustment, RequestOptions, build_request
-from resilient_claude.tools import ToolSchemas
+from resilient_claude.request.build import build_request
+from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.request import Adjustment
+from resilient_claude.request.tools.schemas import ToolSchemas
 
 from .builders import HELLO, NEWEST, PREFILL, SAMPLING, assistant, build, chat, user
 from .test_tools import BOOK, weather

@@ -7,16 +7,9 @@ from enum import StrEnum
 
 import pytest
 
-from resilient_claude.failures import (
-    ClockExpired,
-    Evidence,
-    Failure,
-    FailureKind,
-    Origin,
-    Phase,
-    StreamFault,
-    failure_of,
-)
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import Failure, FailureKind, Origin, Phase, failure_of
+from resilient_claude.failures.faults import ClockExpired, Fault
 
 FAILURE = Failure(FailureKind.CONNECT, Origin.LOCAL, Phase.CONNECT, "Root", "why", True)
 
@@ -60,7 +53,7 @@ def test_a_failure_does_not_change() -> None:
 
 def test_a_fault_of_the_stream_carries_what_is_known_of_it() -> None:
     """`classify` reads it off again."""
-    fault = StreamFault(
+    fault = Fault(
         FailureKind.SERVER, "Internal", retryable=True, origin=Origin.REMOTE, error_type="api_error"
     )
 

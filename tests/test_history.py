@@ -9,9 +9,9 @@ import pytest
 from hypothesis import strategies as st
 from livekit.agents import llm
 
-from resilient_claude.history import conversation
-from resilient_claude.models import Model
-from resilient_claude.plain_history import PlainHistories
+from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.history.repair import conversation
+from resilient_claude.request.models import Model
 
 from .builders import NEWEST, PREFILL, assistant, call, chat, messages_of, result, text, user
 

@@ -13,8 +13,13 @@ import anthropic
 import httpx2
 import pytest
 
-from resilient_claude.failures import FailureKind
-from resilient_claude.known_errors import KIND_OF_CLASS, class_names, kind_of_class, quotes_bytes
+from resilient_claude.failures.failure import FailureKind
+from resilient_claude.failures.known_errors import (
+    KIND_OF_CLASS,
+    class_names,
+    kind_of_class,
+    quotes_bytes,
+)
 
 from .exceptions import REQUEST
 

@@ -1,170 +1,145 @@
-"""The direction of imports: what a module may know about the others."""
+"""The rooms of the house: which of them may know of which, and the doors that others use."""
 
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
+import re
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import resilient_claude
 
-PACKAGE = Path(resilient_claude.__file__).parent
-HOMES = resilient_claude._HOMES
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "resilient_claude"
+NAME = PACKAGE.name
+EVERYTHING_BELOW = {"failures", "request", "response", "policy", "transport", "telemetry"}
 
-IMPORTS: dict[str, set[str]] = {
-    "version": set(),
+MAY_IMPORT: dict[str, set[str]] = {
     "failures": set(),
-    "models": set(),
-    "redaction": set(),
-    "known_errors": {"failures"},
-    "causes": {"failures"},
-    "statuses": {"failures", "known_errors", "redaction"},
-    "classify": {"causes", "failures", "known_errors", "redaction", "statuses"},
-    "errors": {"causes", "failures", "known_errors"},
-    "speech": set(),
-    "sse": {"failures"},
-    "usage": set(),
-    "outcomes": {"failures"},
-    "blocks": {"failures", "sse"},
-    "translate": {
-        "blocks",
-        "failures",
-        "outcomes",
-        "redaction",
-        "speech",
-        "sse",
-        "statuses",
-        "usage",
-    },
-    "tools": set(),
-    "tool_choice": {"models"},
-    "plain_messages": set(),
-    "plain_history": {"plain_messages"},
-    "history": {"models", "plain_history", "plain_messages"},
-    "thinking": {"history", "models"},
-    "caching": set(),
-    "encoding": {"plain_messages", "tools"},
-    "extra": set(),
-    "request": {
-        "caching",
-        "encoding",
-        "extra",
-        "history",
-        "models",
-        "plain_history",
-        "thinking",
-        "tool_choice",
-        "tools",
-    },
-    "continuation": {"history", "models", "request", "thinking"},
-    "retry": {"failures"},
-    "arguments": {"extra", "retry"},
-    "progress": {"failures"},
-    "proxies": set(),
-    "sockets": {"failures", "progress"},
-    "envelopes": {"request"},
-    "connection": {"envelopes", "progress", "proxies", "sockets"},
-    "clients": {"connection"},
-    "clocks": {"failures", "progress", "retry", "translate"},
-    "transport": {
-        "clients",
-        "clocks",
-        "connection",
-        "envelopes",
-        "failures",
-        "progress",
-        "request",
-        "sse",
-        "statuses",
-    },
-    "output": set(),
-    "turn": {"failures", "outcomes", "translate", "usage"},
-    "log": {"classify", "failures", "request"},
-    "reports": {"errors", "failures", "log", "outcomes", "turn"},
-    "stream": {
-        "causes",
-        "classify",
-        "clients",
-        "clocks",
-        "continuation",
-        "errors",
-        "failures",
-        "outcomes",
-        "output",
-        "redaction",
-        "reports",
-        "request",
-        "retry",
-        "speech",
-        "sse",
-        "translate",
-        "transport",
-        "turn",
-    },
-    "llm": {
-        "arguments",
-        "connection",
-        "extra",
-        "failures",
-        "log",
-        "request",
-        "retry",
-        "stream",
-        "transport",
-        "version",
-    },
-    "demo": {"failures", "log", "testing"},
-    "cli": {"demo", "llm", "version"},
-    "__main__": {"cli"},
-    "__init__": {"version"},
+    "request": {"failures"},
+    "response": {"failures"},
+    "policy": {"failures"},
+    "transport": {"failures", "request", "response"},
+    "telemetry": {"failures", "response"},
+    "turn": EVERYTHING_BELOW,
+    "llm": {*EVERYTHING_BELOW, "turn", "version"},
+    "voice": {"failures"},
+    "testing": set(),
 }
-"""Each module and the modules of ours it imports, from the bottom up."""
+"""Each room and the others that it may import. The command may import everything."""
+
+DOORS = {NAME, f"{NAME}.testing", f"{NAME}.voice"}
+"""What applications import from, and nothing else."""
 
 
-def imports_of(path: Path) -> set[str]:
-    """The modules of this package that *path* imports when it runs, by first name."""
-    found: set[str] = set()
+def name_of(path: Path) -> str:
+    """The name by which the module in *path* is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+@cache
+def imports_of(module: str) -> frozenset[str]:
+    """The modules of ours that *module* imports, for type checkers or when it runs."""
+    path = MODULES[module]
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if not is_for_type_checkers(node)]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            names = [alias.name for alias in node.names]
-            found |= {node.module} if node.module else {HOMES.get(name, name) for name in names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE.name):
-            found.add((node.module or "").partition(".")[2].partition(".")[0])
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-            found.update(n.partition(".")[2] for n in names if n.startswith(f"{PACKAGE.name}."))
-    return found - {""}
+    return frozenset(name for node in ast.walk(tree) for name in imported(node, package))
 
 
-def is_for_type_checkers(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+def imported(node: ast.AST, package: str) -> Iterator[str]:
+    """The modules of ours that *node* imports, if it is an import."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if alias.name in MODULES)
+    if not isinstance(node, ast.ImportFrom):
+        return
+    origin = node.module or ""
+    if node.level:
+        parents = package.split(".")
+        origin = ".".join([*parents[: len(parents) - node.level + 1], *filter(None, [origin])])
+    for alias in node.names:
+        for name in (f"{origin}.{alias.name}", origin):
+            if origin == NAME and alias.name in resilient_claude._HOMES:
+                name = f"{NAME}.{resilient_claude._HOMES[alias.name]}"
+            if name in MODULES:
+                yield name
+                break
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
-def test_modules_import_what_the_table_says(path: Path) -> None:
+def room_of(module: str) -> str:
+    """The room, or the module at the root, that *module* belongs to."""
+    return module.removeprefix(NAME).removeprefix(".").partition(".")[0]
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_rooms_import_in_one_direction(room: str) -> None:
     """A pure core stays pure only as long as nothing above it leaks in."""
-    assert imports_of(path) == IMPORTS[path.stem]
+    modules = [module for module in MODULES if room_of(module) == room]
+
+    wrong = {
+        f"{module} -> {other}"
+        for module in modules
+        for other in imports_of(module)
+        if room_of(other) not in {room, *MAY_IMPORT[room]}
+    }
+
+    assert not wrong
+
+
+def test_every_room_is_in_the_table() -> None:
+    """A new room without a row could import anything."""
+    rooms = {room_of(module) for module in MODULES} - {"", "__main__", "version", "cli"}
+
+    assert rooms <= MAY_IMPORT.keys()
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    """The table is in the order of the layers: each may use what stands above it."""
-    names = list(IMPORTS)
+    """Inside a room neither: what needs each other cannot be read one after the other."""
+    graph = {module: imports_of(module) - {NAME} for module in MODULES if module != NAME}
+    try:
+        order = [*TopologicalSorter(graph).static_order()]
+    except CycleError as exc:
+        pytest.fail(f"a circle: {' -> '.join(exc.args[1])}")
 
-    for index, name in enumerate(names):
-        assert IMPORTS[name] <= {*names[:index], "testing"}, name
+    assert {*order} == {*graph}
 
 
-def test_testing_imports_nothing_of_ours() -> None:
-    """A server that shares our parser would agree with its bugs."""
-    parts = {path.stem for path in (PACKAGE / "testing").glob("*.py")}
+def test_rooms_hand_on_nothing() -> None:
+    """One way to each name: a room's `__init__` says what it is for, and no more."""
+    doors = {MODULES[door] for door in DOORS & MODULES.keys()}
+    for path in {*PACKAGE.rglob("__init__.py")} - doors:
+        (docstring,) = ast.parse(path.read_text(encoding="utf-8")).body
+        assert isinstance(docstring, ast.Expr), path
 
-    for path in (PACKAGE / "testing").glob("*.py"):
-        assert imports_of(path) <= parts | {"testing"}, path
+
+def python_in(path: Path) -> Iterator[str]:
+    """The Python in *path*: all of it, or the blocks of a page."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        yield text
+    else:
+        yield from re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.py")]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_what_users_copy_comes_through_the_doors(path: Path) -> None:
+    """What they copy must still work when the house is built anew."""
+    for code in python_in(path):
+        for node in ast.walk(ast.parse(code)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert {name for name in names if name.partition(".")[0] == NAME} <= DOORS
 
 
 def test_every_public_name_can_be_imported() -> None:
@@ -178,25 +153,3 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     """`hasattr` and `from resilient_claude import x` depend on it."""
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = resilient_claude.nothing
-
-
-IMPORT = """
-import gc
-import resilient_claude
-gc.{before}()
-began = [generation["collections"] for generation in gc.get_stats()]
-from resilient_claude import ResilientClaudeLLM
-ended = [generation["collections"] for generation in gc.get_stats()]
-print(sum(ended) - sum(began) <= 1, gc.isenabled())
-"""
-
-
-@pytest.mark.parametrize(("before", "enabled"), [("enable", True), ("disable", False)])
-def test_the_import_looks_for_garbage_once_and_leaves_that_as_it_was(
-    before: str, enabled: bool
-) -> None:
-    """Hundreds of collections found none; what the application has said of them is its affair."""
-    command = [sys.executable, "-c", IMPORT.format(before=before)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-    assert (result.stdout, result.stderr) == (f"True {enabled}\n", "")

@@ -24,7 +24,7 @@ from livekit.agents.types import APIConnectOptions
 from pydantic import PydanticUserError
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
-from resilient_claude.causes import root_cause
+from resilient_claude.failures.causes import root_cause
 from resilient_claude.testing import (
     Answer,
     Break,
@@ -35,8 +35,8 @@ from resilient_claude.testing import (
     Step,
     ToolUse,
 )
-from resilient_claude.testing.script import How, Point
-from resilient_claude.testing.tls import TlsMode
+from resilient_claude.testing.script.answers import How, Point
+from resilient_claude.testing.serving.tls import TlsMode
 
 from .benchmarks import conversation as desk
 from .conftest import (

@@ -18,8 +18,8 @@ from livekit.agents.cli.log import JsonFormatter
 from structlog.testing import capture_logs
 
 import resilient_claude
-from resilient_claude.causes import cause_chain
-from resilient_claude.log import LOGGER_NAME, make_logger
+from resilient_claude.failures.causes import cause_chain
+from resilient_claude.telemetry.log import LOGGER_NAME, make_logger
 from resilient_claude.testing import (
     Answer,
     Break,
@@ -314,7 +314,7 @@ def test_every_event_of_the_package_is_told_above() -> None:
 
 def events_of_the_package() -> set[str]:
     """Every string in the package that can be the name of an event."""
-    sources = Path(resilient_claude.__file__).parent.glob("*.py")
+    sources = Path(resilient_claude.__file__).parent.rglob("*.py")
     nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text("utf-8")))]
     values = [node.value for node in nodes if isinstance(node, ast.Constant)]
     return {v for v in values if isinstance(v, str) and re.fullmatch(r"claude\.[a-z_]+", v)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resilient_claude.models import Model
+from resilient_claude.request.models import Model
 
 # id, family, version
 IDS = [

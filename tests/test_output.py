@@ -5,7 +5,7 @@ from __future__ import annotations
 from livekit.agents import llm
 from livekit.agents.utils import aio
 
-from resilient_claude.output import Output
+from resilient_claude.turn.output import Output
 
 
 def chunk(message_id: str, text: str) -> llm.ChatChunk:

@@ -13,9 +13,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from livekit.agents import llm
 
-from resilient_claude.encoding import encode
-from resilient_claude.history import _messages
-from resilient_claude.plain_history import MOST_CONVERSATIONS, PlainHistories
+from resilient_claude.request.encoding import encode
+from resilient_claude.request.history.cache import MOST_CONVERSATIONS, PlainHistories
+from resilient_claude.request.history.repair import _messages
 
 from .benchmarks import conversation
 from .builders import chat

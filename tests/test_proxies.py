@@ -15,7 +15,7 @@ from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 
 from resilient_claude import failure_of
 from resilient_claude.testing import Answer, SimulatedClaude
-from resilient_claude.testing.tls import TlsMode
+from resilient_claude.testing.serving.tls import TlsMode
 
 from .conftest import KEY, Heard, Lines, MakeLLM, conversation, read_stream, shrunk_policy
 from .proxy import Does, Proxy

@@ -27,8 +27,7 @@ from resilient_claude import (
     RetryPolicy,
     Timeouts,
 )
-from resilient_claude.log import CallLog, handler_failed, request_adjusted
-from resilient_claude.request import Adjustment
+from resilient_claude.telemetry.log import CallLog, handler_failed, request_adjusted
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
 
 from .benchmarks import conversation as desk
@@ -183,7 +182,7 @@ def emitted() -> dict[str, list[str]]:
     )
     log.outcome("max_tokens", stop_reason="max_tokens", text_chars=1)
     handler_failed(recorder, TypeError(), event="error")
-    request_adjusted(recorder, Adjustment("temperature", "x"), model="m")
+    request_adjusted(recorder, "temperature", "x", model="m")
     return recorder.fields
 
 

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilient_claude.redaction import MESSAGE_CHARS, PRIVATE_CHARS, identifier, redact, texts_in
+from resilient_claude.failures.redaction import (
+    MESSAGE_CHARS,
+    PRIVATE_CHARS,
+    identifier,
+    redact,
+    texts_in,
+)
 
 
 def test_keys_are_redacted() -> None:

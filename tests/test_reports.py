@@ -23,8 +23,8 @@ from resilient_claude import (
     TurnEnded,
     failure_of,
 )
-from resilient_claude.reports import Reports
-from resilient_claude.turn import Turn
+from resilient_claude.telemetry.record import Turn
+from resilient_claude.telemetry.reporter import Reports
 
 from .conftest import KEY
 

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from livekit.agents import llm
 from livekit.agents.types import NOT_GIVEN
 
-from resilient_claude.request import Adjustment, Request, RequestOptions, build_request
-from resilient_claude.tools import ToolSchemas
+from resilient_claude.request.build import build_request
+from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.request import Adjustment, Request
+from resilient_claude.request.tools.schemas import ToolSchemas
 
 from .builders import (
     EPHEMERAL,

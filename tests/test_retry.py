@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilient_claude.failures import Failure, FailureKind, Origin, Phase
-from resilient_claude.retry import (
+from resilient_claude.failures.failure import Failure, FailureKind, Origin, Phase
+from resilient_claude.policy.retry import (
     AttemptFailed,
     RetryPolicy,
-    Timeouts,
     attempts,
     may_retry,
     response_clock_s,
     wait_before,
 )
+from resilient_claude.policy.timeouts import Timeouts
 
 
 def failure(

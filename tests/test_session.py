@@ -27,7 +27,7 @@ from livekit.agents.types import APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from resilient_claude import ResilientClaudeLLM, failure_of
-from resilient_claude.failures import StreamFault
+from resilient_claude.failures.faults import Fault
 from resilient_claude.testing import (
     Answer,
     Break,
@@ -37,7 +37,7 @@ from resilient_claude.testing import (
     Step,
     ToolUse,
 )
-from resilient_claude.testing.script import Point
+from resilient_claude.testing.script.answers import Point
 
 from .conftest import KEY, Lines, MakeLLM, shrunk_policy
 from .proxy import Relay
@@ -90,7 +90,7 @@ NAME = "restaurant.invalid"
 
 
 @dataclass(frozen=True)
-class Fault:
+class Case:
     """What attempts meet, what an operator reads about each, and what the application gets.
 
     Attributes:
@@ -111,29 +111,27 @@ class Fault:
 
 
 FAULTS = {
-    "refused": Fault("nobody listens", "connect", "local", ConnectionRefusedError),
-    "unknown host": Fault("no such host", "dns", "local", socket.gaierror),
-    "untrusted": Fault("untrusted", "tls", "local", ssl.SSLCertVerificationError, attempts=2),
-    "plain text for TLS": Fault("no TLS", "tls", "unknown", ssl.SSLError, attempts=2),
-    "reset": Fault(Break("reset", at="request"), "reset", "remote", ConnectionResetError),
-    "hang": Fault(
+    "refused": Case("nobody listens", "connect", "local", ConnectionRefusedError),
+    "unknown host": Case("no such host", "dns", "local", socket.gaierror),
+    "untrusted": Case("untrusted", "tls", "local", ssl.SSLCertVerificationError, attempts=2),
+    "plain text for TLS": Case("no TLS", "tls", "unknown", ssl.SSLError, attempts=2),
+    "reset": Case(Break("reset", at="request"), "reset", "remote", ConnectionResetError),
+    "hang": Case(
         Break("stall", at="request"), "timeout", "unknown", TimeoutError, APITimeoutError, 2
     ),
-    "500": Fault(HttpError(500), "server", "remote", anthropic.InternalServerError, APIStatusError),
-    "503": Fault(HttpError(503), "server", "remote", anthropic.APIStatusError, APIStatusError),
-    "529": Fault(HttpError(529), "overloaded", "remote", anthropic.APIStatusError, APIStatusError),
-    "429": Fault(
-        HttpError(429), "rate_limited", "remote", anthropic.RateLimitError, APIStatusError
-    ),
-    "overloaded under 200": Fault(
-        Break(SseError(), at="block_start"), "overloaded", "remote", StreamFault, APIStatusError
+    "500": Case(HttpError(500), "server", "remote", anthropic.InternalServerError, APIStatusError),
+    "503": Case(HttpError(503), "server", "remote", anthropic.APIStatusError, APIStatusError),
+    "529": Case(HttpError(529), "overloaded", "remote", anthropic.APIStatusError, APIStatusError),
+    "429": Case(HttpError(429), "rate_limited", "remote", anthropic.RateLimitError, APIStatusError),
+    "overloaded under 200": Case(
+        Break(SseError(), at="block_start"), "overloaded", "remote", Fault, APIStatusError
     ),
 }
 
 
 @asynccontextmanager
 async def struck(
-    fault: Fault, make_llm: MakeLLM, *, always: bool = False
+    fault: Case, make_llm: MakeLLM, *, always: bool = False
 ) -> AsyncIterator[tuple[ResilientClaudeLLM, SimulatedClaude]]:
     """An adapter whose first attempts meet *fault*, and the Claude that answers the later ones.
 
@@ -157,7 +155,7 @@ async def struck(
 
 
 async def _strike(
-    fault: Fault, claude: SimulatedClaude, stack: AsyncExitStack
+    fault: Case, claude: SimulatedClaude, stack: AsyncExitStack
 ) -> tuple[str, Callable[[], None]]:
     """Where the adapter finds *claude*, or does not, and what mends that."""
     match fault.strikes:

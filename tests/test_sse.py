@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilient_claude.failures import FailureKind, StreamFault
-from resilient_claude.sse import Event, EventDecoder
+from resilient_claude.failures.failure import FailureKind
+from resilient_claude.failures.faults import Fault
+from resilient_claude.response.sse import Event, EventDecoder
 
 
 def decode(*reads: bytes, event_bytes: int = 1000) -> list[Event]:
@@ -73,7 +74,7 @@ def test_the_name_stands_in_for_a_missing_type() -> None:
 @pytest.mark.parametrize("data", [b"{", b"[]", b"7", b"nul", b"\xff\xfe", b"[" * 500])
 def test_data_that_is_no_json_object_is_malformed(data: bytes) -> None:
     """A failure with a name, not a JSONDecodeError out of nowhere."""
-    with pytest.raises(StreamFault, match="not a JSON object") as raised:
+    with pytest.raises(Fault, match="not a JSON object") as raised:
         decode(b"event: content_block_delta\ndata: " + data + b"\n\n")
 
     assert raised.value.kind is FailureKind.MALFORMED
@@ -81,7 +82,7 @@ def test_data_that_is_no_json_object_is_malformed(data: bytes) -> None:
 
 def test_the_json_error_is_the_cause() -> None:
     """Promise 6: the chain ends in the JSON error itself."""
-    with pytest.raises(StreamFault) as raised:
+    with pytest.raises(Fault) as raised:
         decode(b"data: {,}\n\n")
 
     assert isinstance(raised.value.__cause__, json.JSONDecodeError)
@@ -92,7 +93,7 @@ def test_what_only_the_stricter_parser_rejects_has_its_error_as_the_cause() -> N
     data = rb'{"type": "ping", "text": "\ud83d"}'
     assert json.loads(data)
 
-    with pytest.raises(StreamFault, match="not a JSON object") as raised:
+    with pytest.raises(Fault, match="not a JSON object") as raised:
         decode(b"event: content_block_delta\ndata: " + data + b"\n\n")
 
     assert type(raised.value.__cause__) is ValueError
@@ -105,7 +106,7 @@ def test_a_ping_without_json_is_still_a_ping() -> None:
 
 def test_an_endless_event_is_cut_off() -> None:
     """Input from the network is hostile: bounded sizes."""
-    with pytest.raises(StreamFault, match="longer than 1000 bytes"):
+    with pytest.raises(Fault, match="longer than 1000 bytes"):
         decode(*[b"data: x" * 10] * 20)
 
 
@@ -114,6 +115,6 @@ def test_arbitrary_bytes_give_events_or_a_fault(reads: list[bytes]) -> None:
     """No other exception, whatever comes."""
     try:
         events = decode(*reads)
-    except StreamFault:
+    except Fault:
         return
     assert all(isinstance(event["type"], str) for event in events)

@@ -6,9 +6,10 @@ import anthropic
 import httpx2
 import pytest
 
-from resilient_claude.classify import classify
-from resilient_claude.failures import Evidence, FailureKind, Origin, Phase
-from resilient_claude.statuses import kind_of_error_type, retry_after_s, status_of
+from resilient_claude.failures.classify import classify
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import FailureKind, Origin, Phase
+from resilient_claude.failures.statuses import kind_of_error_type, retry_after_s, status_of
 
 from .exceptions import CONNECTING, REQUEST, STREAMING, status_error
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from livekit.agents import llm
 
-from resilient_claude.models import Model
-from resilient_claude.thinking import prefix_of, put_back_thinking, thinking_mode
+from resilient_claude.request.models import Model
+from resilient_claude.request.thinking import prefix_of, put_back_thinking, thinking_mode
 
 from .builders import (
     NEWEST,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from resilient_claude.models import Model
-from resilient_claude.tool_choice import add_tool_choice, api_tool_choice
+from resilient_claude.request.models import Model
+from resilient_claude.request.tools.choice import add_tool_choice, api_tool_choice
 
 from .builders import NEWEST, PREFILL, SAMPLING
 from .test_tools import WEATHER

@@ -13,7 +13,8 @@ from livekit.agents import llm
 from livekit.agents.llm import ProviderTool, Toolset, function_tool
 from pydantic import Field
 
-from resilient_claude.tools import ToolSchemas, stand_in_tools, tool_definitions
+from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
+from resilient_claude.request.tools.schemas import ToolSchemas
 
 from .builders import assistant, call, result, user
 

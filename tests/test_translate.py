@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.agents import llm
 
-from resilient_claude.failures import FailureKind, Origin, StreamFault
-from resilient_claude.outcomes import Outcome
-from resilient_claude.sse import Event
-from resilient_claude.translate import MESSAGE_BLOCKS, Activity, Translator
+from resilient_claude.failures.failure import FailureKind, Origin
+from resilient_claude.failures.faults import Fault
+from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.sse import Event
+from resilient_claude.response.translator import MESSAGE_BLOCKS, Activity, Translator
 
 
 def start(**usage: int) -> Event:
@@ -57,8 +58,8 @@ def translate(
     return "".join(delta.content or "" for delta in deltas), calls, outcome
 
 
-def fault_of(*events: Event, may_be_empty: bool = False) -> StreamFault:
-    with pytest.raises(StreamFault) as raised:
+def fault_of(*events: Event, may_be_empty: bool = False) -> Fault:
+    with pytest.raises(Fault) as raised:
         translate(*events, may_be_empty=may_be_empty)
     return raised.value
 
@@ -110,7 +111,7 @@ def test_no_tool_call_before_message_stop() -> None:
     for event in [start(), *tool(0, "{}"), end("tool_use")[0]]:
         assert translator.feed([event]) == []
 
-    with pytest.raises(StreamFault, match="before message_stop"):
+    with pytest.raises(Fault, match="before message_stop"):
         translator.finish(may_be_empty=False)
 
 
@@ -221,7 +222,7 @@ def test_a_stream_cut_anywhere_is_a_prefix_and_never_a_success(cut: int) -> None
     said = "".join(chunk.delta.content or "" for chunk in chunks if chunk.delta)
     assert "One two three".startswith(said)
     assert all(not chunk.delta.tool_calls for chunk in chunks if chunk.delta)
-    with pytest.raises(StreamFault) as raised:
+    with pytest.raises(Fault) as raised:
         translator.finish(may_be_empty=True)
     assert raised.value.kind is FailureKind.TRUNCATED
 
@@ -301,7 +302,7 @@ def test_a_paused_turn_whose_server_tool_has_no_json_cannot_be_continued() -> No
     translator = Translator()
     translator.feed([start(), *half, *end("pause_turn")])
 
-    with pytest.raises(StreamFault, match="a server tool's input is not JSON") as raised:
+    with pytest.raises(Fault, match="a server tool's input is not JSON") as raised:
         translator.content()
 
     assert not raised.value.retryable
@@ -356,7 +357,7 @@ def test_any_json_is_an_answer_or_a_fault(events: list[tuple[str, dict[str, Any]
     """Hostile input has one way out, and it has a name."""
     try:
         translate(*[{"type": kind, **fields} for kind, fields in events])
-    except StreamFault:
+    except Fault:
         return
 
 

@@ -12,7 +12,8 @@ import pytest
 from livekit.agents import APIError
 
 from resilient_claude import ResilientClaudeLLM, TurnEnded, failure_of
-from resilient_claude.testing import Answer, SimulatedClaude, wire
+from resilient_claude.testing import Answer, SimulatedClaude
+from resilient_claude.testing.script import wire
 
 from .conftest import KEY, Lines, MakeLLM, conversation, read_stream, shrunk_policy
 

@@ -8,8 +8,8 @@ import pytest
 from livekit.agents import llm
 
 from resilient_claude import Failure, FailureKind, Origin, Outcome, Phase, TurnEnded
-from resilient_claude.translate import Translator
-from resilient_claude.turn import Turn
+from resilient_claude.response.translator import Translator
+from resilient_claude.telemetry.record import Turn
 
 FAILURE = Failure(FailureKind.RESET, Origin.REMOTE, Phase.STREAMING, "Root", "why", True)
 NOTHING_USED = llm.CompletionUsage(completion_tokens=0, prompt_tokens=0, total_tokens=0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from livekit.agents import llm
 
-from resilient_claude.translate import Translator
-from resilient_claude.usage import Usage
+from resilient_claude.response.translator import Translator
+from resilient_claude.response.usage import Usage
 
 from .test_translate import end, start, text
 

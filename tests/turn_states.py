@@ -12,8 +12,8 @@ from typing import Any
 from unittest.mock import patch
 
 from resilient_claude import Phase, ResilientClaudeLLM, RetryPolicy
-from resilient_claude.stream import ResilientClaudeStream
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, Step, ToolUse
+from resilient_claude.turn.stream import ResilientClaudeStream
 
 from .leftovers import open_sockets, until
 
@@ -39,7 +39,7 @@ class Turn:
     def phase(self) -> Phase | None:
         """How far the attempt has come; nothing public tells before there is a word to hear."""
         clocks = self.stream._clocks
-        return None if clocks is None else clocks.phase
+        return None if clocks is None else clocks.evidence.phase
 
 
 async def nothing(turn: Turn) -> None:

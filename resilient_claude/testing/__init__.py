@@ -3,8 +3,7 @@
 Install it with `pip install 'resilient-claude[testing]'`.
 """
 
-from resilient_claude.testing.http1 import RecordedRequest
-from resilient_claude.testing.script import (
+from resilient_claude.testing.script.answers import (
     HOWS,
     POINTS,
     Answer,
@@ -17,6 +16,7 @@ from resilient_claude.testing.script import (
     ToolUse,
 )
 from resilient_claude.testing.server import SimulatedClaude
+from resilient_claude.testing.serving.http1 import RecordedRequest
 
 __all__ = [
     "HOWS",

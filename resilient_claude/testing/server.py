@@ -7,11 +7,11 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar, get_args
 
-from resilient_claude.testing.http1 import RecordedRequest
-from resilient_claude.testing.ledger import Ledger
-from resilient_claude.testing.listener import HOST, Listener
-from resilient_claude.testing.script import Answer, Step
-from resilient_claude.testing.tls import Certificates, TlsMode
+from resilient_claude.testing.script.answers import Answer, Step
+from resilient_claude.testing.serving.http1 import RecordedRequest
+from resilient_claude.testing.serving.ledger import Ledger
+from resilient_claude.testing.serving.listener import HOST, Listener
+from resilient_claude.testing.serving.tls import Certificates, TlsMode
 
 _T = TypeVar("_T")
 _CONTROL_TIMEOUT_S = 5.0

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from resilient_claude.connection import AiohttpTransport
+from resilient_claude.transport.pool import AiohttpTransport
 
 from . import conversation
 from .contenders import FLOOR, KEY, MODEL, OURS, SDK, SOCKET, Contender, LiveKit, contender

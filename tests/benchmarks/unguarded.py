@@ -9,11 +9,11 @@ from livekit.agents import llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from resilient_claude import ResilientClaudeLLM
-from resilient_claude.clocks import Clocks
-from resilient_claude.progress import Progress
-from resilient_claude.request import Request, build_request
-from resilient_claude.translate import Translator
-from resilient_claude.transport import open_exchange
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.request.build import build_request
+from resilient_claude.request.request import Request
+from resilient_claude.response.translator import Translator
+from resilient_claude.transport.exchange import open_exchange
 
 UNGUARDED = "ours unguarded"
 
@@ -45,7 +45,9 @@ class _UnguardedStream(llm.LLMStream):
     async def _run(self) -> None:
         translator = Translator(model=self._claude.model)
         async with AsyncExitStack() as stack:
-            exchange = await open_exchange(self._claude.client, self._request, _NoClocks(), stack)
+            exchange = await open_exchange(
+                self._claude.client, self._request, Evidence(), stack, connect_s=3.0
+            )
             while not translator.finished:
                 events = await exchange.read()
                 if events is None:
@@ -59,11 +61,3 @@ class _UnguardedStream(llm.LLMStream):
                 pass
         usage = translator.usage.to_livekit()
         self._event_ch.send_nowait(llm.ChatChunk(id=translator.message_id, usage=usage))
-
-
-class _NoClocks(Clocks):
-    def __init__(self) -> None:
-        Progress.__init__(self)
-        self.connect_s = 3.0
-
-    enter = Progress.enter

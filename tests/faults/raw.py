@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from resilient_claude.testing import http1, wire
-from resilient_claude.testing.script import Answer, SseError
-from resilient_claude.testing.tls import Certificates
+from resilient_claude.testing.script import wire
+from resilient_claude.testing.script.answers import Answer, SseError
+from resilient_claude.testing.serving import http1
+from resilient_claude.testing.serving.tls import Certificates
 
 REQUEST_ID = "req_of_the_raw_server"
 _UNHEARD_S = 10.0

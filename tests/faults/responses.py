@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from resilient_claude.testing import HttpError, Raw
-from resilient_claude.testing.wire import error_body
+from resilient_claude.testing.script.wire import error_body
 
 from .raw import Finish, Forever, Script, Send, answer_events, head, json_response, sse, streamed
 from .streams import CANCELLED, GONE, INDISCREET, LASTING, ONCE

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from resilient_claude.log import LOGGER_NAME
+from resilient_claude.telemetry.log import LOGGER_NAME
 
 from ..conftest import Lines
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
-from resilient_claude.sse import Event
+from resilient_claude.response.sse import Event
 
 from .scripts import Block, Script
 from .virtual_time import FOR_EVER_S

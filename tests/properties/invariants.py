@@ -9,8 +9,8 @@ from livekit.agents import APIError
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from resilient_claude import Outcome, failure_of
-from resilient_claude.stream import MAX_PAUSES
-from resilient_claude.transport import DRAIN_S
+from resilient_claude.transport.exchange import DRAIN_S
+from resilient_claude.turn.stream import MAX_PAUSES
 
 from .answers import Attempt
 from .playing import Result

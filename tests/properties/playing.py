@@ -16,7 +16,7 @@ import httpx2
 from livekit.agents import llm
 
 from resilient_claude import ResilientClaudeLLM, TurnEnded
-from resilient_claude.connection import AiohttpTransport
+from resilient_claude.transport.pool import AiohttpTransport
 
 from . import virtual_time
 from .answers import Attempt

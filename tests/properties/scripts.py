@@ -12,7 +12,8 @@ import httpx2
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
 from resilient_claude import RetryPolicy, Timeouts
-from resilient_claude.failures import FailureKind, StreamFault
+from resilient_claude.failures.failure import FailureKind
+from resilient_claude.failures.faults import Fault
 
 PROMPT = "My account number is forty-seven eleven and my dog is called Bello."
 """What the caller says; no log line and no message may repeat it."""
@@ -122,7 +123,7 @@ def fault(name: str, headers: dict[str, str]) -> Exception:
             return _caused(lost, ConnectionResetError(104, "Connection reset by peer"))
         case "html":
             kind = FailureKind.MALFORMED
-            return StreamFault(kind, "HTTP 200 with content type text/html", retryable=True)
+            return Fault(kind, "HTTP 200 with content type text/html", retryable=True)
         case "bug":
             return ValueError(f"a bug, quoting {PROMPT}")
     raise AssertionError(name)

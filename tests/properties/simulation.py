@@ -13,12 +13,12 @@ from typing import Any
 
 import anthropic
 
-from resilient_claude.clocks import Clocks
-from resilient_claude.failures import Phase
-from resilient_claude.request import Request
-from resilient_claude.sse import Event
-from resilient_claude.testing.validation import validate
-from resilient_claude.transport import Exchange
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import Phase
+from resilient_claude.request.request import Request
+from resilient_claude.response.sse import Event
+from resilient_claude.testing.rules.request import validate
+from resilient_claude.transport.exchange import Exchange
 
 from .answers import Answer, Attempt
 from .scripts import PROMPT, SILENCES, Script, Turn, fault
@@ -45,8 +45,10 @@ class SimulatedClaude:
         self,
         client: anthropic.AsyncAnthropic,
         request: Request,
-        clocks: Clocks,
+        evidence: Evidence,
         stack: AsyncExitStack,
+        *,
+        connect_s: float,
     ) -> Exchange:
         """In place of `transport.open_exchange`."""
         number = len(self.attempts) + 1
@@ -57,13 +59,13 @@ class SimulatedClaude:
         self.attempts.append(attempt)
         self._check(request)
         try:
-            await self._connect(script, attempt, clocks)
+            await self._connect(script, attempt, evidence)
         except BaseException:
             attempt.ended = _now()
             raise
         answer = Answer(script, attempt, self._resumed(request, attempt, script))
         reads = await stack.enter_async_context(aclosing(_reads(script, attempt, answer.events)))
-        clocks.enter(Phase.FIRST_TOKEN)
+        evidence.enter(Phase.FIRST_TOKEN)
         return Exchange({"request-id": f"req_{number}"}, lambda: anext(reads, None))
 
     def _kind(self, request: Request) -> str:
@@ -85,16 +87,16 @@ class SimulatedClaude:
         if error is not None:
             self.complaints.append(error.message)
 
-    async def _connect(self, script: Script, attempt: Attempt, clocks: Clocks) -> None:
+    async def _connect(self, script: Script, attempt: Attempt, evidence: Evidence) -> None:
         headers = {} if script.retry_after is None else {"retry-after": script.retry_after}
         refused = script.refused
         has_status = refused is not None and refused.isdecimal()
-        clocks.enter(Phase.CONNECT)
+        evidence.enter(Phase.CONNECT)
         await asyncio.sleep(script.connect_s)
         if refused is not None and script.refused_early and not has_status:
             await _refuse(refused, headers)
-        clocks.enter(Phase.SEND)
-        clocks.enter(Phase.RESPONSE)
+        evidence.enter(Phase.SEND)
+        evidence.enter(Phase.RESPONSE)
         await asyncio.sleep(script.response_s)
         if refused is not None:
             attempt.retry_after_s = _seconds(script.retry_after) if has_status else None

@@ -13,10 +13,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from resilient_claude.failures import StreamFault
-from resilient_claude.outcomes import Outcome
-from resilient_claude.sse import EventDecoder
-from resilient_claude.translate import Translator
+from resilient_claude.failures.faults import Fault
+from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.sse import EventDecoder
+from resilient_claude.response.translator import Translator
 
 Call = tuple[str, str, str]
 """Id, name and arguments of a tool call."""
@@ -103,13 +103,13 @@ class Read:
     calls: list[Call]
     output_tokens: int
     outcome: Outcome | None = None
-    fault: StreamFault | None = None
+    fault: Fault | None = None
 
 
 def read(*reads: bytes) -> Read:
     """Decode and translate *reads*, as one attempt does; the body ends after them.
 
-    Only a StreamFault is a fault: everything else comes out.
+    Only a Fault is a fault: everything else comes out.
     """
     decoder, translator = EventDecoder(), Translator()
     chunks: list[Any] = []
@@ -120,7 +120,7 @@ def read(*reads: bytes) -> Read:
         chunks += translator.feed(decoder.finish())
         outcome, last = translator.finish(may_be_empty=False)
         chunks += last
-    except StreamFault as exc:
+    except Fault as exc:
         fault = exc
         chunks += translator.take_text()
     deltas = [chunk.delta for chunk in chunks]

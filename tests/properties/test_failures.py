@@ -20,17 +20,12 @@ from hypothesis import strategies as st
 from livekit.agents import APIError
 
 from resilient_claude import causes
-from resilient_claude.causes import cause_chain, relink, root_cause
-from resilient_claude.classify import classify
-from resilient_claude.errors import scrub, to_api_error
-from resilient_claude.failures import (
-    ClockExpired,
-    Evidence,
-    Failure,
-    FailureKind,
-    Phase,
-    StreamFault,
-)
+from resilient_claude.failures.causes import cause_chain, relink, root_cause
+from resilient_claude.failures.classify import classify
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import Failure, FailureKind, Phase
+from resilient_claude.failures.faults import ClockExpired, Fault
+from resilient_claude.failures.livekit_errors import scrub, to_api_error
 
 from .profiles import searched
 
@@ -108,8 +103,8 @@ MAKERS: list[Make] = [
     lambda m: json.JSONDecodeError(m, m, 0),
     lambda m: anthropic.APIConnectionError(message=m, request=_REQUEST),
     lambda m: anthropic.APITimeoutError(request=_REQUEST),
-    lambda m: StreamFault(FailureKind.MALFORMED, m, retryable=True),
-    lambda m: StreamFault(FailureKind.SERVER, m, retryable=True, error_type=m),
+    lambda m: Fault(FailureKind.MALFORMED, m, retryable=True),
+    lambda m: Fault(FailureKind.SERVER, m, retryable=True, error_type=m),
     lambda m: ClockExpired("response_s", 6.0),
     lambda m: ClockExpired("stall_s", 8.0),
     lambda m: _status(m, 400, {}, {"error": {"type": "invalid_request_error", "message": m}}),
@@ -232,7 +227,7 @@ def test_nothing_of_the_api_s_words_is_left_in_the_chain(
     scrub(exc, failure)
 
     for error in by_cause(exc):
-        if isinstance(error, (StreamFault, anthropic.APIStatusError)):
+        if isinstance(error, (Fault, anthropic.APIStatusError)):
             assert not quotes(str(error))
             assert not quotes(repr(error))
 

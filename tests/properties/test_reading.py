@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilient_claude import translate
-from resilient_claude.failures import StreamFault
-from resilient_claude.sse import Event, EventDecoder
-from resilient_claude.translate import Translator
+from resilient_claude.failures.faults import Fault
+from resilient_claude.response.sse import Event, EventDecoder
+from resilient_claude.response.translator import Translator
 
 from .profiles import searched
 from .streams import cut_into, read
@@ -115,11 +115,11 @@ def strange_events(draw: st.DrawFn) -> list[Event]:
 def test_events_of_any_shape_are_a_fault_at_worst(events: list[Event]) -> None:
     """Valid JSON with the wrong things in it; also what would be sent back after a pause."""
     translator = Translator()
-    with suppress(StreamFault):
+    with suppress(Fault):
         for event in events:
             translator.feed([event])
         translator.finish(may_be_empty=False)
-    with suppress(StreamFault):
+    with suppress(Fault):
         json.dumps(translator.content())
     translator.usage.to_livekit()
 
@@ -171,7 +171,7 @@ def test_reading_is_as_specified_however_it_is_cut(
     try:
         for part in cut_into(data, sizes):
             events += decoder.feed(part)
-    except StreamFault:
+    except Fault:
         faulty = True
 
     wanted, wanted_fault = specified(data)
@@ -197,7 +197,7 @@ def test_an_event_without_end_is_given_up(parts: list[bytes], event_bytes: int) 
             fed += len(part)
             decoder.feed(part)
             assert fed <= event_bytes + 200, "still kept"
-    except StreamFault as fault:
+    except Fault as fault:
         assert "longer than" in str(fault)  # noqa: PT017 - it has to come at the right moment
 
 
@@ -248,7 +248,7 @@ def test_a_message_without_end_is_given_up_or_forgotten(what: str) -> None:
         try:
             for index in range(1, 20_000):
                 translator.feed(ENDLESS[what](index))
-        except StreamFault:
+        except Fault:
             pass  # being forgotten is as good
         finally:
             left, _ = tracemalloc.get_traced_memory()

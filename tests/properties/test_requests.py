@@ -17,12 +17,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from livekit.agents import llm
 
-from resilient_claude.continuation import continued, resumed
-from resilient_claude.request import Request, RequestOptions, build_request
-from resilient_claude.sse import EventDecoder
-from resilient_claude.testing.validation import validate
-from resilient_claude.tools import ToolSchemas
-from resilient_claude.translate import Translator
+from resilient_claude.request.build import build_request
+from resilient_claude.request.continuation import continued, resumed
+from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.request import Request
+from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.response.sse import EventDecoder
+from resilient_claude.response.translator import Translator
+from resilient_claude.testing.rules.request import validate
 
 from .profiles import searched
 from .streams import Stream, streams

@@ -11,10 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from resilient_claude import ResilientClaudeLLM, failure_of
-from resilient_claude.failures import StreamFault
-from resilient_claude.outcomes import Outcome
+from resilient_claude.failures.faults import Fault
+from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.translator import Translator
 from resilient_claude.testing import Answer, SimulatedClaude
-from resilient_claude.translate import Translator
 
 from ..conftest import (
     KEY,
@@ -242,7 +242,7 @@ def test_a_text_block_that_begins_with_nothing_can_be_sent_back(text: Any) -> No
     translator.feed([{"type": "message_start", "message": {"id": "m"}}])
     try:
         translator.feed([{**start, "content_block": {"type": "text", "text": text}}])
-    except StreamFault:
+    except Fault:
         return
     translator.feed([{"type": "content_block_stop", "index": 0}])
 

@@ -249,10 +249,10 @@ def test_an_outage_of_twelve_seconds_is_ridden_out(name: str) -> None:
     """By default, with whatever waits are drawn: the plugin gives up after five."""
     healthy = SimulatedClaude.open_exchange
 
-    async def in_an_outage(self: SimulatedClaude, *arguments: Any) -> Any:
+    async def in_an_outage(self: SimulatedClaude, *arguments: Any, **keywords: Any) -> Any:
         if asyncio.get_running_loop().time() < VIRTUAL_START_S + 12.0:
             raise fault(name, {})
-        return await healthy(self, *arguments)
+        return await healthy(self, *arguments, **keywords)
 
     for _ in range(20):
         with patch.object(SimulatedClaude, "open_exchange", in_an_outage):

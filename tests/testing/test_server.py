@@ -13,16 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from resilient_claude.testing import (
-    Answer,
-    Break,
-    HttpError,
-    Raw,
-    SimulatedClaude,
-    ToolUse,
-    http1,
-    wire,
-)
+from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedClaude, ToolUse
+from resilient_claude.testing.script import wire
+from resilient_claude.testing.serving import http1
 from tests.testing.raw_client import (
     BODY,
     HEADERS,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resilient_claude.testing.validation import validate
+from resilient_claude.testing.rules.request import validate
 
 HEADERS = {"x-api-key": "key", "anthropic-version": "2023-06-01"}
 NEW = {**HEADERS, "anthropic-version": "2026-10-21"}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from resilient_claude.testing import Answer, ToolUse, wire
+from resilient_claude.testing import Answer, ToolUse
+from resilient_claude.testing.script import wire
 from tests.testing.raw_client import parse_events
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"

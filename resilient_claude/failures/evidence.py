@@ -1,0 +1,42 @@
+"""What is known about an attempt: written while it runs, read when it has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from .failure import Phase
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What is known about one attempt.
+
+    The attempt makes it, the sockets write it while the attempt runs, `classify` reads it.
+
+    Attributes:
+        phase: the last phase that began.
+        https: whether the URL asks for TLS.
+        proxied: whether a proxy is connected first.
+        request_id: the `request-id` header of the response, the proof that Anthropic answered.
+        private: texts of the conversation, which no message may repeat.
+        on_phase: called with each phase that begins.
+    """
+
+    phase: Phase = Phase.BUILD
+    https: bool = True
+    proxied: bool = False
+    request_id: str | None = None
+    private: Callable[[], Iterable[str]] = tuple
+    on_phase: Callable[[Phase], None] | None = None
+
+    def enter(self, phase: Phase) -> None:
+        """*phase* begins."""
+        self.phase = phase
+        if self.on_phase is not None:
+            self.on_phase(phase)
+
+
+current_evidence: ContextVar[Evidence | None] = ContextVar("current_evidence", default=None)
+"""That of the attempt which runs in this task: neither the SDK nor aiohttp takes it along."""

@@ -1,0 +1,91 @@
+"""What a failed attempt is: its kind, its origin, its phase.
+
+The vocabulary that logs, errors and events share. Values of the enumerations are public API.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FailureKind(StrEnum):
+    """What failed, in one word. The values appear in logs and are part of the public API."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    RESET = "reset"
+    TIMEOUT = "timeout"
+    STALL = "stall"
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed"
+    EMPTY = "empty"
+    OVERLOADED = "overloaded"
+    RATE_LIMITED = "rate_limited"
+    SERVER = "server"
+    BILLING = "billing"
+    AUTH = "auth"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    BUG = "bug"
+
+
+class Origin(StrEnum):
+    """Whose side a failure was on, as far as the evidence goes."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    CALLER = "caller"
+    UNKNOWN = "unknown"
+
+
+class Phase(StrEnum):
+    """How far an attempt had come when it failed."""
+
+    BUILD = "build"
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    SEND = "send"
+    RESPONSE = "response"
+    FIRST_TOKEN = "first_token"
+    STREAMING = "streaming"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failed attempt, named.
+
+    Attributes:
+        kind: what failed.
+        origin: whose side it was on.
+        phase: how far the attempt had come.
+        root_type: class name of the deepest cause.
+        root_message: its message, without keys and speech, at most `MESSAGE_CHARS` long.
+        retryable: whether the same request may succeed when sent again.
+        errno: the operating system's error number, where there is one.
+        status: the HTTP status that was received, where there was one.
+        error_type: the API's own `error.type` (such as `overloaded_error`).
+        request_id: Anthropic's id of the request, to quote to their support.
+        retry_after_s: seconds the server asked to wait.
+    """
+
+    kind: FailureKind
+    origin: Origin
+    phase: Phase
+    root_type: str
+    root_message: str
+    retryable: bool
+    errno: int | None = None
+    status: int | None = None
+    error_type: str | None = None
+    request_id: str | None = None
+    retry_after_s: float | None = None
+
+
+def failure_of(exc: BaseException | None) -> Failure | None:
+    """The `Failure` behind an exception raised or reported by this package, else None."""
+    failure = getattr(exc, "failure", None)
+    return failure if isinstance(failure, Failure) else None

@@ -1,0 +1,123 @@
+"""The kind of every exception class that can reach us, by name.
+
+By name, package by package, so that one table serves every supported release of anthropic, httpx2,
+httpcore2 and aiohttp. A test walks those packages and fails when one of them gains a class that is
+not named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .failure import FailureKind
+
+
+def _named(kind: FailureKind, package: str, names: str) -> dict[str, FailureKind]:
+    return {f"{package}.{name}": kind for name in names.split()}
+
+
+KIND_OF_CLASS: Mapping[str, FailureKind] = {
+    **_named(FailureKind.DNS, "socket", "gaierror herror"),
+    **_named(FailureKind.CONNECT, "builtins", "ConnectionRefusedError"),
+    **_named(
+        FailureKind.RESET,
+        "builtins",
+        "ConnectionResetError ConnectionAbortedError BrokenPipeError ConnectionError",
+    ),
+    **_named(FailureKind.TIMEOUT, "builtins", "TimeoutError"),
+    **_named(FailureKind.TLS, "ssl", "SSLError SSLCertVerificationError CertificateError"),
+    **_named(FailureKind.MALFORMED, "json", "JSONDecodeError"),
+    **_named(FailureKind.MALFORMED, "builtins", "UnicodeDecodeError"),
+    **_named(FailureKind.MALFORMED, "zlib", "error"),
+    # httpx2 and httpcore2 share their names.
+    **{
+        f"{package}.{name}": kind
+        for package in ("httpx2", "httpcore2")
+        for kind, names in (
+            (FailureKind.CONNECT, "ConnectError ProxyError ConnectionNotAvailable"),
+            (
+                FailureKind.TIMEOUT,
+                "TimeoutException ConnectTimeout ReadTimeout WriteTimeout PoolTimeout",
+            ),
+            (FailureKind.RESET, "NetworkError ReadError WriteError CloseError RemoteProtocolError"),
+            (FailureKind.MALFORMED, "ProtocolError DecodingError SSEError TooManyRedirects"),
+            # A header or URL that cannot be sent: it will not get better by sending it again.
+            (FailureKind.REJECTED, "LocalProtocolError UnsupportedProtocol InvalidURL"),
+            (FailureKind.RESET, "TransportError RequestError HTTPError"),
+        )
+        for name in names.split()
+    },
+    **_named(FailureKind.CONNECT, "aiohttp", "ClientConnectorError UnixClientConnectorError"),
+    **_named(FailureKind.CONNECT, "aiohttp", "ClientProxyConnectionError ClientHttpProxyError"),
+    **_named(FailureKind.DNS, "aiohttp", "ClientConnectorDNSError"),
+    **_named(
+        FailureKind.TLS,
+        "aiohttp",
+        "ClientSSLError ClientConnectorSSLError ClientConnectorCertificateError "
+        "ServerFingerprintMismatch",
+    ),
+    **_named(
+        FailureKind.TIMEOUT,
+        "aiohttp",
+        "ServerTimeoutError ConnectionTimeoutError SocketTimeoutError",
+    ),
+    **_named(
+        FailureKind.RESET,
+        "aiohttp",
+        "ClientError ClientOSError ClientConnectionError ClientConnectionResetError "
+        "ServerConnectionError ServerDisconnectedError ClientPayloadError "
+        "UploadAbortedError",
+    ),
+    **_named(
+        FailureKind.MALFORMED,
+        "aiohttp",
+        "ClientResponseError ContentTypeError TooManyRedirects HttpProcessingError HttpBadRequest "
+        "BadHttpMessage BadHttpMethod BadStatusLine InvalidHeader LineTooLong PayloadEncodingError "
+        "ContentEncodingError ContentLengthError TransferEncodingError DecompressSizeError "
+        "TooManyMembersError",
+    ),
+    **_named(
+        FailureKind.REJECTED,
+        "aiohttp",
+        "InvalidURL InvalidURLError InvalidUrlClientError InvalidUrlRedirectClientError "
+        "NonHttpUrlClientError NonHttpUrlRedirectClientError RedirectClientError",
+    ),
+    **_named(FailureKind.RESET, "anthropic", "APIConnectionError"),
+    **_named(FailureKind.TIMEOUT, "anthropic", "APITimeoutError"),
+    **_named(FailureKind.MALFORMED, "anthropic", "APIResponseValidationError"),
+    # What the SDK raises when the client was given no usable credential.
+    **_named(
+        FailureKind.AUTH,
+        "anthropic",
+        "CredentialsError IdentityTokenFileError WorkloadIdentityError MutuallyExclusiveAuthError",
+    ),
+    **_named(FailureKind.SERVER, "anthropic", "RetryableError"),
+    **_named(FailureKind.MALFORMED, "botocore", "ParserError"),
+    **_named(FailureKind.CANCELLED, "asyncio", "CancelledError"),
+}
+"""The kind of every exception class that can reach us, as `package.ClassName`.
+
+Subclasses of `anthropic.APIStatusError` are not listed: their status and type decide.
+"""
+
+
+def class_names(exc: BaseException) -> Iterator[str]:
+    """The class of *exc* and those it inherits from, as `package.ClassName`."""
+    for cls in type(exc).__mro__:
+        yield f"{cls.__module__.partition('.')[0]}.{cls.__name__}"
+
+
+def quotes_bytes(exc: BaseException) -> bool:
+    """Whether the message of *exc* quotes what was sent or received: a header, a key, a reply.
+
+    Source: h11/_util.py and aiohttp/http_exceptions.py, whose errors show the bytes they reject.
+    """
+    return bool(_QUOTING & {cls.__name__ for cls in type(exc).__mro__})
+
+
+_QUOTING = {"HttpProcessingError", "LocalProtocolError", "ClientResponseError"}
+
+
+def kind_of_class(exc: BaseException) -> FailureKind | None:
+    """The kind that the class of *exc*, or the nearest one it inherits from, stands for."""
+    return next((KIND_OF_CLASS[n] for n in class_names(exc) if n in KIND_OF_CLASS), None)

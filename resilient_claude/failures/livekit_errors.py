@@ -1,0 +1,85 @@
+"""livekit's exceptions, made of failures; and nothing private in the chain behind them."""
+
+from __future__ import annotations
+
+from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
+
+from .causes import cause_chain
+from .failure import Failure, FailureKind
+from .faults import Fault
+from .known_errors import class_names, quotes_bytes
+
+
+def to_api_error(failure: Failure, *, summary: str) -> APIError:
+    """Livekit's exception for *failure*; the failure itself is its attribute `failure`.
+
+    Args:
+        failure: what went wrong in the last attempt.
+        summary: the beginning of the message, such as "no answer after 3 attempts in 4.2 s".
+    """
+    where = f"{failure.kind} ({failure.origin}) in phase {failure.phase}"
+    message = f"{summary}: {where}: {failure.root_type}: {failure.root_message}"
+    error = _api_error(failure, message)
+    error.failure = failure  # type: ignore[attr-defined]
+    return error
+
+
+def scrub(exc: BaseException, failure: Failure) -> None:
+    """Take what the API wrote out of the messages in the chain of *exc*, and put *failure*'s in.
+
+    The API's own words may quote the prompt, and tracebacks print every message of the chain.
+    """
+    # A bug's message may hold anything, and so may that of the application's own `api_key()`.
+    bug = failure.kind is FailureKind.BUG
+    anything = bug or (failure.kind is FailureKind.AUTH and failure.status is None)
+    for error in cause_chain(exc):
+        if anything:
+            error.args = (failure.root_message,)
+        quotes = isinstance(error, Fault) or quotes_bytes(error)
+        if quotes or "anthropic.APIStatusError" in class_names(error):
+            error.args = (failure.root_message,)
+        if quotes and hasattr(error, "message"):
+            error.message = failure.root_message  # aiohttp's `__str__` reads it
+        if hasattr(error, "request_info"):
+            error.request_info = None  # its repr shows the headers, and with them the key
+        if "anthropic.APIStatusError" in class_names(error):
+            vars(error).update(message=failure.root_message, body=None)
+
+
+def _api_error(failure: Failure, message: str) -> APIError:
+    if failure.kind is FailureKind.BUG:
+        return APIError(message, retryable=False)
+    if failure.kind in (FailureKind.TIMEOUT, FailureKind.STALL):
+        return APITimeoutError(message, retryable=failure.retryable)
+    status = _status_of(failure)
+    if status is None:
+        return APIConnectionError(message, retryable=failure.retryable)
+    body = {"type": "error", "error": {"type": failure.error_type, "message": failure.root_message}}
+    return APIStatusError(
+        message,
+        status_code=status,
+        request_id=failure.request_id,
+        body=body if failure.error_type else None,
+        retryable=failure.retryable,
+    )
+
+
+_KIND_STATUS = {
+    FailureKind.OVERLOADED: 529,
+    FailureKind.RATE_LIMITED: 429,
+    FailureKind.SERVER: 500,
+    FailureKind.BILLING: 402,
+    FailureKind.AUTH: 401,
+    FailureKind.REJECTED: 400,
+    FailureKind.REFUSED: 200,
+}
+
+
+def _status_of(failure: Failure) -> int | None:
+    """The status livekit shall see. Under HTTP 200 the kind tells what was meant.
+
+    Never 499: livekit ends a stream silently on it (llm.py, `_main_task`).
+    """
+    if failure.status is not None and failure.status >= 300:
+        return 400 if failure.status == 499 else failure.status
+    return _KIND_STATUS.get(failure.kind)

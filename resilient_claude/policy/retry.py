@@ -1,0 +1,233 @@
+"""When to try again, how long to wait, how long to listen: pure rules, and tenacity's wiring.
+
+The rules take values and return values. Only `attempts` touches a clock, and takes it as argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+from resilient_claude.failures.failure import Failure, FailureKind
+
+from .timeouts import Timeouts, check_positive
+
+RESUME_INSTRUCTION = (
+    "The connection broke while you were speaking. The caller has already heard this:\n"
+    "<heard>{said}</heard>\n"
+    "Go on from exactly there: begin by repeating its last words, <last_words>{last_words}"
+    "</last_words>, and continue the sentence as if nothing had happened. Do not start over, do "
+    "not apologise, and do not mention the interruption."
+)
+"""Default of `RetryPolicy.resume_instruction`. The repeated words make an exact join; they are
+dropped before the caller could hear them again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """When a failed attempt is followed by another one.
+
+    Waits are drawn with full jitter: uniformly between 0 and a cap that doubles with every
+    attempt, so that the callers of an outage do not come back in step.
+    Source: "Exponential Backoff And Jitter", AWS Architecture Blog.
+
+    Attributes:
+        max_attempts: HTTP requests per turn at most, the first one included; those that go on
+            with an answer (paused by server tools, or broken off) come on top. The default is
+            chosen so that the silence budget ends first: the waits of 64 attempts, 1 s each on
+            the average, add up to three times 20 s.
+        max_silence_s: from `chat()` to the first speakable chunk, over all attempts and waits.
+            No attempt starts in its last twentieth, which could only hide the true cause behind
+            a time-out, and no attempt without progress outlives it.
+        wait_base_s: cap of the first wait.
+        throttled_wait_base_s: cap of the first wait after 429 or 529, where haste makes it worse.
+        wait_multiplier: growth of the cap per attempt.
+        wait_cap_s: the cap's own upper limit.
+        on_interruption: what to do when a stream breaks after text was heard. "raise" ends the
+            turn with an error. "resume" asks Claude once to go on from where it stopped, unless a
+            tool call had begun; what was said stays said, and is not said again.
+        resume_instruction: how Claude is asked to go on, for models that do not continue an
+            assistant message by themselves. Write it in the language of the call. `{said}` stands
+            for all that was said, `{last_words}` for the last three words.
+
+    Raises:
+        TypeError: a value is not a number.
+        ValueError: a value is out of its range.
+    """
+
+    max_attempts: int = 64
+    max_silence_s: float = 20.0
+    wait_base_s: float = 0.1
+    throttled_wait_base_s: float = 0.5
+    wait_multiplier: float = 2.0
+    wait_cap_s: float = 2.0
+    on_interruption: Literal["raise", "resume"] = "raise"
+    resume_instruction: str = RESUME_INSTRUCTION
+
+    def __post_init__(self) -> None:
+        if isinstance(self.max_attempts, bool) or not isinstance(self.max_attempts, int):
+            raise TypeError(f"max_attempts must be an int, got {self.max_attempts!r}")
+        if self.max_attempts < 1:
+            raise ValueError(
+                f"max_attempts must be >= 1 (1 means: never retry), got {self.max_attempts}"
+            )
+        for field in fields(self):
+            if field.name.endswith("_s") or field.name == "wait_multiplier":
+                check_positive(field.name, getattr(self, field.name))
+        if not 1 <= self.wait_multiplier <= 100:
+            raise ValueError(
+                f"wait_multiplier must be from 1, so that waits do not shrink, to 100, "
+                f"got {self.wait_multiplier}"
+            )
+        if self.on_interruption not in ("raise", "resume"):
+            raise ValueError(
+                f'on_interruption must be "raise" or "resume", got {self.on_interruption!r}'
+            )
+        if not isinstance(self.resume_instruction, str) or "{said}" not in self.resume_instruction:
+            raise ValueError(
+                "resume_instruction must hold {said}, which stands for what the caller has heard"
+            )
+
+
+class AttemptFailed(Exception):
+    """Carries a failed attempt through tenacity. Never leaves this package.
+
+    Attributes:
+        failure: the attempt's failure, named.
+        error: the exception itself.
+        retryable: whether another attempt may follow: the failure allows it, and nothing that
+            the caller has heard would be heard twice.
+    """
+
+    def __init__(self, failure: Failure, error: BaseException, *, retryable: bool) -> None:
+        super().__init__(failure.kind)
+        self.failure = failure
+        self.error = error
+        self.retryable = retryable
+
+
+# A certificate that does not verify and an empty answer seldom change, but a load balancer with
+# one bad host and a second sample do: one more try, no more.
+_RETRIES_AT_MOST = {FailureKind.TLS: 1, FailureKind.EMPTY: 1}
+_THROTTLED = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED)
+
+
+def wait_before(
+    attempt: int,
+    policy: RetryPolicy,
+    failure: Failure,
+    *,
+    remaining_s: float,
+    random: Callable[[], float],
+) -> float:
+    """Seconds to wait before *attempt* (2 is the first retry): full jitter, capped.
+
+    What is left of the silence budget is a cap too, so that none of it is given away. A
+    `retry-after` of the server is a lower bound, subject to no cap.
+
+    Args:
+        attempt: number of the attempt to come.
+        policy: the caps.
+        failure: why the one before it failed.
+        remaining_s: what is left of the silence budget.
+        random: draws from [0, 1).
+
+    Raises:
+        ValueError: *attempt* is below 2; the first attempt never waits.
+    """
+    if attempt < 2:
+        raise ValueError(f"attempt must be >= 2, got {attempt}: the first attempt never waits")
+    throttled = failure.kind in _THROTTLED
+    base = policy.throttled_wait_base_s if throttled else policy.wait_base_s
+    # Clamped: the power alone would overflow a float after some hundreds of attempts.
+    growth = policy.wait_multiplier ** min(attempt - 2, 64)
+    cap_s = max(0.0, min(policy.wait_cap_s, base * growth, remaining_s))
+    return max(random() * cap_s, failure.retry_after_s or 0.0)
+
+
+def response_clock_s(
+    attempt: int, policy: RetryPolicy, timeouts: Timeouts, remaining_s: float
+) -> float:
+    """Seconds that *attempt* (from 1) may wait for the first byte of its response.
+
+    Args:
+        attempt: its number.
+        policy: for `max_attempts`.
+        timeouts: for `response_s`.
+        remaining_s: what is left of the silence budget.
+    """
+    clock_s = timeouts.response_s * 2.0 ** min(attempt - 1, 64)
+    last = attempt >= policy.max_attempts or remaining_s - clock_s < timeouts.response_s
+    return remaining_s if last else clock_s
+
+
+def last_start(policy: RetryPolicy, *, since: float) -> float:
+    """When the last attempt may start, if the silence began at *since*, on the same clock."""
+    return since + policy.max_silence_s * 0.95
+
+
+def may_retry(failed: AttemptFailed, attempt: int) -> bool:
+    """Whether another attempt may follow the failed *attempt*, as far as its kind tells."""
+    at_most = _RETRIES_AT_MOST.get(failed.failure.kind)
+    return failed.retryable and (at_most is None or attempt <= at_most)
+
+
+def attempts(
+    policy: RetryPolicy,
+    *,
+    silent_since: float,
+    now: Callable[[], float],
+    random: Callable[[], float],
+    sleep: Callable[[float], Awaitable[Any]],
+    before_wait: Callable[[AttemptFailed, float], None],
+) -> AsyncRetrying:
+    """Tenacity's loop for one turn. Make a new one for every turn.
+
+    One `AsyncRetrying` shared between tasks mixes up their exceptions.
+
+    Args:
+        policy: the limits.
+        silent_since: when the silence began that is to be ended, on the clock *now*.
+        now: monotonic clock, in seconds.
+        random: draws from [0, 1).
+        sleep: waits; must be cancellable.
+        before_wait: told of every failed attempt that will be followed by another: the failure,
+            and the wait in seconds.
+    """
+    latest = last_start(policy, since=silent_since)
+
+    def failed(state: RetryCallState) -> AttemptFailed:
+        error = state.outcome.exception() if state.outcome is not None else None
+        assert isinstance(error, AttemptFailed)  # `retry` lets nothing else come this far
+        return error
+
+    def wait(state: RetryCallState) -> float:
+        return wait_before(
+            state.attempt_number + 1,
+            policy,
+            failed(state).failure,
+            remaining_s=latest - now(),
+            random=random,
+        )
+
+    def stop(state: RetryCallState) -> bool:
+        if not may_retry(failed(state), state.attempt_number):
+            return True
+        if state.attempt_number >= policy.max_attempts:
+            return True
+        return now() + max(state.upcoming_sleep, policy.wait_base_s) >= latest
+
+    def tell(state: RetryCallState) -> None:
+        before_wait(failed(state), state.upcoming_sleep)
+
+    return AsyncRetrying(
+        sleep=sleep,
+        stop=stop,
+        wait=wait,
+        retry=retry_if_exception(lambda error: isinstance(error, AttemptFailed)),
+        before_sleep=tell,
+        reraise=True,
+    )

@@ -1,0 +1,1 @@
+"""A chat context, its tools and the options, turned into one Messages API request. Pure."""

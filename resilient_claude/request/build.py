@@ -1,0 +1,139 @@
+"""A chat context, its tools and the options, turned into one Messages API request.
+
+Pure: values in, values out. What the API is known to reject is put right here or refused with a
+message that names the argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import anthropic
+from livekit.agents import llm
+from livekit.agents.llm import ToolChoice
+from livekit.agents.types import NOT_GIVEN, NotGivenOr
+
+from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.history.repair import conversation
+from resilient_claude.request.tools.choice import add_tool_choice
+from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
+from resilient_claude.request.tools.schemas import ToolSchemas
+
+from .caching import mark_cache_breakpoints
+from .extra import SAMPLING, Extra, overridden
+from .given import given
+from .models import Model
+from .options import RequestOptions
+from .request import Adjustment, Request
+from .thinking import put_back_thinking, thinking_mode
+
+# The only version under which the sampling arguments exist; from 2026-10-21 on they are a 400.
+_SAMPLING_VERSION = {"anthropic-version": "2023-06-01"}
+# SDK 1 marks a beta request in the URL as well; SDK 2, with the API version 2026-10-21, does not.
+_BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
+
+
+def build_request(
+    options: RequestOptions,
+    chat_ctx: llm.ChatContext,
+    *,
+    tools: Sequence[llm.Tool | llm.Toolset] = (),
+    tool_choice: NotGivenOr[ToolChoice | None] = NOT_GIVEN,
+    parallel_tool_calls: NotGivenOr[bool | None] = NOT_GIVEN,
+    extra_kwargs: NotGivenOr[Mapping[str, Any] | None] = None,
+    schemas: ToolSchemas,
+    histories: PlainHistories | None = None,
+) -> Request:
+    """The request for one turn; *extra_kwargs* win over everything else.
+
+    *schemas* and *histories* know what earlier turns have made of their tools and their history.
+
+    Raises:
+        TypeError: An argument has the wrong type, or holds a value that is not JSON.
+        ValueError: An argument has a value that no request can be built from.
+    """
+    extra = Extra.of(given(extra_kwargs, None) or {})
+    model = Model.parse(extra.fields.get("model", options.model))
+    strict = _is_strict(options, model)
+    definitions, tool_betas, not_strict = tool_definitions(tools, schemas, strict=strict)
+    sampling, unsent_sampling = _sampling(options, extra, model)
+    messages, system = conversation(chat_ctx, model, histories or PlainHistories())
+    body = {"max_tokens": options.max_tokens, "messages": messages, "model": options.model}
+    body |= {"stream": True} | ({"system": system} if system else {})
+    body |= {"tools": definitions} if definitions else {}
+    body |= sampling | extra.fields
+    if options.user is not None:
+        body["metadata"] = {"user_id": options.user, **extra.fields.get("metadata", {})}
+    unsent = {"strict_tool_schema": not_strict, **unsent_sampling}
+    if "messages" not in extra.fields:
+        unsent["thinking"] = put_back_thinking(body, chat_ctx, model)
+    choice = given(tool_choice, options.tool_choice)
+    parallel = given(parallel_tool_calls, options.parallel_tool_calls)
+    unsent["tool_choice"] = add_tool_choice(body, model, choice=choice, parallel=parallel)
+    if "messages" not in extra.fields and not body.get("tools"):
+        body |= stand_in_tools(messages)
+    if options.caching:
+        mark_cache_breakpoints(body)
+    unsent["timeout"] = extra.no_timeout
+    betas = tuple(dict.fromkeys((*extra.betas, *tool_betas)))
+    request = Request(
+        body=_in_sdk_order(body, last=(*sampling, *extra.body_only)),
+        headers=_headers(body, betas, extra),
+        query=(_BETA_QUERY if betas else {}) | extra.query,
+        adjustments=tuple(Adjustment(name, why) for name, why in unsent.items() if why),
+        timeout_s=extra.timeout_s,
+    )
+    request.content()  # what cannot be sent is refused here, in the caller's frame
+    return request
+
+
+def build_schemas(
+    options: RequestOptions, tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas
+) -> Iterator[None]:
+    """Build what *schemas* lacks of *tools*, one tool with each step: there may be a lot to do.
+
+    Raises:
+        TypeError, ValueError: As `build_request`, and whatever livekit and pydantic raise.
+    """
+    functions = llm.ToolContext(tools).function_tools.values()
+    strict = _is_strict(options, Model.parse(options.model))
+    for _ in schemas.definitions(functions, strict=strict):
+        yield
+
+
+def _is_strict(options: RequestOptions, model: Model) -> bool:
+    return options.strict_tool_schema and model.accepts_strict_tools
+
+
+def _sampling(
+    options: RequestOptions, extra: Extra, model: Model
+) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """The sampling arguments to send, and why the API would reject each that is left out."""
+    wanted = {"temperature": options.temperature, "top_k": options.top_k} | extra.sampling
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    unsent: dict[str, str | None] = {}
+    if not model.accepts_sampling:
+        unsent = dict.fromkeys(wanted, f"not sent: model {model.id} rejects it")
+    elif thinking_mode(extra.fields, model) != "off":
+        # Source: platform.claude.com/docs/en/build-with-claude/thinking, "Sampling parameters"; a
+        # top_p from 0.95 on is allowed there.
+        rejected = (name for name in wanted if name != "top_p")
+        unsent = dict.fromkeys(rejected, "not sent: it cannot be combined with thinking")
+    return {name: value for name, value in wanted.items() if name not in unsent}, unsent
+
+
+def _headers(body: Mapping[str, Any], betas: Sequence[str], extra: Extra) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if any(name in body for name in SAMPLING):
+        headers |= _SAMPLING_VERSION
+    if betas:
+        headers["anthropic-beta"] = ",".join(betas)
+    return overridden(headers, extra.headers)
+
+
+def _in_sdk_order(body: dict[str, Any], *, last: Sequence[str]) -> dict[str, Any]:
+    """The order of `create()`: required fields, the others by name, what it does not know."""
+    first = ("max_tokens", "messages", "model")
+    between = sorted(body.keys() - {*first, *last})
+    return {key: body[key] for key in dict.fromkeys((*first, *between, *last)) if key in body}

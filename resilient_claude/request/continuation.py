@@ -1,0 +1,76 @@
+"""Requests that go on with an answer that server tools paused, or that broke off. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from resilient_claude.request.history.repair import finite
+
+from .models import Model
+from .request import Request
+from .thinking import thinking_mode
+
+
+def continued(
+    request: Request, content: list[dict[str, Any]], *, container: str | None = None
+) -> Request:
+    """*request*, to go on after the *content* that Claude paused at (`pause_turn`).
+
+    Args:
+        request: What was answered with *content*.
+        content: The answer's content blocks so far, as the API sent them.
+        container: Where its server tools run, unless the request names one itself.
+    """
+    # A breakpoint would be one more than counted; blank text is a 400.
+    blocks = [
+        {key: finite(value) for key, value in block.items() if key != "cache_control"}
+        for block in content
+        if block.get("type") != "text" or block["text"].strip()
+    ]
+    messages = _appended(request.body["messages"], "assistant", blocks)
+    body = request.body | {"messages": messages}
+    if container is not None and body.get("container") is None:
+        body["container"] = container
+    return replace(request, body=body)
+
+
+def resumed(request: Request, said: str, *, instruction: str) -> Request:
+    """*request*, to go on with an answer that broke off.
+
+    A model that continues an assistant message gets one; the others are asked to go on.
+
+    Args:
+        request: What was being answered.
+        said: How much of the answer was heard; if nothing was, the request is as good as it is.
+        instruction: How to ask, with `{said}` and `{last_words}` (the last three words of it).
+    """
+    if not said.strip():
+        return request
+    messages = request.body["messages"]
+    model = Model.parse(request.body["model"])
+    if model.accepts_prefill and thinking_mode(request.body, model) == "off":
+        # "final assistant content cannot end with trailing whitespace"
+        messages = _appended(messages, "assistant", [{"type": "text", "text": said.rstrip()}])
+    else:
+        values = {"{said}": said, "{last_words}": " ".join(said.split()[-3:])}
+        # In one pass, so that nothing in what was said is taken for a placeholder.
+        text = re.sub(r"\{(?:said|last_words)\}", lambda found: values[found[0]], instruction)
+        messages = _appended(messages, "user", [{"type": "text", "text": text}])
+    return replace(request, body=request.body | {"messages": messages})
+
+
+def _appended(
+    messages: Sequence[Mapping[str, Any]], role: str, blocks: list[dict[str, Any]]
+) -> list[Any]:
+    """A copy of *messages* with *blocks* at the end, in the last message if it is of *role*."""
+    if not blocks:
+        return list(messages)
+    *others, last = messages
+    if last["role"] != role:
+        return [*messages, {"role": role, "content": blocks}]
+    content = last["content"]
+    content = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [*others, {**last, "content": [*content, *blocks]}]

@@ -1,0 +1,83 @@
+"""A request's body as JSON, as the SDK would write it. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from resilient_claude.request.history.plain import Plain
+from resilient_claude.request.tools.schemas import Definition
+
+
+class _Encoder(json.JSONEncoder):
+    """What the SDK accepts in a body besides plain JSON. Source: anthropic/_utils/_json.py."""
+
+    def default(self, o: Any) -> Any:
+        if isinstance(o, date):
+            return o.isoformat()
+        if isinstance(o, BaseModel):
+            return o.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        if isinstance(o, Mapping):
+            return dict(o)
+        if isinstance(o, (Sequence, AbstractSet, Iterator)) and not isinstance(
+            o, (bytes, bytearray, memoryview)
+        ):
+            return list(o)
+        return super().default(o)
+
+
+# The search for cycles costs time; a cycle ends in a RecursionError instead.
+_ENCODER = _Encoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
+)
+
+
+def encode(body: Mapping[str, Any]) -> bytes:
+    """*body* as JSON, in UTF-8.
+
+    Raises:
+        TypeError: a field is not JSON; the message names it.
+    """
+    parts = [b"{"]
+    for key, value in body.items():
+        try:
+            text = _encode_list(value) if isinstance(value, list) else _encode(value)
+            parts += (b"," if len(parts) > 1 else b"", _encode(key), b":", text)
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise TypeError(f"{key} cannot be sent as JSON") from exc
+    return b"".join((*parts, b"}"))
+
+
+def _encode_list(items: list[Any]) -> bytes:
+    """The tools, or the messages: up to what is new, earlier requests have encoded them."""
+    texts: list[bytes] = []
+    for item in items:
+        text = item.json if type(item) in _LASTING else None
+        if text is None:
+            texts.append(_encode(items[len(texts) :])[1:-1])
+            break
+        texts.append(text)
+    return b"[%b]" % b",".join(texts)
+
+
+_LASTING = (Definition, Plain)
+
+
+def _encode(value: object) -> bytes:
+    if type(value) in (str, int, bool) or _is_plain_list(value):
+        try:
+            return to_json(value)  # what every encoder writes alike, and this one sooner
+        except ValueError:  # half a surrogate pair, or too deep for it
+            pass
+    # "replace" is for half a surrogate pair in a history, which is no text to the API either.
+    return _ENCODER.encode(value).encode("utf-8", "replace")
+
+
+def _is_plain_list(value: object) -> bool:
+    return isinstance(value, list) and all(type(item) is Plain for item in value)

@@ -1,0 +1,100 @@
+"""`extra_kwargs`, taken apart the way the SDK takes its arguments apart. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .given import is_absent, is_number
+
+SAMPLING = ("temperature", "top_k", "top_p")
+
+# Source: anthropic/resources/messages/messages.py, `create`: arguments that travel as headers.
+_HEADER_ARGUMENTS = {
+    "user_profile_id": "anthropic-user-profile-id",
+    "workspace_id": "anthropic-workspace-id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """`extra_kwargs`, taken apart the way the SDK's `create()` takes its arguments apart.
+
+    Attributes:
+        fields: Fields of the body, without the sampling arguments given outside `extra_body`.
+        body_only: Those of `extra_body` alone, which the SDK puts last.
+        sampling: The sampling arguments given outside `extra_body`.
+        no_timeout: Why there is no `timeout_s` although one was given.
+    """
+
+    fields: dict[str, Any]
+    body_only: tuple[str, ...]
+    sampling: dict[str, Any]
+    headers: dict[str, str]
+    query: dict[str, object]
+    betas: tuple[str, ...]
+    timeout_s: float | None
+    no_timeout: str | None
+
+    @classmethod
+    def of(cls, extra_kwargs: Mapping[str, Any]) -> Extra:
+        """Take *extra_kwargs* apart.
+
+        Raises:
+            TypeError: one of them has the wrong type.
+            ValueError: one of them has a value that cannot be sent.
+        """
+        if not extra_kwargs:
+            return _NOTHING
+        extra = {key: value for key, value in extra_kwargs.items() if not is_absent(value)}
+        headers = {
+            _HEADER_ARGUMENTS[key]: extra.pop(key) for key in _HEADER_ARGUMENTS & extra.keys()
+        }
+        headers = overridden(headers, _popped_mapping(extra, "extra_headers"))
+        query = _popped_mapping(extra, "extra_query")
+        extra_body = _popped_mapping(extra, "extra_body")
+        for key in extra_body:
+            if not isinstance(key, str):
+                raise TypeError(f"extra_body must have strings for keys, got {key!r}")
+        betas = extra.pop("betas", None) or ()
+        if isinstance(betas, str) or not isinstance(betas, Iterable):
+            raise TypeError(f"betas must be a list of strings, got {type(betas).__name__}")
+        betas = tuple(betas)
+        if not all(isinstance(beta, str) for beta in betas):
+            raise TypeError("betas must be a list of strings")
+        timeout = extra.pop("timeout", None)
+        no_timeout = None
+        if timeout is not None and not is_number(timeout):
+            no_timeout = f"ignored: must be a number of seconds, got {type(timeout).__name__}"
+            timeout = None
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout must be > 0, got {timeout!r}")
+        sampling = {name: extra.pop(name) for name in SAMPLING if name in extra}
+        fields = extra | extra_body
+        if fields.get("stream", True) is not True:
+            raise ValueError("stream must stay true: only streams are read here")
+        if not isinstance(fields.get("model", ""), str):
+            raise TypeError(f"model must be a string, got {type(fields['model']).__name__}")
+        if not isinstance(fields.get("metadata", {}), Mapping):
+            raise TypeError(f"metadata must be a dict, got {type(fields['metadata']).__name__}")
+        last = tuple(key for key in extra_body if key not in extra)
+        return cls(fields, last, sampling, headers, query, betas, timeout, no_timeout)
+
+
+_NOTHING = Extra({}, (), {}, {}, {}, (), None, None)  # of most turns: nobody may change it
+
+
+def overridden(headers: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:
+    """*headers* and those in *by*, which win whatever their capitals."""
+    if not by:
+        return dict(headers)
+    names = {name.lower() for name in by}
+    return {name: value for name, value in headers.items() if name.lower() not in names} | dict(by)
+
+
+def _popped_mapping(extra: dict[str, Any], key: str) -> dict[str, Any]:
+    value = extra.pop(key, None)
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"{key} must be a dict, got {type(value).__name__}")
+    return {k: v for k, v in (value or {}).items() if not is_absent(v)}

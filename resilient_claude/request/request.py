@@ -1,0 +1,53 @@
+"""One Messages API request, ready to be sent any number of times. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .encoding import encode
+from .thinking import prefix_of
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """An argument that could not be sent as given, and why; for the caller to log once."""
+
+    argument: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One Messages API request, ready to be sent any number of times; never changed in place.
+
+    Attributes:
+        body: The JSON body, in the SDK's key order.
+        headers: Headers beyond the client's own.
+        query: Query parameters.
+        adjustments: What had to be changed.
+        timeout_s: The caller's own timeout for this call, seconds.
+    """
+
+    body: dict[str, Any] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    query: Mapping[str, object]
+    adjustments: tuple[Adjustment, ...] = ()
+    timeout_s: float | None = None
+    _content: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def content(self) -> bytes:
+        """The body as the SDK would encode it; encoded once.
+
+        Raises:
+            TypeError: A field of the body is not JSON; the message names the field.
+        """
+        if self._content is None:
+            object.__setattr__(self, "_content", encode(self.body))
+        assert self._content is not None
+        return self._content
+
+    def prefix(self) -> str:
+        """What the thinking of the answer is bound to, for its record; see `put_back_thinking`."""
+        return prefix_of(self.body, len(self.body["messages"]))

@@ -1,0 +1,1 @@
+"""livekit's tools and tool choices, turned into what the API takes."""

@@ -1,0 +1,140 @@
+"""The rules for `tools`, `tool_choice` and prompt caching. Pure: no I/O."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from .messages import Turn, has_tool_blocks
+from .models import always_thinks
+from .shapes import (
+    InvalidRequestError,
+    check_cache_control,
+    check_choice,
+    check_keys,
+    check_type,
+    join,
+    require,
+    require_type,
+)
+
+MAX_BREAKPOINTS = 4
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_TOOL_FIELDS = (
+    "name",
+    "input_schema",
+    "description",
+    "type",
+    "cache_control",
+    "strict",
+    "eager_input_streaming",
+    "defer_loading",
+    "allowed_callers",
+    "input_examples",
+)
+_CHOICES = {
+    "auto": ("type", "disable_parallel_tool_use"),
+    "any": ("type", "disable_parallel_tool_use"),
+    "tool": ("type", "disable_parallel_tool_use", "name"),
+    "none": ("type",),
+}
+
+
+def check_tools(body: dict[str, Any], turns: list[Turn]) -> None:
+    """Check `tools` and `tool_choice` of *body*, whose messages are *turns*."""
+    tools = body.get("tools", [])
+    check_type(tools, list, "tools")
+    names = [_check_tool(tool, f"tools.{index}") for index, tool in enumerate(tools)]
+    if len(names) != len(set(names)):
+        raise InvalidRequestError("tools: Tool names must be unique.")
+    # Assumed wording: the API rejects it, but in which words is not documented.
+    if not tools and has_tool_blocks(turns):
+        raise InvalidRequestError(
+            "Requests which include `tool_use` or `tool_result` blocks must define tools"
+        )
+    if "tool_choice" in body:
+        _check_tool_choice(body["tool_choice"], names, body)
+
+
+def check_caching(body: dict[str, Any]) -> None:
+    """Check the number and order of the cache breakpoints of *body*."""
+    check_cache_control(body.get("cache_control"), "cache_control")
+    found = [mark for mark in _breakpoints(body) if mark]
+    if len(found) > MAX_BREAKPOINTS:
+        raise InvalidRequestError(
+            f"A maximum of {MAX_BREAKPOINTS} blocks with cache_control may be provided. "
+            f"Found {len(found)}."
+        )
+    ttls = [mark.get("ttl", "5m") for mark in found]
+    if "5m" in ttls and "1h" in ttls[ttls.index("5m") :]:
+        raise InvalidRequestError(
+            "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. "
+            "Note that blocks are processed in the following order: `tools`, `system`, `messages`."
+        )
+
+
+def _check_tool(tool: object, path: str) -> str:
+    check_type(tool, dict, path)
+    assert isinstance(tool, dict)
+    kind = tool.get("type") or "custom"
+    if kind != "custom":
+        # Assumed: server-side tools and toolsets are right; only their breakpoint is looked at.
+        check_cache_control(tool.get("cache_control"), join(path, "cache_control"))
+        return str(tool.get("name") or kind)
+    path = f"{path}.custom"
+    name = require_type(tool, "name", str, path)
+    if not _TOOL_NAME.fullmatch(name):
+        raise InvalidRequestError(
+            f"{path}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
+        )
+    schema = require_type(tool, "input_schema", dict, path)
+    schema_path = join(path, "input_schema")
+    check_choice(require(schema, "type", schema_path), ("object",), join(schema_path, "type"))
+    check_keys(tool, path, _TOOL_FIELDS)
+    if "description" in tool:
+        check_type(tool["description"], str, join(path, "description"))
+    check_cache_control(tool.get("cache_control"), join(path, "cache_control"))
+    return str(name)
+
+
+def _check_tool_choice(choice: object, names: list[str], body: dict[str, Any]) -> None:
+    check_type(choice, dict, "tool_choice")
+    assert isinstance(choice, dict)
+    kind = require(choice, "type", "tool_choice")
+    check_choice(kind, tuple(_CHOICES), "tool_choice.type")
+    path = f"tool_choice.{kind}"
+    check_keys(choice, path, _CHOICES[kind])
+    if "disable_parallel_tool_use" in choice:
+        check_type(choice["disable_parallel_tool_use"], bool, f"{path}.disable_parallel_tool_use")
+    if not names:
+        raise InvalidRequestError("tool_choice may only be specified while providing tools.")
+    if kind == "tool" and require_type(choice, "name", str, path) not in names:
+        raise InvalidRequestError(f"Tool '{choice['name']}' not found in provided tools")
+    if kind in ("any", "tool"):
+        _check_forced(body)
+
+
+def _check_forced(body: dict[str, Any]) -> None:
+    if always_thinks(body["model"]):
+        # Assumed wording. Source of the rule: "What's new in Claude Opus 5.5".
+        raise InvalidRequestError("tool_choice: forced tool use is not supported for this model.")
+    thinking = body.get("thinking")
+    # Source: the page on thinking: forced use is incompatible with manual thinking, but works with
+    # adaptive thinking, except on the models above.
+    if isinstance(thinking, dict) and thinking.get("type") == "enabled":
+        raise InvalidRequestError("Thinking may not be enabled when tool_choice forces tool use.")
+
+
+def _breakpoints(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every `cache_control`, in the order of the prompt."""
+    yield from (tool.get("cache_control") for tool in body.get("tools", []))
+    yield from _in_blocks(body.get("system"))
+    for message in body["messages"]:
+        yield from _in_blocks(message["content"])
+    yield body.get("cache_control") or {}
+
+
+def _in_blocks(content: object) -> Iterator[dict[str, Any]]:
+    for block in content if isinstance(content, list) else []:
+        if block["type"] == "tool_result":
+            yield from _in_blocks(block.get("content"))
+        yield block.get("cache_control") or {}

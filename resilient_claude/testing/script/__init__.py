@@ -1,0 +1,1 @@
+"""What a simulated Claude is told to do, and what of that goes over the wire. Pure."""

@@ -1,0 +1,254 @@
+"""The steps a simulated Claude plays: answers, HTTP errors, raw responses and broken streams.
+
+Everything here is a frozen value; nothing does I/O.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+Point: TypeAlias = Literal[
+    "accept",
+    "request",
+    "headers",
+    "message_start",
+    "block_start",
+    "thinking",
+    "after_thinking",
+    "text",
+    "after_text",
+    "tool_json",
+    "after_tool",
+    "before_stop",
+    "after_stop",
+]
+"""How far an answer has been played when it breaks, in the order of the wire."""
+
+HowName: TypeAlias = Literal["reset", "close", "end", "stall", "pings", "comments", "empty_deltas"]
+
+POINTS: tuple[Point, ...] = get_args(Point)
+HOWS: tuple[HowName, ...] = get_args(HowName)
+POINTS_BEFORE_HEADERS: tuple[Point, ...] = ("accept", "request")
+# These write into the event stream, so they need its headers first.
+HOWS_IN_STREAM: tuple[HowName, ...] = ("end", "pings", "comments", "empty_deltas")
+
+_NOT_NEGATIVE = (
+    "piece_s",
+    "first_byte_s",
+    "first_token_s",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_creation_tokens",
+)
+# Source: https://platform.claude.com/docs/en/api/errors, "HTTP errors".
+ERROR_TYPES: Mapping[int, str] = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Cut *text* into words, each with the white space that follows it; joined they are *text*."""
+    return tuple(re.findall(r"\s*\S+\s*|\s+$", text))
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """A tool call of an answer.
+
+    Attributes:
+        name: The tool's name.
+        input: The arguments, sent as JSON in several pieces of which the first is empty.
+        id: The call's id; a new `toolu_...` for every request when None.
+    """
+
+    name: str
+    input: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    r"""A correct answer: a thinking block if any, a text block if any, then the tool calls.
+
+    A request without `"stream": true` gets the same answer as one JSON message, which has no
+    content if the request only warms the cache (`max_tokens` 0).
+
+    Attributes:
+        text: The spoken text.
+        tools: The tool calls after the text.
+        thinking: The text of a thinking block before the text.
+        stop_reason: `tool_use` with tools and `end_turn` without, when None.
+        pieces: The text deltas; the words of *text* when None. Given alone, they are the text.
+        piece_s: Seconds between two deltas.
+        first_byte_s: Seconds before the response headers.
+        first_token_s: Seconds between `message_start` with a ping, and the first block.
+        input_tokens: Uncached input tokens in `usage`.
+        output_tokens: The final cumulative count; the number of deltas when None.
+        cache_read_tokens: `cache_read_input_tokens`.
+        cache_creation_tokens: `cache_creation_input_tokens`.
+        events: Ready events (dicts) or raw bytes, sent instead of everything above; a request
+            that does not stream is refused. A break finds its point among dicts only.
+        model: The model named in the answer; the one requested when None.
+        line_end: The line end of the event stream: `\n`, `\r\n` or `\r`.
+        drip_bytes: Write the stream in chunks of this many bytes, wherever they cut an event or a
+            character, rather than one per event. Before a wait or a break, the rest goes out.
+
+    Raises:
+        ValueError: A number is negative, or *text* and *pieces* disagree.
+    """
+
+    text: str = ""
+    _: KW_ONLY
+    tools: Sequence[ToolUse] = ()
+    thinking: str | None = None
+    stop_reason: str | None = None
+    pieces: Sequence[str] | None = None
+    piece_s: float = 0.0
+    first_byte_s: float = 0.0
+    first_token_s: float = 0.0
+    input_tokens: int = 12
+    output_tokens: int | None = None
+    cache_read_tokens: int = 0
+    cache_creation_tokens: int = 0
+    events: Sequence[Mapping[str, Any] | bytes] | None = None
+    model: str | None = None
+    line_end: Literal["\n", "\r\n", "\r"] = "\n"
+    drip_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in _NOT_NEGATIVE:
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
+        if self.drip_bytes is not None and self.drip_bytes < 1:
+            raise ValueError(f"drip_bytes must be >= 1, got {self.drip_bytes}")
+        if self.line_end not in ("\n", "\r\n", "\r"):
+            raise ValueError(f"line_end must be a line end of SSE, got {self.line_end!r}")
+        if self.text and self.pieces is not None and "".join(self.pieces) != self.text:
+            raise ValueError(f"pieces joined must be the text {self.text!r}, got {self.pieces!r}")
+
+    @property
+    def text_pieces(self) -> tuple[str, ...]:
+        """The text deltas in order."""
+        return words(self.text) if self.pieces is None else tuple(self.pieces)
+
+
+@dataclass(frozen=True)
+class HttpError:
+    """A documented JSON error answer with an HTTP status.
+
+    Attributes:
+        status: The HTTP status.
+        type: `error.type`; the documented one for *status* when None.
+        message: `error.message`.
+        headers: More response headers, such as `retry-after`.
+        body: Sent instead of the documented body: bytes, text or JSON.
+        request_id: The `request-id` header; a new `req_...` for every response when empty, and
+            none at all when None, as on a proxy's error page.
+    """
+
+    status: int
+    type: str | None = None
+    message: str = "Simulated error."
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | str | Mapping[str, Any] | None = None
+    request_id: str | None = ""
+
+    @property
+    def error_type(self) -> str:
+        """The `error.type` that is sent."""
+        # "Other 4XX" are documented. Assumed: other 5xx have the type of 500.
+        fallback = "api_error" if self.status >= 500 else "invalid_request_error"
+        return self.type or ERROR_TYPES.get(self.status, fallback)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Any other complete response: a captive portal's HTML, an empty body, a proxy's 502.
+
+    Attributes:
+        body: The response body.
+        status: The HTTP status.
+        content_type: The `content-type` header.
+        headers: More response headers.
+    """
+
+    body: bytes | str
+    status: int = 200
+    content_type: str = "text/html"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SseError:
+    """An `error` event in the stream, under HTTP 200, and then the regular end of the body."""
+
+    type: str = "overloaded_error"
+    message: str = "Overloaded"
+
+
+@dataclass(frozen=True)
+class Garbage:
+    """Bytes that do not belong there, followed by the rest of the answer."""
+
+    data: bytes
+
+
+How: TypeAlias = HowName | SseError | Garbage
+
+
+@dataclass(frozen=True)
+class Break:
+    """An answer that breaks at a point.
+
+    At `accept` the step is consumed by the next new connection, before anything is read from it
+    (under TLS: before the handshake). A request that finds such a step on a kept-alive connection
+    breaks as at `request`.
+
+    Attributes:
+        how: `reset` (RST), `close` (FIN, the chunked body not terminated, no TLS close_notify),
+            `end` (the body terminated without `message_stop`), `stall` (silence until the client
+            leaves), `pings`, `comments` or `empty_deltas` (one every 20 ms until the client
+            leaves), `SseError` or `Garbage`.
+        at: The point, see `Point`. The first time that the answer reaches it counts.
+        answer: The answer that is played until then.
+        after_pieces: How many deltas have been sent at `text`, `thinking` or `tool_json`; of the
+            latter's, the first is empty.
+
+    Raises:
+        ValueError: The answer never reaches the point, or *how* needs a stream before there is one.
+    """
+
+    how: How
+    _: KW_ONLY
+    at: Point
+    answer: Answer = Answer("One two three four five.")
+    after_pieces: int = 2
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.how, SseError | Garbage) and self.how not in HOWS:
+            raise ValueError(f"how must be SseError, Garbage or one of {HOWS}, got {self.how!r}")
+        if self.at not in POINTS:
+            raise ValueError(f"at must be one of {POINTS}, got {self.at!r}")
+        in_stream = isinstance(self.how, SseError) or self.how in HOWS_IN_STREAM
+        if self.at in POINTS_BEFORE_HEADERS and in_stream:
+            raise ValueError(f"{self.how!r} needs a stream: use at='headers', not {self.at!r}")
+
+        from .wire import pieces_until
+
+        pieces_until(self)
+
+
+Step: TypeAlias = Answer | HttpError | Raw | Break
+"""What one `POST /v1/messages` gets."""

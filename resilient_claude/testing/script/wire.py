@@ -1,0 +1,231 @@
+"""What goes over the wire for each step, as values: no I/O, no clock.
+
+The shape of the events is that of the recorded streams of the Anthropic SDK's test suite.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any, NamedTuple
+
+from .answers import POINTS_BEFORE_HEADERS, Answer, Break, ToolUse, words
+
+Event = Mapping[str, Any]
+
+PING: Event = {"type": "ping"}
+COMMENT = b": keep-alive\n\n"
+_DELTA_POINTS = {
+    "text_delta": "text",
+    "thinking_delta": "thinking",
+    "input_json_delta": "tool_json",
+}
+_STOP_POINTS = {"text": "after_text", "thinking": "after_thinking", "tool_use": "after_tool"}
+_EVENT_POINTS = {
+    "content_block_start": "block_start",
+    "message_delta": "before_stop",
+    "message_stop": "after_stop",
+}
+_EMPTY_DELTAS = {
+    "text": {"type": "text_delta", "text": ""},
+    "thinking": {"type": "thinking_delta", "thinking": ""},
+    "tool_use": {"type": "input_json_delta", "partial_json": ""},
+}
+
+
+class Piece(NamedTuple):
+    """One write: the point that is reached once it is sent, and the bytes."""
+
+    point: str
+    data: bytes
+
+
+def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1) -> list[Piece]:
+    """Cut *answer* into its server-sent events, one per piece.
+
+    Args:
+        answer: The answer.
+        model: The model named in it unless it names one.
+        serial: Numbers the ids of the message and its tool calls.
+    """
+    kind = ""
+    result = []
+    for event in events(answer, model=model, serial=serial):
+        if isinstance(event, bytes):
+            result.append(Piece("raw", event))
+            continue
+        if event["type"] == "content_block_start":
+            kind = event["content_block"]["type"]
+        result.append(Piece(_point(event, kind), encode(event, answer.line_end)))
+    return result
+
+
+def pieces_until(step: Break) -> int:
+    """Count the pieces of *step*'s answer that are sent before it breaks.
+
+    Raises:
+        ValueError: The answer never reaches the point.
+    """
+    if step.at in (*POINTS_BEFORE_HEADERS, "headers"):
+        return 0
+    points = [piece.point for piece in pieces(step.answer)]
+    reached = [index + 1 for index, point in enumerate(points) if point == step.at]
+    if not reached:
+        known = list(dict.fromkeys(points))
+        raise ValueError(f"the answer never reaches {step.at!r}, only {known}")
+    if step.at not in _DELTA_POINTS.values():
+        return reached[0]
+    if not 1 <= step.after_pieces <= len(reached):
+        raise ValueError(
+            f"after_pieces must be 1 to {len(reached)}, the {step.at!r} pieces of the answer, "
+            f"got {step.after_pieces}"
+        )
+    return reached[step.after_pieces - 1]
+
+
+def events(answer: Answer, *, model: str, serial: int) -> list[Event | bytes]:
+    """List the events of *answer* in order."""
+    if answer.events is not None:
+        return list(answer.events)
+    blocks = list(_blocks(answer, serial))
+    result: list[Event | bytes] = [_message_start(answer, model, serial)]
+    if answer.first_token_s:
+        result.append(PING)
+    for index, (start, deltas) in enumerate(blocks):
+        result.append({"type": "content_block_start", "index": index, "content_block": start})
+        if index == 0:
+            result.append(PING)
+        result += [{"type": "content_block_delta", "index": index, "delta": d} for d in deltas]
+        result.append({"type": "content_block_stop", "index": index})
+    result.append(_message_delta(answer, sum(len(deltas) for _, deltas in blocks)))
+    result.append({"type": "message_stop"})
+    return result
+
+
+def message(answer: Answer, *, model: str, serial: int) -> dict[str, Any]:
+    """Build the JSON message that a request without streaming gets for *answer*."""
+    start = dict(_message_start(answer, model, serial)["message"])
+    delta = _message_delta(answer, len(answer.text_pieces))
+    content: list[dict[str, Any]] = []
+    if answer.thinking is not None:
+        content.append({"type": "thinking", "thinking": answer.thinking, "signature": _SIGNATURE})
+    if answer.text_pieces:
+        content.append({"type": "text", "text": "".join(answer.text_pieces)})
+    for index, tool in enumerate(answer.tools):
+        content.append({**_tool_start(tool, serial, index), "input": dict(tool.input)})
+    return {
+        **start,
+        **delta["delta"],
+        "content": content,
+        "usage": {**start["usage"], **delta["usage"]},
+    }
+
+
+def encode(event: Event, line_end: str = "\n") -> bytes:
+    """Write *event* as one server-sent event named by its type."""
+    data = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
+    return f"event: {event['type']}{line_end}data: {data}{line_end}{line_end}".encode()
+
+
+def error_body(error_type: str, message: str, request_id: str | None) -> dict[str, Any]:
+    """Build the documented body of an error, which is also the data of an `error` event."""
+    body = {"type": "error", "error": {"type": error_type, "message": message}}
+    return body if request_id is None else {**body, "request_id": request_id}
+
+
+def empty_delta(sent: Sequence[Event | bytes]) -> list[Event]:
+    """Build an empty delta for the block that the events *sent* leave open.
+
+    Returns:
+        The event to repeat, after the start of a new text block if none is open.
+    """
+    index, kind = -1, None
+    for event in sent:
+        if isinstance(event, bytes):
+            continue
+        if event["type"] == "content_block_start":
+            index, kind = event["index"], event["content_block"]["type"]
+        elif event["type"] == "content_block_stop":
+            kind = None
+    start: list[Event] = []
+    if kind not in _EMPTY_DELTAS:
+        index, kind = index + 1, "text"
+        block = {"type": "text", "text": ""}
+        start = [{"type": "content_block_start", "index": index, "content_block": block}]
+    delta = _EMPTY_DELTAS[kind]
+    return [*start, {"type": "content_block_delta", "index": index, "delta": delta}]
+
+
+_SIGNATURE = "EqQBCkYIBxgCKkBzaW11bGF0ZWQ="
+
+
+def _point(event: Event, kind: str) -> str:
+    name = str(event["type"])
+    if name == "content_block_delta":
+        delta = str(event["delta"]["type"])
+        return _DELTA_POINTS.get(delta, delta)
+    if name == "content_block_stop":
+        return _STOP_POINTS.get(kind, f"after_{kind}")
+    return _EVENT_POINTS.get(name, name)
+
+
+def _message_start(answer: Answer, model: str, serial: int) -> dict[str, Any]:
+    return {
+        "type": "message_start",
+        "message": {
+            "id": f"msg_{serial:024d}",
+            "type": "message",
+            "role": "assistant",
+            "model": answer.model or model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": {**_input_usage(answer), "output_tokens": 1, "service_tier": "standard"},
+        },
+    }
+
+
+def _message_delta(answer: Answer, deltas: int) -> dict[str, Any]:
+    reason = answer.stop_reason or ("tool_use" if answer.tools else "end_turn")
+    output = answer.output_tokens if answer.output_tokens is not None else max(1, deltas)
+    return {
+        "type": "message_delta",
+        "delta": {"stop_reason": reason, "stop_sequence": None},
+        "usage": {**_input_usage(answer), "output_tokens": output},
+    }
+
+
+def _input_usage(answer: Answer) -> dict[str, int]:
+    return {
+        "input_tokens": answer.input_tokens,
+        "cache_creation_input_tokens": answer.cache_creation_tokens,
+        "cache_read_input_tokens": answer.cache_read_tokens,
+    }
+
+
+def _blocks(answer: Answer, serial: int) -> Iterator[tuple[Event, list[Event]]]:
+    if answer.thinking is not None:
+        deltas = [{"type": "thinking_delta", "thinking": word} for word in words(answer.thinking)]
+        start = {"type": "thinking", "thinking": "", "signature": ""}
+        yield start, [*deltas, {"type": "signature_delta", "signature": _SIGNATURE}]
+    if answer.text_pieces:
+        yield (
+            {"type": "text", "text": ""},
+            [{"type": "text_delta", "text": piece} for piece in answer.text_pieces],
+        )
+    for tool, index in zip(answer.tools, count()):
+        yield (
+            _tool_start(tool, serial, index),
+            [{"type": "input_json_delta", "partial_json": piece} for piece in _json_pieces(tool)],
+        )
+
+
+def _tool_start(tool: ToolUse, serial: int, index: int) -> dict[str, Any]:
+    call_id = tool.id or f"toolu_{serial:020d}{index:04d}"
+    return {"type": "tool_use", "id": call_id, "name": tool.name, "input": {}}
+
+
+def _json_pieces(tool: ToolUse) -> list[str]:
+    # At least two pieces with content, so that a break after the first leaves half of the JSON.
+    text = json.dumps(tool.input, ensure_ascii=False)
+    size = max(1, min(9, (len(text) + 1) // 2))
+    return ["", *(text[start : start + size] for start in range(0, len(text), size))]

@@ -1,0 +1,107 @@
+"""What the server's thread and the test share: the script and the recorded requests."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from itertools import count
+
+from resilient_claude.testing.script.answers import Answer, Break, HttpError, Raw, Step
+
+from .http1 import Head, RecordedRequest, record
+
+MESSAGES_PATH = "/v1/messages"
+
+
+class Ledger:
+    """The script and the recorded requests; every method may be called from any thread."""
+
+    def __init__(self, steps: Iterable[Step], default: Step) -> None:
+        self._changed = threading.Condition()
+        self._default = default
+        self._steps: deque[Step] = deque()
+        self._requests: list[RecordedRequest] = []
+        self._other_requests: list[RecordedRequest] = []
+        self._serials = count(1)
+        self._started_at_s = time.monotonic()
+        self.script(steps)
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The requests for messages so far."""
+        with self._changed:
+            return list(self._requests)
+
+    @property
+    def other_requests(self) -> list[RecordedRequest]:
+        """All other requests so far."""
+        with self._changed:
+            return list(self._other_requests)
+
+    def script(self, steps: Iterable[Step]) -> None:
+        """Append *steps*.
+
+        Raises:
+            TypeError: One of them is no step.
+        """
+        checked = tuple(steps)
+        for step in checked:
+            if not isinstance(step, Answer | HttpError | Raw | Break):
+                raise TypeError(f"a step is an Answer, HttpError, Raw or Break, got {step!r}")
+        with self._changed:
+            self._steps.extend(checked)
+
+    def unscript(self) -> None:
+        """Forget the steps that no request has met."""
+        with self._changed:
+            self._steps.clear()
+
+    def serial(self) -> int:
+        """Return the next number for ids."""
+        with self._changed:
+            return next(self._serials)
+
+    def accept(self) -> Break | None:
+        """Take the next step if a new connection consumes it."""
+        with self._changed:
+            step = self._steps[0] if self._steps else self._default
+            if not (isinstance(step, Break) and step.at == "accept"):
+                return None
+            if self._steps:
+                self._steps.popleft()
+            return step
+
+    def receive(self, head: Head, raw_body: bytes, *, connection: int) -> RecordedRequest:
+        """Record a request that is no request for a message."""
+        with self._changed:
+            request = self._record(head, raw_body, connection)
+            self._other_requests.append(request)
+            return request
+
+    def receive_message_request(
+        self, head: Head, raw_body: bytes, *, connection: int, step: Step | None
+    ) -> tuple[RecordedRequest, Step]:
+        """Record a request for a message, and take the step it consumes unless it has one."""
+        with self._changed:
+            request = self._record(head, raw_body, connection)
+            if step is None:
+                step = self._steps.popleft() if self._steps else self._default
+            self._requests.append(request)
+            self._changed.notify_all()
+            return request, step
+
+    def wait_for_requests(self, n: int, timeout_s: float) -> list[RecordedRequest]:
+        """Wait until *n* requests for messages have been recorded.
+
+        Raises:
+            TimeoutError: There were fewer.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._requests) >= n, timeout_s):
+                got = len(self._requests)
+                raise TimeoutError(f"expected {n} requests within {timeout_s} s, got {got}")
+            return list(self._requests)
+
+    def _record(self, head: Head, raw_body: bytes, connection: int) -> RecordedRequest:
+        at_s = time.monotonic() - self._started_at_s
+        return record(head, raw_body, connection=connection, at_s=at_s)

@@ -1,0 +1,1 @@
+"""One exchange over sockets, and all that knows the insides of the SDK, aiohttp and httpx2."""

@@ -1,0 +1,270 @@
+"""One attempt: send the request, decode the events of the response, watch the phase clocks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING, Any, cast
+
+import anthropic
+import httpx2
+
+from resilient_claude.failures.evidence import Evidence, current_evidence
+from resilient_claude.failures.failure import Phase
+from resilient_claude.failures.faults import malformed
+from resilient_claude.failures.statuses import request_id_of
+from resilient_claude.request.request import Request
+from resilient_claude.response.sse import Event, EventDecoder
+
+from .body import ResponseBody
+from .clients import own_transport
+from .envelopes import Envelope, Shown, answered, asked_to_show
+from .pool import AiohttpTransport
+
+if TYPE_CHECKING:
+    from .target import AnyClient
+
+DRAIN_S = 0.05
+"""How long the end of the body is awaited after `message_stop`, in seconds.
+
+The last bytes usually come with the same packet; without reading them the connection cannot be
+used again. Source: aiohttp and httpcore2, which close a connection whose body was not read whole.
+"""
+
+Read = Callable[[], Awaitable[list[Event] | None]]
+"""The events of the next read, possibly none; None at the end of the body."""
+
+
+class Exchange:
+    """One request and its response, opened by `open_exchange`.
+
+    Attributes:
+        request_id: the response's `request-id` header.
+        content_type: what the response says it is, such as `text/event-stream`.
+        read: reads on.
+    """
+
+    def __init__(self, headers: Mapping[str, str], read: Read) -> None:
+        self.request_id = request_id_of(headers)
+        self.content_type = _content_type(headers)
+        self.read = read
+
+    async def drain(self) -> None:
+        """Read the body to its end, if that comes at once, so that the connection can be kept."""
+        try:
+            async with asyncio.timeout(DRAIN_S):
+                while await self.read() is not None:
+                    pass
+        except Exception:  # noqa: BLE001 - the answer is whole; its connection may do what it likes
+            return
+
+
+async def open_exchange(
+    client: AnyClient,
+    request: Request,
+    evidence: Evidence,
+    stack: AsyncExitStack,
+    *,
+    connect_s: float,
+) -> Exchange:
+    """Send *request* and return once the response's headers are there.
+
+    Args:
+        client: the SDK's client; its own retries are switched off for this request.
+        request: what to send.
+        evidence: told how far it has come.
+        stack: closes the response.
+        connect_s: the clock for connecting, for clients with a transport of their own, seconds.
+
+    Raises:
+        anthropic.APIStatusError: the response has an error status.
+        anthropic.APIConnectionError: there is no response to a client of the application.
+        aiohttp.ClientError: there is no response to one of ours.
+    """
+    transport = own_transport(client)
+    token = current_evidence.set(evidence)
+    try:
+        if transport is None:
+            stream = await _post(client, request, connect_s=connect_s)
+            stack.push_async_callback(stream.response.aclose)
+            exchange = await _through_sdk(stream, stack)
+        else:
+            body = await _send(cast(anthropic.AsyncAnthropic, client), request, transport, stack)
+            exchange = await _past_sdk(body, stack)
+    finally:
+        current_evidence.reset(token)
+    evidence.enter(Phase.FIRST_TOKEN)
+    return exchange
+
+
+# --- past the SDK ---------------------------------------------------------------------------------
+
+
+async def _send(
+    client: anthropic.AsyncAnthropic,
+    request: Request,
+    transport: AiohttpTransport,
+    stack: AsyncExitStack,
+) -> ResponseBody:
+    """Send *request* as the SDK would, but without it: it takes longer than all the rest.
+
+    What is around the body and what an error status means are left to the SDK all the same.
+
+    Raises:
+        anthropic.APIStatusError: the response has an error status.
+        aiohttp.ClientError: there is no response.
+    """
+    envelope = transport.envelopes.find(client, request)
+    if envelope is None:
+        envelope = await _learn(client, request, transport)
+    body = await transport.send(envelope, request.content())
+    stack.push_async_callback(body.aclose)
+    if not body.is_success:
+        await _answer(client, request, await _readable(body))
+        raise AssertionError(f"the SDK takes HTTP {body.status} for a success")
+    return body
+
+
+async def _readable(body: ResponseBody) -> httpx2.Response:
+    """The response to a request that failed, with as much of its body as can be read."""
+    response = body.response()
+    try:
+        await response.aread()
+    except httpx2.DecodingError:  # whatever it says, its status must not be lost
+        headers = response.headers.copy()
+        del headers["content-encoding"]
+        response = httpx2.Response(body.status, headers=headers, content=b"")
+    return response
+
+
+async def rehearse(client: AnyClient, request: Request) -> None:
+    """Learn what the SDK puts around *request*, so that the first turn need not; send nothing."""
+    transport = own_transport(client)
+    if transport is not None:
+        await _learn(cast(anthropic.AsyncAnthropic, client), request, transport)
+
+
+async def _learn(
+    client: anthropic.AsyncAnthropic, request: Request, transport: AiohttpTransport
+) -> Envelope:
+    """What the SDK puts around *request*."""
+    token = asked_to_show.set(True)
+    try:
+        await _post(client, request)
+    except anthropic.APIConnectionError as exc:
+        if isinstance(exc.__cause__, Shown):
+            return transport.envelopes.keep(client, request, exc.__cause__.request)
+        raise
+    finally:
+        asked_to_show.reset(token)
+    raise AssertionError("a request that is shown is not answered")
+
+
+async def _answer(
+    client: anthropic.AsyncAnthropic, request: Request, response: httpx2.Response
+) -> None:
+    """Let the SDK raise what *response*, to *request*, means.
+
+    Raises:
+        anthropic.APIStatusError: *response* has an error status.
+    """
+    token = answered.set(response)
+    try:
+        await _post(client, request)
+    finally:
+        answered.reset(token)
+
+
+async def _past_sdk(body: ResponseBody, stack: AsyncExitStack) -> Exchange:
+    encoded = body.headers.get("content-encoding", "identity") != "identity"
+    if encoded or _content_type(body.headers) != "text/event-stream":
+        batches = await stack.enter_async_context(aclosing(_batches(body.response())))
+        return Exchange(body.headers, lambda: anext(batches, None))
+
+    decoder = EventDecoder()
+    ended = False
+
+    async def read() -> list[Event] | None:
+        nonlocal ended
+        if ended:
+            return None
+        data = await body.read()
+        if data:
+            return decoder.feed(data)
+        ended = True
+        return decoder.finish() or None
+
+    return Exchange(body.headers, read)
+
+
+# --- through the SDK ------------------------------------------------------------------------------
+
+
+async def _through_sdk(stream: anthropic.AsyncStream[object], stack: AsyncExitStack) -> Exchange:
+    response = stream.response
+    batches = await stack.enter_async_context(aclosing(_batches(response, stream)))
+    return Exchange(response.headers, lambda: anext(batches, None))
+
+
+async def _post(
+    client: AnyClient, request: Request, *, connect_s: float | None = None
+) -> anthropic.AsyncStream[object]:
+    return await client.post(
+        "/v1/messages",
+        cast_to=object,
+        stream=True,
+        stream_cls=anthropic.AsyncStream[object],
+        **_body(client, request),
+        options=cast(Any, _options(request, connect_s=connect_s)),
+    )
+
+
+def _body(client: AnyClient, request: Request) -> dict[str, Any]:
+    """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
+
+    Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
+    """
+    if type(client) is anthropic.AsyncAnthropic:
+        return {"content": request.content()}
+    return {"body": request.body}
+
+
+def _options(request: Request, *, connect_s: float | None) -> dict[str, Any]:
+    # `identity`: a compressed stream arrives in larger, later pieces and costs CPU to unpack.
+    return {
+        "headers": {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            **request.headers,
+        },
+        "params": dict(request.query),
+        "max_retries": 0,
+        # For clients with a transport of their own; ours has no timeouts, the clocks watch it.
+        "timeout": httpx2.Timeout(None, connect=connect_s),
+    }
+
+
+async def _batches(
+    response: httpx2.Response, stream: anthropic.AsyncStream[object] | None = None
+) -> AsyncGenerator[list[Event], None]:
+    """The events of any response, read by read, by httpx2 or, where it knows better, the SDK."""
+    kind = _content_type(response.headers)
+    if kind == "application/vnd.amazon.eventstream" and stream is not None:
+        async for event in stream:  # Bedrock's binary framing, which the SDK decodes
+            yield [cast(Event, event)]
+        return
+    if kind not in ("text/event-stream", ""):
+        raise malformed(
+            f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream"
+        )
+    decoder = EventDecoder()
+    async with aclosing(response.aiter_bytes()) as source:
+        async for data in source:
+            yield decoder.feed(data)
+    if last := decoder.finish():
+        yield last
+
+
+def _content_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
