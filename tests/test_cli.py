@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from resilient_claude import demo
+from resilient_claude.cli import demo
 from resilient_claude.cli.app import app
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
 from resilient_claude.version import __version__

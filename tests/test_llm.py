@@ -243,7 +243,7 @@ async def test_a_bug_of_ours_makes_one_request_and_is_called_a_bug(
         raise KeyError("my card number")
 
     with SimulatedClaude(HELLO) as claude:
-        monkeypatch.setattr("resilient_claude.transport.EventDecoder.feed", broken)
+        monkeypatch.setattr("resilient_claude.transport.exchange.EventDecoder.feed", broken)
         error, _ = await fails_always(make_llm(claude))
 
         assert len(claude.requests) == 1
@@ -673,7 +673,7 @@ async def test_a_mistake_below_the_sdk_is_a_bug(
     def broken(*arguments: object) -> None:
         raise KeyError("my card number")
 
-    monkeypatch.setattr("resilient_claude.connection.Connector", broken)
+    monkeypatch.setattr("resilient_claude.transport.pool.Connector", broken)
     with SimulatedClaude(HELLO) as claude:
         error, root = await fails_always(make_llm(claude))
 

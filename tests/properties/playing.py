@@ -121,7 +121,7 @@ async def _play(turn: Turn) -> Result:
     )
     adapter.on("claude_turn_ended", result.ended.append)
     adapter.on("error", result.errors.append)
-    with patch("resilient_claude.stream.open_exchange", claude.open_exchange):
+    with patch("resilient_claude.turn.stream.open_exchange", claude.open_exchange):
         stream = adapter.chat(chat_ctx=_context(turn), conn_options=turn.conn_options)
         reading = asyncio.create_task(_listen(stream, result))
         if turn.cancel is not None:

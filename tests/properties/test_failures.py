@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from livekit.agents import APIError
 
-from resilient_claude import causes
+from resilient_claude.failures import causes
 from resilient_claude.failures.causes import cause_chain, relink, root_cause
 from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence

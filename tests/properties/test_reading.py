@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilient_claude import translate
 from resilient_claude.failures.faults import Fault
+from resilient_claude.response import translator as translate
 from resilient_claude.response.sse import Event, EventDecoder
 from resilient_claude.response.translator import Translator
 

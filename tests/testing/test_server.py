@@ -581,7 +581,7 @@ def test_a_bug_of_the_server_is_raised_by_stop(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("resilient_claude.testing.play.validate", broken)
+    monkeypatch.setattr("resilient_claude.testing.serving.play.validate", broken)
     claude = SimulatedClaude()
     claude.start()
     with RawClient(claude) as raw:
