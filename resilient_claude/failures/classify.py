@@ -15,9 +15,10 @@ from .causes import NO_ROUTE, cause_chain
 from .evidence import Evidence
 from .failure import Failure, FailureKind, Origin, Phase
 from .faults import ClockExpired, Fault
+from .kinds import FACTS
 from .known_errors import kind_of_class, quotes_bytes
 from .redaction import identifier, redact
-from .statuses import OF_THE_CALLER, RETRYABLE_ERRORS, classify_status, status_of
+from .statuses import classify_status, status_of
 
 
 def classify(
@@ -38,28 +39,13 @@ def classify(
         phase=phase,
         root_type=type(root).__name__,
         root_message=_message(kind, root, fault, evidence.private),
-        retryable=fault.retryable if fault else kind in _RETRYABLE and not _proxy_refuses(root),
+        retryable=fault.retryable if fault else FACTS[kind].retryable and not _proxy_refuses(root),
         errno=root.errno if isinstance(root, OSError) else None,
         status=200 if phase in (Phase.FIRST_TOKEN, Phase.STREAMING) else None,
         error_type=identifier(fault.error_type) if fault else None,
-        request_id=evidence.request_id,
+        **evidence.facts(),
     )
 
-
-_RETRYABLE = frozenset(
-    {
-        FailureKind.DNS,
-        FailureKind.CONNECT,
-        FailureKind.TLS,
-        FailureKind.RESET,
-        FailureKind.TIMEOUT,
-        FailureKind.STALL,
-        FailureKind.TRUNCATED,
-        FailureKind.MALFORMED,
-        FailureKind.EMPTY,
-        *RETRYABLE_ERRORS,
-    }
-)
 
 _CONNECT_PHASES = (Phase.BUILD, Phase.DNS, Phase.CONNECT, Phase.TLS)
 _REQUEST_PHASES = (*_CONNECT_PHASES, Phase.SEND)
@@ -137,12 +123,9 @@ def _origin(
         # Without Anthropic's request id, anything on the way may have written the response.
         by_id = Origin.UNKNOWN if request_id is None else Origin.REMOTE
         return fault.origin or by_id
-    if kind in (FailureKind.BUG, FailureKind.CANCELLED):
-        return Origin.LOCAL
-    if kind in OF_THE_CALLER:
-        return Origin.CALLER
-    if kind in (FailureKind.DNS, FailureKind.CONNECT):
-        return Origin.LOCAL
+    by_kind = FACTS[kind].origin
+    if by_kind is not Origin.UNKNOWN:
+        return by_kind
     if isinstance(root, ssl.SSLCertVerificationError):
         return Origin.LOCAL  # a wrong clock, a missing CA, or somebody inspecting TLS
     if phase in (Phase.DNS, Phase.CONNECT):

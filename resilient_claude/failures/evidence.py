@@ -1,12 +1,17 @@
-"""What is known about an attempt: written while it runs, read when it has failed."""
+"""What is known about an attempt: written while it runs, read when it has failed.
+
+A new fact that log lines shall tell is a field of `Evidence`, written where it becomes known, and a
+field of `Failure` of the same name; everything in between takes it along.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
-from .failure import Phase
+from .failure import Failure, Phase
 
 
 @dataclass(slots=True)
@@ -36,6 +41,13 @@ class Evidence:
         self.phase = phase
         if self.on_phase is not None:
             self.on_phase(phase)
+
+    def facts(self) -> dict[str, Any]:
+        """The fields that a `Failure` has as well, but for the phase, which `classify` judges."""
+        return {name: getattr(self, name) for name in _SHARED}
+
+
+_SHARED = {f.name for f in fields(Evidence)} & {f.name for f in fields(Failure)} - {"phase"}
 
 
 current_evidence: ContextVar[Evidence | None] = ContextVar("current_evidence", default=None)

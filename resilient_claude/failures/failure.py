@@ -5,7 +5,7 @@ The vocabulary that logs, errors and events share. Values of the enumerations ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 
@@ -83,6 +83,15 @@ class Failure:
     error_type: str | None = None
     request_id: str | None = None
     retry_after_s: float | None = None
+
+    def as_dict(self) -> dict[str, str | int | float | None]:
+        """What every log line about it tells, in the order of the line."""
+        values = ((name, getattr(self, name)) for name in FAILURE_FIELDS)
+        return {name: str(v) if isinstance(v, StrEnum) else v for name, v in values}
+
+
+FAILURE_FIELDS = tuple(field.name for field in fields(Failure) if field.name != "retryable")
+"""What a log line tells of a failure; whether it was tried again is told by the line itself."""
 
 
 def failure_of(exc: BaseException | None) -> Failure | None:

@@ -1,4 +1,16 @@
-"""livekit's exceptions, made of failures; and nothing private in the chain behind them."""
+"""livekit's exceptions, made of failures; and nothing private in the chain behind them.
+
+What comes out, by kind (the rows of `kinds.FACTS`):
+
+    livekit.agents.APIError            bug
+      + APIConnectionError             dns connect tls reset truncated malformed empty cancelled
+      |   + APITimeoutError            timeout stall
+      + APIStatusError                 overloaded (529) rate_limited (429) server (500)
+                                       billing (402) auth (401) rejected (400) refused (200)
+
+Where Claude, or a server before it, answered with an error status, the exception is an
+`APIStatusError` with that status, unless the kind is a bug, a timeout or a stall.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +19,7 @@ from livekit.agents import APIConnectionError, APIError, APIStatusError, APITime
 from .causes import cause_chain
 from .failure import Failure, FailureKind
 from .faults import Fault
+from .kinds import FACTS
 from .known_errors import class_names, quotes_bytes
 
 
@@ -47,10 +60,9 @@ def scrub(exc: BaseException, failure: Failure) -> None:
 
 
 def _api_error(failure: Failure, message: str) -> APIError:
-    if failure.kind is FailureKind.BUG:
-        return APIError(message, retryable=False)
-    if failure.kind in (FailureKind.TIMEOUT, FailureKind.STALL):
-        return APITimeoutError(message, retryable=failure.retryable)
+    facts = FACTS[failure.kind]
+    if facts.error in (APIError, APITimeoutError):
+        return facts.error(message, retryable=failure.retryable)
     status = _status_of(failure)
     if status is None:
         return APIConnectionError(message, retryable=failure.retryable)
@@ -64,17 +76,6 @@ def _api_error(failure: Failure, message: str) -> APIError:
     )
 
 
-_KIND_STATUS = {
-    FailureKind.OVERLOADED: 529,
-    FailureKind.RATE_LIMITED: 429,
-    FailureKind.SERVER: 500,
-    FailureKind.BILLING: 402,
-    FailureKind.AUTH: 401,
-    FailureKind.REJECTED: 400,
-    FailureKind.REFUSED: 200,
-}
-
-
 def _status_of(failure: Failure) -> int | None:
     """The status livekit shall see. Under HTTP 200 the kind tells what was meant.
 
@@ -82,4 +83,4 @@ def _status_of(failure: Failure) -> int | None:
     """
     if failure.status is not None and failure.status >= 300:
         return 400 if failure.status == 499 else failure.status
-    return _KIND_STATUS.get(failure.kind)
+    return FACTS[failure.kind].status

@@ -9,6 +9,7 @@ from typing import Any
 
 from .evidence import Evidence
 from .failure import Failure, FailureKind, Origin, Phase
+from .kinds import FACTS
 from .known_errors import class_names
 from .redaction import identifier, redact
 
@@ -49,8 +50,8 @@ def classify_status(
         retryable=_status_retryable(kind, status, headers),
         status=status,
         error_type=error_type,
-        request_id=request_id,
         retry_after_s=retry_after_s(headers, wall_clock),
+        **evidence.facts() | {"request_id": request_id},
     )
 
 
@@ -71,7 +72,7 @@ def _kind_of_status(status: int, error_type: str | None, error: Mapping[str, Any
     if status == 200:  # an error that came as an event: only its type tells
         return by_type or FailureKind.SERVER
     if status >= 500:  # whatever else a broken server may say about the request
-        return by_type if by_type in _OF_THE_SERVER else FailureKind.SERVER
+        return by_type if by_type and FACTS[by_type].throttled else FailureKind.SERVER
     return by_type or FailureKind.REJECTED
 
 
@@ -80,7 +81,7 @@ def _origin_of_status(kind: FailureKind, status: int, request_id: str | None) ->
         return Origin.LOCAL  # a proxy on our side wants credentials
     if request_id is None:
         return Origin.UNKNOWN  # anything between us and Anthropic may have written this
-    return Origin.CALLER if kind in OF_THE_CALLER else Origin.REMOTE
+    return Origin.CALLER if FACTS[kind].origin is Origin.CALLER else Origin.REMOTE
 
 
 def _status_retryable(kind: FailureKind, status: int, headers: Mapping[str, str]) -> bool:
@@ -90,7 +91,7 @@ def _status_retryable(kind: FailureKind, status: int, headers: Mapping[str, str]
     if kind is FailureKind.BILLING:
         return False
     if status == 200:
-        return kind in RETRYABLE_ERRORS
+        return FACTS[kind].retryable
     return status >= 500 or status in _RETRYABLE_STATUS
 
 
@@ -147,11 +148,4 @@ _TYPE_KIND = {
     "validationException": FailureKind.REJECTED,
 }
 
-RETRYABLE_ERRORS = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED, FailureKind.SERVER)
-"""Kinds of errors of the API that may be gone the next time."""
-
-_OF_THE_SERVER = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED)
 _RETRYABLE_STATUS = frozenset({408, 409, 429})
-
-OF_THE_CALLER = (FailureKind.AUTH, FailureKind.BILLING, FailureKind.REJECTED)
-"""Kinds that the request, the key or the account are the reason of."""

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
-from resilient_claude.failures.failure import Failure, FailureKind
+from resilient_claude.failures.failure import Failure
+from resilient_claude.failures.kinds import FACTS
 
 from .timeouts import Timeouts, check_positive
 
@@ -109,12 +110,6 @@ class AttemptFailed(Exception):
         self.retryable = retryable
 
 
-# A certificate that does not verify and an empty answer seldom change, but a load balancer with
-# one bad host and a second sample do: one more try, no more.
-_RETRIES_AT_MOST = {FailureKind.TLS: 1, FailureKind.EMPTY: 1}
-_THROTTLED = (FailureKind.OVERLOADED, FailureKind.RATE_LIMITED)
-
-
 def wait_before(
     attempt: int,
     policy: RetryPolicy,
@@ -140,7 +135,7 @@ def wait_before(
     """
     if attempt < 2:
         raise ValueError(f"attempt must be >= 2, got {attempt}: the first attempt never waits")
-    throttled = failure.kind in _THROTTLED
+    throttled = FACTS[failure.kind].throttled
     base = policy.throttled_wait_base_s if throttled else policy.wait_base_s
     # Clamped: the power alone would overflow a float after some hundreds of attempts.
     growth = policy.wait_multiplier ** min(attempt - 2, 64)
@@ -171,7 +166,7 @@ def last_start(policy: RetryPolicy, *, since: float) -> float:
 
 def may_retry(failed: AttemptFailed, attempt: int) -> bool:
     """Whether another attempt may follow the failed *attempt*, as far as its kind tells."""
-    at_most = _RETRIES_AT_MOST.get(failed.failure.kind)
+    at_most = FACTS[failed.failure.kind].most_retries
     return failed.retryable and (at_most is None or attempt <= at_most)
 
 

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault, malformed
+from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.redaction import identifier
-from resilient_claude.failures.statuses import RETRYABLE_ERRORS, kind_of_error_type
+from resilient_claude.failures.statuses import kind_of_error_type
 
 from .blocks import Block, call_of, string
 from .outcomes import CUTS_TOOLS, OUTCOMES, Outcome, no_answer
@@ -332,9 +333,9 @@ class Translator:
         raise Fault(
             kind,
             string(error.get("message") or "no message"),
-            retryable=kind in RETRYABLE_ERRORS,
+            retryable=FACTS[kind].retryable,
             error_type=identifier(error.get("type")),
-            origin=Origin.REMOTE if kind in RETRYABLE_ERRORS else Origin.CALLER,
+            origin=Origin.REMOTE if FACTS[kind].retryable else Origin.CALLER,
         )
 
     def _take_container(self, holder: dict[str, Any]) -> None:
