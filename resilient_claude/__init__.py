@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from resilient_claude.policy.retry import RetryPolicy as RetryPolicy
     from resilient_claude.policy.timeouts import Timeouts as Timeouts
     from resilient_claude.response.outcomes import Outcome as Outcome
-    from resilient_claude.telemetry.record import TurnEnded as TurnEnded
+    from resilient_claude.telemetry.events import TurnEnded as TurnEnded
     from resilient_claude.turn.stream import ResilientClaudeStream as ResilientClaudeStream
 
 __all__ = [
@@ -47,7 +47,7 @@ _HOMES = {
     "ResilientClaudeStream": "turn.stream",
     "RetryPolicy": "policy.retry",
     "Timeouts": "policy.timeouts",
-    "TurnEnded": "telemetry.record",
+    "TurnEnded": "telemetry.events",
     "failure_of": "failures.failure",
 }
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-import anthropic
 import httpx2
 from livekit.agents import Plugin, llm
 from livekit.agents.llm import ChatContext, Tool, ToolChoice, Toolset
@@ -23,8 +20,10 @@ from livekit.agents.types import (
 )
 from livekit.agents.utils import aio, is_given
 
-from resilient_claude.failures.failure import FailureKind, Origin
-from resilient_claude.failures.faults import Fault, adapter_closed
+from resilient_claude.failures.causes import relink
+from resilient_claude.failures.classify import classify
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.livekit_errors import scrub, to_api_error
 from resilient_claude.policy.retry import RetryPolicy
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.build import build_request, build_schemas
@@ -34,20 +33,13 @@ from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.telemetry.log import handler_failed, logger, make_logger, request_adjusted
-from resilient_claude.transport.exchange import rehearse
-from resilient_claude.transport.pool import AiohttpTransport
-from resilient_claude.transport.target import (
-    ApiKey,
-    check_api_key,
-    check_base_url,
-    check_client,
-    check_key,
-)
+from resilient_claude.transport.target import ApiKey, Target
+from resilient_claude.turn.parts import TurnSettings
 from resilient_claude.turn.stream import ResilientClaudeStream
 from resilient_claude.version import __version__
 
 if TYPE_CHECKING:
-    from resilient_claude.transport.target import AnyClient
+    from resilient_claude.transport.sdk import AnyClient
 
 
 class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
@@ -114,26 +106,27 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             caching=given(caching, None),
             strict_tool_schema=_strict_tool_schema,
         )
-        check_max_retries(max_retries)
-        self.timeouts = timeouts_of(timeout)
-        self.retry = RetryPolicy() if retry is None else retry
-        if not isinstance(self.retry, RetryPolicy):
+        _check_max_retries(max_retries)
+        timeouts = timeouts_of(timeout)
+        policy = RetryPolicy() if retry is None else retry
+        if not isinstance(policy, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy, got {type(retry).__name__}")
         if not isinstance(filter_thinking, bool):
             raise TypeError(f"filter_thinking must be a bool, got {filter_thinking!r}")
-        self.filter_thinking = filter_thinking
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
         self._histories = PlainHistories()
         self._warming: set[asyncio.Task[None]] = set()
         self._adjusted: set[tuple[str, str]] = set()
-        check_client(client, base_url=base_url, api_key=api_key)
-        self._api_key = None if client is not None else check_api_key(api_key)
-        self._owned = client is None
-        self._closed = False
         self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
-        self.client = (
-            client if client is not None else _make_client(self._api_key, check_base_url(base_url))
+        self._closed = False
+        self._target = Target.of(client=client, api_key=api_key, base_url=base_url)
+        self._settings = TurnSettings(
+            target=self._target,
+            model=self._options.model,
+            policy=policy,
+            timeouts=timeouts,
+            filter_thinking=filter_thinking,
         )
 
     @property
@@ -144,7 +137,22 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     @property
     def provider(self) -> str:
         """Host, and port if it is not the default, that requests go to."""
-        return self.client.base_url.netloc.decode("ascii")
+        return self._target.provider
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """When and how often it tries again."""
+        return self._settings.policy
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The clocks of an attempt."""
+        return self._settings.timeouts
+
+    @property
+    def client(self) -> AnyClient:
+        """The SDK's client, with the key that was last given."""
+        return self._target.client
 
     def chat(
         self,
@@ -192,7 +200,14 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
                     self._log, adjustment.argument, adjustment.reason, model=self.model
                 )
         stream = ResilientClaudeStream(
-            self, request, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options
+            self,
+            request,
+            self._settings,
+            chat_ctx=chat_ctx,
+            tools=tools or [],
+            conn_options=conn_options,
+            logger=self._log,
+            emit=self.emit,
         )
         self._streams.add(stream)
         return stream
@@ -210,12 +225,12 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     async def aclose(self) -> None:
         """Cancel a prewarm, end running turns with an error, and close a client of our own."""
         self._closed = True
+        self._target.close()
         await super().aclose()
         await aio.cancel_and_wait(*self._warming)
         # Before the client: a turn that found it closed would take that for a bug.
         await asyncio.gather(*[stream.abort() for stream in list(self._streams)])
-        if self._owned:
-            await self.client.close()
+        await self._target.aclose()
 
     def prewarm(
         self,
@@ -223,99 +238,87 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         loop: asyncio.AbstractEventLoop | None = None,
         tools: Sequence[Tool | Toolset] = (),
     ) -> None:
-        """Prepare the first turn, without spending a token: connection, key, imports, schemas.
+        """Begin to `warm` in the background.
 
         Returns at once; what fails is not reported, since the first turn will report it. livekit's
-        session calls it as well, but without the tools.
+        session calls it as well, but without the tools: without any, it warms once.
 
         Args:
             loop: where it runs; default: the current event loop.
-            tools: the agent's (`agent.tools`). Their schemas, 0.5 to 2 ms of CPU each, are built
-                one by one while others run, instead of all at once in the first turn.
+            tools: see `warm`.
 
         Raises:
             RuntimeError: there are *tools*, and no event loop is running.
             TypeError: *tools* holds something else.
         """
-        if isinstance(tools, str) or not isinstance(tools, Sequence):
-            raise TypeError(
-                f"tools must be a list, such as agent.tools, got {type(tools).__name__}"
-            )
-        for tool in tools:
-            if not isinstance(tool, (Tool, Toolset)):
-                raise TypeError(f"tools must hold livekit's tools, got {type(tool).__name__}")
+        _check_tools(tools)
         if tools and not self._closed:
             loop = loop or asyncio.get_running_loop()
-            task = loop.create_task(self._build_schemas(tools))
+            task = loop.create_task(self._warm_quietly(tools))
             self._warming.add(task)
             task.add_done_callback(self._warming.discard)
         super().prewarm(loop=loop)
 
-    async def _build_schemas(self, tools: Sequence[Tool | Toolset]) -> None:
+    async def warm(self, *, tools: Sequence[Tool | Toolset] = ()) -> None:
+        """Prepare the first turn, without spending a token: schemas, imports, connection, key.
+
+        Args:
+            tools: the agent's (`agent.tools`). Their schemas, 0.5 to 2 ms of CPU each, are built
+                one by one while others run, instead of all at once in the first turn.
+
+        Raises:
+            RuntimeError: `aclose()` was called.
+            TypeError: *tools* holds something else, or a tool cannot be sent.
+            livekit.agents.APIError: there is no connection, or the key is refused; `failure_of`
+                tells why.
+        """
+        _check_tools(tools)
+        if self._closed:
+            raise RuntimeError("this ResilientClaudeLLM is closed: make a new one")
+        await self._warm_tools(tools)
+        await self._warm_connection()
+
+    async def _warm_tools(self, tools: Sequence[Tool | Toolset]) -> None:
+        for _ in build_schemas(self._options, tools, self._schemas):
+            await asyncio.sleep(0)
+        self._rehearsal(tools)
+
+    async def _warm_connection(self) -> None:
+        """Rehearse a turn; open a connection, and show the key on it."""
+        evidence = Evidence(https=self._target.https)
+        try:
+            client = await self._target.ready()
+            await self._target.rehearse(client, self._rehearsal())
+            models = getattr(client, "models", None)  # some platforms' clients have none
+            if models is not None:
+                timeouts = self._settings.timeouts
+                async with asyncio.timeout(timeouts.connect_s + timeouts.response_s):
+                    await models.list(limit=1)
+        except Exception as exc:
+            failure = classify(exc, evidence)
+            relink(exc)
+            scrub(exc, failure)
+            raise to_api_error(failure, summary="warming failed") from exc
+
+    async def _warm_quietly(self, tools: Sequence[Tool | Toolset]) -> None:
         with suppress(Exception):  # whatever it is, `chat()` will raise it to somebody who cares
-            for _ in build_schemas(self._options, tools, self._schemas):
-                await asyncio.sleep(0)
-            self._rehearsal(tools)
+            await self._warm_tools(tools)
+
+    async def _prewarm_impl(self) -> None:
+        await self._warm_connection()
 
     def _rehearsal(self, tools: Sequence[Tool | Toolset] = ()) -> Request:
         context = ChatContext.empty()
         context.add_message(role="user", content="?")
         return build_request(self._options, context, tools=tools, schemas=self._schemas)
 
-    async def _prewarm_impl(self) -> None:
-        """Rehearse a turn; open a connection, and show the key on it."""
-        client = await self.prepare()
-        await rehearse(client, self._rehearsal())
-        models = getattr(client, "models", None)  # some platforms' clients have none
-        if models is not None:
-            async with asyncio.timeout(self.timeouts.connect_s + self.timeouts.response_s):
-                await models.list(limit=1)
 
-    async def prepare(self) -> AnyClient:
-        """For the stream, before an attempt: the client for it, with the current key.
-
-        Raises:
-            Fault: the adapter is closed, the function failed, or it returned no key.
-        """
-        if self._closed:
-            raise adapter_closed()
-        if not callable(self._api_key):
-            return self.client
-        try:
-            given = self._api_key()
-            key = check_key(await given if inspect.isawaitable(given) else given)
-        except asyncio.CancelledError as exc:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise Fault(  # something that the function shares was cancelled, not this turn
-                FailureKind.AUTH, "api_key() was cancelled", retryable=True, origin=Origin.CALLER
-            ) from exc
-        except Exception as exc:  # the application's own code: any exception may come out of it
-            raise Fault(
-                FailureKind.AUTH, "api_key() gave no key", retryable=True, origin=Origin.CALLER
-            ) from exc
-        # A client of its own for every key: another turn may be asking for one at the same time.
-        if key != getattr(self.client, "api_key", None):
-            self.client = cast("anthropic.AsyncAnthropic", self.client).with_options(api_key=key)
-        return self.client
-
-
-def _make_client(api_key: ApiKey | None, base_url: str | None) -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(
-        # A function is asked before every attempt; the SDK wants to have something until then.
-        api_key=api_key if isinstance(api_key, str) else "not-asked-yet",
-        base_url=base_url,
-        max_retries=0,
-        # The API never redirects; following one would show the key to wherever it leads.
-        # Nor does it need cookies: one would tie all later requests to what set it.
-        http_client=httpx2.AsyncClient(
-            transport=AiohttpTransport(),
-            timeout=None,
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        ),
-    )
+def _check_tools(tools: object) -> None:
+    if isinstance(tools, str) or not isinstance(tools, Sequence):
+        raise TypeError(f"tools must be a list, such as agent.tools, got {type(tools).__name__}")
+    for tool in tools:
+        if not isinstance(tool, (Tool, Toolset)):
+            raise TypeError(f"tools must hold livekit's tools, got {type(tool).__name__}")
 
 
 class _ResilientClaudePlugin(Plugin):
@@ -329,7 +332,7 @@ if threading.current_thread() is threading.main_thread():  # livekit registers n
     Plugin.register_plugin(_ResilientClaudePlugin())
 
 
-def check_max_retries(max_retries: NotGivenOr[int]) -> None:
+def _check_max_retries(max_retries: NotGivenOr[int]) -> None:
     """Check that retries are left to this package.
 
     Raises:

@@ -19,9 +19,8 @@ from livekit.agents import function_tool
 
 from resilient_claude import ResilientClaudeLLM, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedClaude, Step
-from resilient_claude.transport.clients import own_transport
 from resilient_claude.transport.connector import _socket
-from resilient_claude.transport.envelopes import MOST_ENVELOPES
+from resilient_claude.transport.envelope import MOST_ENVELOPES
 
 from .conftest import KEY, MakeLLM, conversation, read_stream, shrunk_policy
 from .serving import Serving, reset_when_closed
@@ -234,7 +233,7 @@ async def test_no_line_tells_of_a_request_that_was_not_sent(
     """httpx2 tells of every response; nobody must read of a success that there was not."""
     with caplog.at_level(logging.INFO), SimulatedClaude(Break("reset", at="request")) as claude:
         adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1))
-        await adapter._prewarm_impl()
+        await adapter.warm()
         await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -263,7 +262,7 @@ async def test_the_envelopes_of_rotating_headers_are_not_kept_for_ever(make_llm:
         for number in range(turns):
             extra = {"extra_headers": {"x-turn": str(number)}}
             await read_stream(adapter.chat(chat_ctx=conversation(), extra_kwargs=extra))
-        transport = own_transport(adapter.client)
+        transport = adapter._target.transport
         await adapter.aclose()
         sent = [request.headers["x-turn"] for request in claude.requests]
 
@@ -314,7 +313,7 @@ async def test_a_prewarmed_first_request_is_like_any_other(
         with SimulatedClaude(default=Answer("Hi.")) as claude:
             adapter = make_llm(claude)
             if prewarmed:
-                await adapter._prewarm_impl()
+                await adapter.warm()
                 assert claude.requests == []
             await read_stream(adapter.chat(chat_ctx=conversation()))
             await adapter.aclose()

@@ -20,7 +20,7 @@ from .exceptions import chained, status_error
 def test_scrubbing_takes_the_api_s_words_out_of_the_chain() -> None:
     """Tracebacks print every message of the chain."""
     exc = status_error(400, message="bad text: my card number is 4711")
-    failure = classify(exc, Evidence(Phase.RESPONSE, private=lambda: ["my card number is 4711"]))
+    failure = classify(exc, Evidence(Phase.RESPONSE), private=lambda: ["my card number is 4711"])
 
     scrub(exc, failure)
 
@@ -134,7 +134,7 @@ def test_scrubbing_leaves_the_operating_system_s_words() -> None:
 )
 def test_scrubbing_takes_out_what_quotes_the_wire(exc: Exception, shown: str) -> None:
     """An `error` event and a parser both repeat bytes of the conversation."""
-    named = classify(exc, Evidence(Phase.STREAMING, private=lambda: ["my card number is 4711"]))
+    named = classify(exc, Evidence(Phase.STREAMING), private=lambda: ["my card number is 4711"])
 
     scrub(exc, named)
 

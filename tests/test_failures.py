@@ -81,4 +81,4 @@ def test_evidence_without_a_conversation_hides_nothing() -> None:
     """The defaults are those of a request that nobody answered."""
     evidence = Evidence(Phase.BUILD)
 
-    assert (evidence.https, evidence.request_id, list(evidence.private())) == (True, None, [])
+    assert (evidence.https, evidence.request_id) == (True, None)

@@ -19,15 +19,11 @@ from livekit.agents.types import NOT_GIVEN, APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from resilient_claude import (
-    Failure,
-    FailureKind,
-    Origin,
-    Phase,
     ResilientClaudeLLM,
     RetryPolicy,
     Timeouts,
 )
-from resilient_claude.telemetry.log import CallLog, handler_failed, request_adjusted
+from resilient_claude.telemetry.log import EVENTS
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
 
 from .benchmarks import conversation as desk
@@ -153,37 +149,10 @@ def test_the_pytest_example_passes(tmp_path: Path) -> None:
 
 # --- what the README says of the log ------------------------------------------------------------
 
-FAILURE = Failure(FailureKind.CONNECT, Origin.LOCAL, Phase.CONNECT, "Root", "why", True)
-
-
-class Recorder:
-    """A structlog-like logger that keeps the fields of each event, in order."""
-
-    def __init__(self) -> None:
-        self.fields: dict[str, list[str]] = {}
-
-    def _record(self, event: str, **fields: Any) -> None:
-        self.fields[event] = list(fields)
-
-    info = warning = error = _record
-
 
 def emitted() -> dict[str, list[str]]:
     """The fields of every event, as the code emits them."""
-    recorder = Recorder()
-    log = CallLog(recorder, model="m", provider="p")
-    log.attempt_failed(FAILURE, attempt=1, elapsed_s=0, wait_s=None)
-    log.call_failed(FAILURE, attempts=1, elapsed_s=0, wasted_tokens=0)
-    log.call_interrupted(
-        FAILURE, attempts=1, elapsed_s=0, text_chars=1, tool_calls=0, wasted_tokens=0
-    )
-    log.call_recovered(
-        FAILURE, attempts=1, resumed=False, elapsed_s=0, silence_s=0, wasted_tokens=0
-    )
-    log.outcome("max_tokens", stop_reason="max_tokens", text_chars=1)
-    handler_failed(recorder, TypeError(), event="error")
-    request_adjusted(recorder, "temperature", "x", model="m")
-    return recorder.fields
+    return {name: [*event.fields] for name, event in EVENTS.items()}
 
 
 def documented() -> dict[str, list[str]]:

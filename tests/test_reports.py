@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,14 +19,13 @@ from resilient_claude import (
     Origin,
     Outcome,
     Phase,
-    ResilientClaudeLLM,
     TurnEnded,
     failure_of,
 )
-from resilient_claude.telemetry.record import Turn
-from resilient_claude.telemetry.reporter import Reports
-
-from .conftest import KEY
+from resilient_claude.response.translator import Translator
+from resilient_claude.telemetry.log import make_logger
+from resilient_claude.telemetry.record import AttemptRecord, TurnRecord
+from resilient_claude.telemetry.reporter import Reporter
 
 FAILURE = Failure(
     FailureKind.CONNECT, Origin.LOCAL, Phase.CONNECT, "ConnectionRefusedError", "refused", True, 111
@@ -47,21 +46,29 @@ CALL = {"model": "claude-sonnet-4-6", "provider": "127.0.0.1:8443"}
 
 
 class Desk:
-    """Reports of a turn that began at 100.0 s, at 102.5 s; what they tell is kept.
+    """Reports on a turn that began at 100.0 s, at 102.5 s; what is reported is kept.
 
     Attributes:
-        turn: the books.
-        reports: what is tested.
+        turn: the record.
+        reporter: what is tested.
         lines: log lines, as structlog has them.
         ended: the events `claude_turn_ended`.
     """
 
-    def __init__(self, claude: ResilientClaudeLLM, lines: list[Any]) -> None:
-        self.turn = Turn(100.0)
-        self.reports = Reports(claude, self.turn, now=lambda: 102.5)
+    def __init__(self, lines: list[Any]) -> None:
+        self.turn = TurnRecord(model="claude-sonnet-4-6", provider="127.0.0.1:8443", started=100.0)
         self.lines = lines
         self.ended: list[TurnEnded] = []
-        claude.on("claude_turn_ended", self.ended.append)
+        self.reporter = Reporter(
+            self.turn,
+            logger=make_logger(structlog.get_logger()),
+            emit=self._emit,
+            now=lambda: 102.5,
+        )
+
+    def _emit(self, event: str, ended: TurnEnded) -> None:
+        assert event == "claude_turn_ended"
+        self.ended.append(ended)
 
     def hear(self, text: str) -> None:
         """*text* is handed on at 101.25 s."""
@@ -69,21 +76,16 @@ class Desk:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    """Nothing is sent, so nothing has to listen at the address."""
+def desk() -> Iterator[Desk]:
     with capture_logs() as lines:
-        claude = ResilientClaudeLLM(
-            api_key=KEY, base_url="http://127.0.0.1:8443", logger=structlog.get_logger()
-        )
-        yield Desk(claude, lines)
-        await claude.aclose()
+        yield Desk(lines)
 
 
 def test_a_failed_attempt_is_a_line(desk: Desk) -> None:
     """The one place that says what broke while the turn goes on."""
     desk.turn.attempts = 2
 
-    desk.reports.attempt_failed(FAILURE, wait_s=0.12345)
+    desk.reporter.attempt_failed(FAILURE, Translator(), wait_s=0.12345)
 
     assert desk.lines == [
         {
@@ -105,7 +107,7 @@ def test_a_failed_attempt_is_an_event_of_the_span(desk: Desk) -> None:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     desk.turn.attempts = 1
     with provider.get_tracer("test").start_as_current_span("llm_request_run"):
-        desk.reports.attempt_failed(FAILURE, wait_s=None)
+        desk.reporter.attempt_failed(FAILURE, Translator(), wait_s=None)
 
     (span,) = exporter.get_finished_spans()
     assert [(event.name, dict(event.attributes or {})) for event in span.events] == [
@@ -126,16 +128,16 @@ def test_a_whole_answer_at_the_first_attempt_is_no_line(desk: Desk) -> None:
     desk.turn.attempts = 1
     desk.hear("Hello.")
 
-    desk.reports.succeeded(Outcome.COMPLETE)
+    desk.reporter.succeeded(Outcome.COMPLETE)
 
     assert desk.lines == []
-    assert desk.ended == [desk.turn.ended(102.5, outcome=Outcome.COMPLETE)]
+    assert desk.ended == [TurnEnded.of(desk.turn)]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.COMPLETE, Outcome.STOP_SEQUENCE])
 def test_answers_that_end_as_asked_are_no_line(outcome: Outcome, desk: Desk) -> None:
     """A stop sequence is the application's own wish."""
-    desk.reports.succeeded(outcome)
+    desk.reporter.succeeded(outcome)
 
     assert desk.lines == []
 
@@ -145,7 +147,7 @@ def test_an_answer_that_is_not_complete_is_a_line(desk: Desk) -> None:
     desk.hear("Hello")
     desk.turn.stop_reason = "max_tokens"
 
-    desk.reports.succeeded(Outcome.MAX_TOKENS)
+    desk.reporter.succeeded(Outcome.MAX_TOKENS)
 
     assert desk.lines == [
         {
@@ -163,11 +165,11 @@ def test_an_answer_that_is_not_complete_is_a_line(desk: Desk) -> None:
 def test_a_recovered_turn_is_a_line(text: str, silence_s: float, desk: Desk) -> None:
     """How long the caller waited is what a retry costs; with nothing to hear, it is all of it."""
     desk.turn.attempts, desk.turn.wasted_tokens = 3, 13
-    desk.turn.last_failure = FAILURE
+    desk.turn.failed.append(AttemptRecord(2, FAILURE, 1.0, 0.1))
     if text:
         desk.hear(text)
 
-    desk.reports.succeeded(Outcome.COMPLETE)
+    desk.reporter.succeeded(Outcome.COMPLETE)
 
     assert desk.lines == [
         {
@@ -189,7 +191,7 @@ def test_a_lost_turn_is_a_line_an_event_and_an_error(desk: Desk) -> None:
     """The three tell the same, each to somebody else."""
     desk.turn.attempts = 3
 
-    error = desk.reports.failed(FAILURE)
+    error = desk.reporter.failed(FAILURE)
 
     assert desk.lines == [
         {
@@ -202,7 +204,7 @@ def test_a_lost_turn_is_a_line_an_event_and_an_error(desk: Desk) -> None:
             **CALL,
         }
     ]
-    assert desk.ended == [desk.turn.ended(102.5, failure=FAILURE)]
+    assert desk.ended == [TurnEnded.of(desk.turn)]
     assert (type(error), failure_of(error), error.retryable) == (APIConnectionError, FAILURE, True)
     assert error.message == (
         "no answer from Claude after 3 attempts in 2.5 s: connect (local) in phase connect: "
@@ -216,7 +218,7 @@ def test_a_turn_that_broke_off_is_not_to_be_tried_again(desk: Desk) -> None:
     desk.hear("One two")
     desk.turn.tool_calls = 2
 
-    error = desk.reports.failed(FAILURE)
+    error = desk.reporter.failed(FAILURE)
 
     assert desk.lines == [
         {
@@ -239,17 +241,17 @@ def test_a_turn_that_broke_off_is_not_to_be_tried_again(desk: Desk) -> None:
 
 def test_a_cancelled_turn_is_told_once(desk: Desk) -> None:
     """livekit closes a stream twice; whoever counts turns must not count this one twice."""
-    desk.reports.cancelled()
-    desk.reports.cancelled()
+    desk.reporter.cancelled()
+    desk.reporter.cancelled()
 
     assert desk.lines == []
-    assert desk.ended == [desk.turn.ended(102.5)]
+    assert desk.ended == [TurnEnded.of(desk.turn)]
 
 
 def test_closing_after_the_end_tells_nothing_more(desk: Desk) -> None:
     """Every stream is closed at last, also one that was heard to its end."""
-    desk.reports.succeeded(Outcome.COMPLETE)
+    desk.reporter.succeeded(Outcome.COMPLETE)
 
-    desk.reports.cancelled()
+    desk.reporter.cancelled()
 
     assert [ended.cancelled for ended in desk.ended] == [False]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 from resilient_claude.failures.failure import Failure, FailureKind, Origin, Phase
 from resilient_claude.policy.retry import (
     AttemptFailed,
+    Retries,
     RetryPolicy,
-    attempts,
     may_retry,
     response_clock_s,
     wait_before,
@@ -36,33 +35,25 @@ def failed(kind: FailureKind = FailureKind.CONNECT, *, retryable: bool = True) -
 
 
 class Turn:
-    """Drives `attempts` on a clock that only moves when something waits or takes time."""
+    """Drives `Retries` on a clock that only moves when something waits or takes time."""
 
     def __init__(self, policy: RetryPolicy, *, random: Callable[[], float] = lambda: 1.0) -> None:
         self.now = 0.0
         self.waits: list[float] = []
         self.requests = 0
-        self._loop = attempts(
-            policy,
-            silent_since=0.0,
-            now=lambda: self.now,
-            random=random,
-            sleep=self._sleep,
-            before_wait=lambda failed, wait_s: self.waits.append(wait_s),
-        )
-
-    async def _sleep(self, seconds: float) -> None:
-        self.now += seconds
+        self._retries = Retries(policy, silent_since=0.0, now=lambda: self.now, random=random)
 
     def run(self, attempt: Callable[[int], Any], *, takes_s: float = 0.0) -> None:
-        async def turn() -> None:
-            async for each in self._loop:
-                with each:
-                    self.requests += 1
-                    self.now += takes_s
-                    attempt(self.requests)
-
-        asyncio.run(turn())
+        while True:
+            self.requests += 1
+            self.now += takes_s
+            try:
+                attempt(self.requests)
+            except AttemptFailed as failed:
+                self.waits.append(self._retries.wait_after(failed))
+                self.now += self.waits[-1]
+            else:
+                return
 
 
 def always_fails(error: AttemptFailed) -> Callable[[int], None]:

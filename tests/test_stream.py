@@ -10,7 +10,7 @@ from livekit.agents import APIError, APITimeoutError, llm, tokenize
 from resilient_claude import Outcome, TurnEnded, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, ToolUse
 from resilient_claude.testing.script import wire
-from resilient_claude.turn.stream import MAX_PAUSES
+from resilient_claude.turn.parts import MAX_PAUSES
 
 from .conftest import Lines, MakeLLM, conversation, read_stream, shrunk_policy, shrunk_timeouts
 

@@ -1,4 +1,4 @@
-"""The books of a turn: values in, values out, and no clock but the numbers given."""
+"""The record of a turn: values in, values out, and no clock but the numbers given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from livekit.agents import llm
 
 from resilient_claude import Failure, FailureKind, Origin, Outcome, Phase, TurnEnded
 from resilient_claude.response.translator import Translator
-from resilient_claude.telemetry.record import Turn
+from resilient_claude.telemetry.record import TurnRecord
 
 FAILURE = Failure(FailureKind.RESET, Origin.REMOTE, Phase.STREAMING, "Root", "why", True)
 NOTHING_USED = llm.CompletionUsage(completion_tokens=0, prompt_tokens=0, total_tokens=0)
@@ -37,6 +37,24 @@ def attempt(
     return translator
 
 
+def record() -> TurnRecord:
+    """Of a turn that began at 100.0 s."""
+    return TurnRecord(model="m", provider="p", started=100.0)
+
+
+def ended(turn: TurnRecord, at: float, **how: Any) -> TurnEnded:
+    """What the application is told of *turn*, which ends at *at*."""
+    for name, value in how.items():
+        setattr(turn, name, value)
+    turn.ended = at
+    return TurnEnded.of(turn)
+
+
+def failed(turn: TurnRecord, failure: Failure, translator: Translator) -> None:
+    """The last attempt fails, and no other follows."""
+    turn.attempt_failed(failure, translator, now=101.0, wait_s=None)
+
+
 def spoken(text: str) -> llm.ChatChunk:
     return llm.ChatChunk(id="msg_1", delta=llm.ChoiceDelta(role="assistant", content=text))
 
@@ -49,9 +67,9 @@ def used(prompt: int, completion: int) -> llm.CompletionUsage:
 
 def test_a_turn_of_which_nothing_became() -> None:
     """A caller who speaks at once: every field says nothing happened, none is missing."""
-    turn = Turn(100.0)
+    turn = record()
 
-    assert turn.ended(100.5) == TurnEnded(
+    assert ended(turn, 100.5) == TurnEnded(
         outcome=None,
         stop_reason=None,
         failure=None,
@@ -68,15 +86,15 @@ def test_a_turn_of_which_nothing_became() -> None:
 
 def test_a_turn_of_two_parts_with_a_failed_attempt() -> None:
     """What was handed on is the answer's, what was not is wasted, and both are told once."""
-    turn = Turn(100.0)
+    turn = record()
     turn.attempts = 3
-    turn.attempt_failed(FAILURE, attempt())
+    failed(turn, FAILURE, attempt())
     turn.handed_on(spoken("Let me look. "), 102.0)
     turn.part_ended(attempt("Let me look. ", stop_reason="pause_turn"))
     turn.handed_on(spoken("Risotto."), 104.0)
     turn.part_ended(attempt("Risotto.", stop_reason="end_turn"))
 
-    assert turn.ended(105.0, outcome=Outcome.COMPLETE) == TurnEnded(
+    assert ended(turn, 105.0, outcome=Outcome.COMPLETE) == TurnEnded(
         outcome=Outcome.COMPLETE,
         stop_reason="end_turn",
         failure=None,
@@ -93,41 +111,41 @@ def test_a_turn_of_two_parts_with_a_failed_attempt() -> None:
 
 def test_an_attempt_that_failed_after_text_is_no_waste() -> None:
     """The caller heard it, so its tokens bought something: they are the turn's."""
-    turn, broken = Turn(100.0), attempt("One two")
+    turn, broken = record(), attempt("One two")
     turn.handed_on(spoken("One two"), 101.0)
-    turn.attempt_failed(FAILURE, broken)
+    failed(turn, FAILURE, broken)
     turn.part_ended(broken)
 
-    ended = turn.ended(102.0, failure=FAILURE)
+    told = ended(turn, 102.0, failure=FAILURE)
 
-    assert (ended.usage, ended.wasted_tokens, ended.failure) == (used(10, 3), 0, FAILURE)
+    assert (told.usage, told.wasted_tokens, told.failure) == (used(10, 3), 0, FAILURE)
 
 
 def test_wasted_tokens_are_not_counted_again_when_the_part_ends() -> None:
     """The last attempt fails and ends its part: one bill, not two."""
-    turn, broken = Turn(100.0), attempt()
-    turn.attempt_failed(FAILURE, broken)
+    turn, broken = record(), attempt()
+    failed(turn, FAILURE, broken)
     turn.part_ended(broken)
 
-    ended = turn.ended(102.0, failure=FAILURE)
+    told = ended(turn, 102.0, failure=FAILURE)
 
-    assert (ended.usage, ended.wasted_tokens) == (NOTHING_USED, 13)
+    assert (told.usage, told.wasted_tokens) == (NOTHING_USED, 13)
 
 
 def test_the_last_of_several_failures_is_kept() -> None:
     """The canonical line of a recovered turn names that one, and how many there were."""
-    turn = Turn(100.0)
+    turn = record()
     last = Failure(FailureKind.OVERLOADED, Origin.REMOTE, Phase.RESPONSE, "R", "x", True)
-    turn.attempt_failed(FAILURE, attempt())
-    turn.attempt_failed(last, attempt())
+    failed(turn, FAILURE, attempt())
+    failed(turn, last, attempt())
 
-    assert (turn.failed_attempts, turn.last_failure) == (2, last)
+    assert [attempt.failure for attempt in turn.failed] == [FAILURE, last]
 
 
 @pytest.mark.parametrize("delta", [None, llm.ChoiceDelta(role="assistant", content="")])
 def test_a_chunk_without_text_adds_nothing_to_what_was_said(delta: llm.ChoiceDelta | None) -> None:
     """A resume quotes what was said; an empty piece of it would be a piece too many."""
-    turn = Turn(100.0)
+    turn = record()
 
     turn.handed_on(llm.ChatChunk(id="msg_1", delta=delta), 101.0)
 
@@ -136,7 +154,7 @@ def test_a_chunk_without_text_adds_nothing_to_what_was_said(delta: llm.ChoiceDel
 
 def test_silence_begins_anew_with_every_chunk() -> None:
     """The budget is that of the caller's silence, not of the turn's length."""
-    turn = Turn(100.0)
+    turn = record()
     turn.handed_on(spoken("One "), 101.0)
     turn.handed_on(spoken("two."), 107.0)
 
@@ -145,12 +163,12 @@ def test_silence_begins_anew_with_every_chunk() -> None:
 
 def test_a_turn_is_silent_since_it_started() -> None:
     """Waits and attempts before the first chunk draw on the same budget."""
-    assert Turn(100.0).silent_since == 100.0
+    assert record().silent_since == 100.0
 
 
 def test_a_tool_call_counts_as_heard() -> None:
     """It has an effect: what failed after it must not be sent again."""
-    turn = Turn(100.0)
+    turn = record()
     turn.tool_calls = 1
 
     assert turn.heard
@@ -158,7 +176,7 @@ def test_a_tool_call_counts_as_heard() -> None:
 
 def test_the_last_chunk_tells_counts_and_outcome() -> None:
     """livekit takes the usage from it, and the chat history the outcome."""
-    turn = Turn(100.0)
+    turn = record()
     turn.part_ended(attempt("Hi.", message_id="msg_7", stop_reason="max_tokens"))
 
     assert turn.last_chunk("max_tokens") == llm.ChatChunk(
@@ -172,7 +190,7 @@ def test_the_last_chunk_tells_counts_and_outcome() -> None:
 
 def test_a_part_that_never_got_an_id_leaves_the_last_one() -> None:
     """A resume that fails before `message_start` must not take the id of what was heard away."""
-    turn = Turn(100.0)
+    turn = record()
     turn.part_ended(attempt("One", message_id="msg_7"))
     turn.part_ended(Translator())
 

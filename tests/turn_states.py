@@ -38,8 +38,8 @@ class Turn:
 
     def phase(self) -> Phase | None:
         """How far the attempt has come; nothing public tells before there is a word to hear."""
-        clocks = self.stream._clocks
-        return None if clocks is None else clocks.evidence.phase
+        attempt = self.stream._parts._attempt
+        return None if attempt is None else attempt._evidence.phase
 
 
 async def nothing(turn: Turn) -> None:

@@ -22,12 +22,23 @@ from .statuses import classify_status, status_of
 
 
 def classify(
-    exc: BaseException, evidence: Evidence, *, wall_clock: Callable[[], float] = time.time
+    exc: BaseException,
+    evidence: Evidence,
+    *,
+    private: Callable[[], Iterable[str]] = tuple,
+    wall_clock: Callable[[], float] = time.time,
 ) -> Failure:
-    """Name *exc*. Total: every exception gets a `Failure`, an unknown one is a `bug`."""
+    """Name *exc*. Total: every exception gets a `Failure`, an unknown one is a `bug`.
+
+    Args:
+        exc: what was raised.
+        evidence: what is known about the attempt.
+        private: gives the texts of the conversation, which no message may repeat.
+        wall_clock: the time, seconds since 1970, to tell when a `retry-after` date is.
+    """
     status = status_of(exc)
     if status is not None:
-        return classify_status(exc, status, evidence, wall_clock)
+        return classify_status(exc, status, evidence, private, wall_clock)
     chain = list(cause_chain(exc))
     root = chain[-1]
     kind = _kind_of_chain(chain, evidence.phase)
@@ -38,7 +49,7 @@ def classify(
         origin=_origin(kind, root, fault, phase, evidence.request_id),
         phase=phase,
         root_type=type(root).__name__,
-        root_message=_message(kind, root, fault, evidence.private),
+        root_message=_message(kind, root, fault, private),
         retryable=fault.retryable if fault else FACTS[kind].retryable and not _proxy_refuses(root),
         errno=root.errno if isinstance(root, OSError) else None,
         status=200 if phase in (Phase.FIRST_TOKEN, Phase.STREAMING) else None,

@@ -6,7 +6,7 @@ field of `Failure` of the same name; everything in between takes it along.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any
@@ -18,14 +18,14 @@ from .failure import Failure, Phase
 class Evidence:
     """What is known about one attempt.
 
-    The attempt makes it, the sockets write it while the attempt runs, `classify` reads it.
+    The attempt makes it, the sockets write it while the attempt runs, `classify` reads it. A socket
+    may keep it for as long as the connection is open, so it must not hold the conversation.
 
     Attributes:
         phase: the last phase that began.
         https: whether the URL asks for TLS.
         proxied: whether a proxy is connected first.
         request_id: the `request-id` header of the response, the proof that Anthropic answered.
-        private: texts of the conversation, which no message may repeat.
         on_phase: called with each phase that begins.
     """
 
@@ -33,7 +33,6 @@ class Evidence:
     https: bool = True
     proxied: bool = False
     request_id: str | None = None
-    private: Callable[[], Iterable[str]] = tuple
     on_phase: Callable[[Phase], None] | None = None
 
     def enter(self, phase: Phase) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
@@ -28,7 +28,11 @@ def status_of(exc: BaseException) -> int | None:
 
 
 def classify_status(
-    exc: BaseException, status: int, evidence: Evidence, wall_clock: Callable[[], float]
+    exc: BaseException,
+    status: int,
+    evidence: Evidence,
+    private: Callable[[], Iterable[str]],
+    wall_clock: Callable[[], float],
 ) -> Failure:
     """The failure that *exc*, the SDK's error for the error status *status*, stands for."""
     body = getattr(exc, "body", None)
@@ -46,7 +50,7 @@ def classify_status(
         origin=_origin_of_status(kind, status, request_id),
         phase=evidence.phase if evidence.phase is Phase.STREAMING else Phase.RESPONSE,
         root_type=type(exc).__name__,
-        root_message=redact(message, evidence.private()),
+        root_message=redact(message, private()),
         retryable=_status_retryable(kind, status, headers),
         status=status,
         error_type=error_type,

@@ -7,40 +7,40 @@ can hold a key, a header, a prompt or a reply: root messages are redacted where 
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import structlog
 
 from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
-from resilient_claude.failures.failure import Failure, Phase
+from resilient_claude.failures.failure import FAILURE_FIELDS
+
+from .record import Scalar
 
 LOGGER_NAME = "livekit.plugins.resilient_claude"
 """The stdlib logger used by default: below `livekit`, so a worker adds its job fields."""
 
 logger = logging.getLogger(LOGGER_NAME)
 
-Scalar = str | int | float | bool | None
 
-
-def make_logger(given: Any = None) -> Any:
-    """A structlog logger: *given*, or one that writes through stdlib's `LOGGER_NAME`.
+def make_logger(chosen: Any = None) -> Any:
+    """A structlog logger: *chosen*, or one that writes through stdlib's `LOGGER_NAME`.
 
     Args:
-        given: a structlog logger, a stdlib logger to write through, or None.
+        chosen: a structlog logger, a stdlib logger to write through, or None.
 
     Raises:
-        TypeError: *given* is neither.
+        TypeError: *chosen* is neither.
     """
-    if given is not None and not isinstance(given, logging.Logger):
-        if not callable(getattr(given, "bind", None)):
-            raise TypeError(
-                f"logger must be a structlog logger or a logging.Logger, got {type(given).__name__}"
-            )
-        return given
+    if chosen is not None and not isinstance(chosen, logging.Logger):
+        if not callable(getattr(chosen, "bind", None)):
+            got = type(chosen).__name__
+            raise TypeError(f"logger must be a structlog logger or a logging.Logger, got {got}")
+        return chosen
     return structlog.wrap_logger(
-        given or logger,
+        chosen or logger,
         processors=[
             structlog.stdlib.filter_by_level,
             _point_here,
@@ -56,134 +56,70 @@ def _point_here(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
     return {**event, "stacklevel": 4}
 
 
-def failure_fields(failure: Failure) -> dict[str, Scalar]:
-    """The fields that every line about a failure has."""
-    return {
-        "kind": failure.kind.value,
-        "origin": failure.origin.value,
-        "phase": failure.phase.value,
-        "root_type": failure.root_type,
-        "root_message": failure.root_message,
-        "errno": failure.errno,
-        "status": failure.status,
-        "error_type": failure.error_type,
-        "request_id": failure.request_id,
-        "retry_after_s": failure.retry_after_s,
-    }
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One kind of line.
 
-
-class CallLog:
-    """Writes the lines of one call to `chat()`.
-
-    Args:
-        log: from `make_logger`.
-        model: the model's id, as requested.
-        provider: host and port that the request goes to.
+    Attributes:
+        level: of structlog and stdlib.
+        fields: their names, in the order of the line.
     """
 
-    def __init__(self, log: Any, *, model: str, provider: str) -> None:
-        self._log = log
-        self._call: dict[str, Scalar] = {"model": model, "provider": provider}
+    level: Literal["info", "warning", "error"]
+    fields: tuple[str, ...]
 
-    def attempt_failed(
-        self, failure: Failure, *, attempt: int, elapsed_s: float, wait_s: float | None
-    ) -> dict[str, Scalar]:
-        """One attempt failed; *wait_s* is None when it was the last one. Returns the fields."""
-        fields: dict[str, Scalar] = {
-            "attempt": attempt,
-            **failure_fields(failure),
-            "elapsed_s": round(elapsed_s, 3),
-            "wait_s": None if wait_s is None else round(wait_s, 3),
-            **self._call,
-        }
-        self._log.warning("claude.attempt_failed", **fields)
-        return fields
 
-    def call_failed(
-        self, failure: Failure, *, attempts: int, elapsed_s: float, wasted_tokens: int
-    ) -> None:
-        """The turn failed before the caller heard anything of it."""
-        self._log.error(
-            "claude.call_failed",
-            attempts=attempts,
-            **failure_fields(failure),
-            elapsed_s=round(elapsed_s, 3),
-            wasted_tokens=wasted_tokens,
-            **self._call,
-        )
+_CALL = ("model", "provider")
 
-    def call_interrupted(
-        self,
-        failure: Failure,
-        *,
-        attempts: int,
-        elapsed_s: float,
-        text_chars: int,
-        tool_calls: int,
-        wasted_tokens: int,
-    ) -> None:
-        """The turn broke off after the caller had heard some of it."""
-        self._log.error(
-            "claude.call_interrupted",
-            attempts=attempts,
-            text_chars=text_chars,
-            tool_calls=tool_calls,
-            **failure_fields(failure),
-            elapsed_s=round(elapsed_s, 3),
-            wasted_tokens=wasted_tokens,
-            **self._call,
-        )
+EVENTS: Mapping[str, LogEvent] = {
+    "claude.attempt_failed": LogEvent(
+        "warning", ("attempt", *FAILURE_FIELDS, "elapsed_s", "wait_s", *_CALL)
+    ),
+    "claude.call_recovered": LogEvent(
+        "info",
+        (
+            "attempts",
+            "kind",
+            "origin",
+            "resumed",
+            "elapsed_s",
+            "silence_s",
+            "wasted_tokens",
+            *_CALL,
+        ),
+    ),
+    "claude.call_failed": LogEvent(
+        "error", ("attempts", *FAILURE_FIELDS, "elapsed_s", "wasted_tokens", *_CALL)
+    ),
+    "claude.call_interrupted": LogEvent(
+        "error",
+        (
+            *("attempts", "text_chars", "tool_calls", *FAILURE_FIELDS),
+            *("elapsed_s", "wasted_tokens", *_CALL),
+        ),
+    ),
+    "claude.outcome": LogEvent("warning", ("outcome", "stop_reason", "text_chars", *_CALL)),
+    "claude.handler_failed": LogEvent("error", ("handled", "root_type", "root_message")),
+    "claude.request_adjusted": LogEvent("warning", ("argument", "reason", "model")),
+}
+"""Every event there is. The documentation's table is held against this one."""
 
-    def call_recovered(
-        self,
-        last_failure: Failure,
-        *,
-        attempts: int,
-        resumed: bool,
-        elapsed_s: float,
-        silence_s: float,
-        wasted_tokens: int,
-    ) -> None:
-        """The turn succeeded after failed attempts; *last_failure* is that of the last one."""
-        self._log.info(
-            "claude.call_recovered",
-            attempts=attempts,
-            kind=last_failure.kind.value,
-            origin=last_failure.origin.value,
-            resumed=resumed,
-            elapsed_s=round(elapsed_s, 3),
-            silence_s=round(silence_s, 3),
-            wasted_tokens=wasted_tokens,
-            **self._call,
-        )
 
-    def outcome(self, outcome: str, *, stop_reason: str | None, text_chars: int) -> None:
-        """The turn is an answer, but not a complete one."""
-        self._log.warning(
-            "claude.outcome",
-            outcome=outcome,
-            stop_reason=stop_reason,
-            text_chars=text_chars,
-            **self._call,
-        )
+def write(log: Any, event: str, facts: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Write the line of *event*, made of those of the *facts* that belong there; returns them."""
+    kind = EVENTS[event]
+    fields = {name: facts[name] for name in kind.fields}
+    getattr(log, kind.level)(event, **fields)
+    return fields
 
 
 def handler_failed(log: Any, exc: Exception, *, event: str) -> None:
     """A handler of the application raised; the turn goes on without it."""
-    failure = classify(exc, Evidence(Phase.BUILD))
-    log.error(
-        "claude.handler_failed",
-        handled=event,
-        root_type=failure.root_type,
-        root_message=failure.root_message,
-    )
+    failure = classify(exc, Evidence())
+    write(log, "claude.handler_failed", {"handled": event, **failure.as_dict()})
 
 
 def request_adjusted(log: Any, argument: str, reason: str, *, model: str) -> None:
     """An argument could not be sent as given."""
-    log.warning(
-        "claude.request_adjusted",
-        argument=argument,
-        reason=reason,
-        model=model,
-    )
+    facts = {"argument": argument, "reason": reason, "model": model}
+    write(log, "claude.request_adjusted", facts)

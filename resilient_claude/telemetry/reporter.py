@@ -1,106 +1,92 @@
-"""What is told of a turn: its log lines, its span's events, its error and its last event."""
+"""Tells the operator and the application of one turn, sink by sink, while it is played."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from livekit.agents import APIError
-from opentelemetry import trace
 
 from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.translator import Translator
 
-from .log import CallLog
-from .record import Turn
-
-if TYPE_CHECKING:
-    from resilient_claude.llm import ResilientClaudeLLM
+from . import log, span
+from .events import TurnEnded
+from .record import TurnRecord
 
 
-class Reports:
-    """Tells the operator and the application how one turn goes. Its end is told once.
+class Reporter:
+    """Reports on one turn. Its end is reported once.
 
     Args:
-        claude: whose event `claude_turn_ended` tells of the end.
-        turn: the books of the turn, which are up to date whenever something is told.
-        now: the clock of *turn*, in seconds.
+        record: what is reported, up to date whenever it is.
+        logger: from `log.make_logger`.
+        emit: hands an event of the adapter to the application.
+        now: the clock of *record*, in seconds.
     """
 
-    def __init__(self, claude: ResilientClaudeLLM, turn: Turn, *, now: Callable[[], float]) -> None:
-        self._claude = claude
-        self._turn = turn
+    def __init__(
+        self,
+        record: TurnRecord,
+        *,
+        logger: Any,
+        emit: Callable[[str, TurnEnded], None],
+        now: Callable[[], float],
+    ) -> None:
+        self._record = record
+        self._logger = logger
+        self._emit = emit
         self._now = now
-        self._log = CallLog(claude._log, model=claude.model, provider=claude.provider)
-        self._told = False
 
-    def attempt_failed(self, failure: Failure, *, wait_s: float | None) -> None:
+    def attempt_failed(
+        self, failure: Failure, translator: Translator, *, wait_s: float | None
+    ) -> None:
         """The last attempt failed; *wait_s* seconds until the next one, None if none follows."""
-        fields = self._log.attempt_failed(
-            failure, attempt=self._turn.attempts, elapsed_s=self._elapsed_s(), wait_s=wait_s
-        )
-        known = {name: value for name, value in fields.items() if value is not None}
-        trace.get_current_span().add_event("claude.attempt_failed", known)
+        record = self._record
+        attempt = record.attempt_failed(failure, translator, now=self._now(), wait_s=wait_s)
+        facts = {**attempt.as_dict(), "model": record.model, "provider": record.provider}
+        fields = log.write(self._logger, "claude.attempt_failed", facts)
+        span.add_event("claude.attempt_failed", fields)
 
     def succeeded(self, outcome: Outcome) -> None:
         """The turn is an answer."""
-        turn = self._turn
+        record = self._record
+        record.outcome = outcome
+        self._end()
         if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
-            self._log.outcome(
-                outcome.value, stop_reason=turn.stop_reason, text_chars=turn.text_chars
-            )
-        if turn.last_failure is not None:
-            heard = self._now() if turn.first_heard is None else turn.first_heard
-            self._log.call_recovered(
-                turn.last_failure,
-                attempts=turn.attempts,
-                resumed=turn.resumed,
-                elapsed_s=self._elapsed_s(),
-                silence_s=heard - turn.started,
-                wasted_tokens=turn.wasted_tokens,
-            )
-        self._tell(outcome=outcome)
+            log.write(self._logger, "claude.outcome", record.as_dict())
+        if record.failed:
+            log.write(self._logger, "claude.call_recovered", record.as_dict())
+        self._emit("claude_turn_ended", TurnEnded.of(record))
 
     def failed(self, failure: Failure) -> APIError:
         """The turn failed; the error to raise."""
-        turn, elapsed_s = self._turn, self._elapsed_s()
-        times = "1 attempt" if turn.attempts == 1 else f"{turn.attempts} attempts"
-        if turn.heard:
-            self._log.call_interrupted(
-                failure,
-                attempts=turn.attempts,
-                text_chars=turn.text_chars,
-                tool_calls=turn.tool_calls,
-                elapsed_s=elapsed_s,
-                wasted_tokens=turn.wasted_tokens,
-            )
+        record = self._record
+        record.failure = failure
+        self._end()
+        times = "1 attempt" if record.attempts == 1 else f"{record.attempts} attempts"
+        if record.heard:
+            event = "claude.call_interrupted"
             summary = (
-                f"the answer broke off after {turn.text_chars} characters and "
-                f"{turn.tool_calls} tool calls ({times}, {elapsed_s:.1f} s)"
+                f"the answer broke off after {record.text_chars} characters and "
+                f"{record.tool_calls} tool calls ({times}, {record.elapsed_s:.1f} s)"
             )
         else:
-            self._log.call_failed(
-                failure,
-                attempts=turn.attempts,
-                elapsed_s=elapsed_s,
-                wasted_tokens=turn.wasted_tokens,
-            )
-            summary = f"no answer from Claude after {times} in {elapsed_s:.1f} s"
-        self._tell(failure=failure)
+            event = "claude.call_failed"
+            summary = f"no answer from Claude after {times} in {record.elapsed_s:.1f} s"
+        log.write(self._logger, event, record.as_dict())
+        self._emit("claude_turn_ended", TurnEnded.of(record))
         error = to_api_error(failure, summary=summary)
-        error.retryable = error.retryable and not turn.heard
+        error.retryable = error.retryable and not record.heard
         return error
 
     def cancelled(self) -> None:
         """The application cancelled the turn, unless it had ended."""
-        if not self._told:
-            self._tell()
+        if self._record.ended is None:
+            self._end()
+            self._emit("claude_turn_ended", TurnEnded.of(self._record))
 
-    def _tell(self, *, outcome: Outcome | None = None, failure: Failure | None = None) -> None:
-        self._told = True
-        ended = self._turn.ended(self._now(), outcome=outcome, failure=failure)
-        self._claude.emit("claude_turn_ended", ended)
-
-    def _elapsed_s(self) -> float:
-        return self._now() - self._turn.started
+    def _end(self) -> None:
+        self._record.ended = self._now()

@@ -9,6 +9,7 @@ from contextlib import suppress
 import aiohttp
 import httpx2
 
+from .aiohttp_internals import closing_of, fail_reader, protocol_of
 from .connector import with_os_error
 
 ERROR_BODY_BYTES = 256 * 1024
@@ -40,23 +41,22 @@ class ResponseBody(httpx2.AsyncByteStream):
         self.status = response.status
         self.headers = response.headers
         self._response = response
-        self._protocol = response.connection.protocol if response.connection is not None else None
+        self._protocol = protocol_of(response)
         self._leave: Callable[[], Awaitable[None]] | None = leave
-        self._closed = self._protocol.closed if self._protocol is not None else None
+        self._closed = closing_of(self._protocol) if self._protocol is not None else None
         if self._closed is None:
             self._connection_lost()
         else:
             self._closed.add_done_callback(self._connection_lost)
 
     def _connection_lost(self, closed: asyncio.Future[None] | None = None) -> None:
-        """Wake the reader, whom aiohttp forgets when it closes over a chunk that is none.
+        """The connection is gone: whoever waits for more of the body is told.
 
-        Source: aiohttp/_http_parser.pyx, `feed_data`, which drops the payload before it raises.
+        aiohttp does that itself, unless it closes the connection because of a chunk that breaks the
+        rules. Source: aiohttp/_http_parser.pyx, `feed_data`, which drops the payload, then raises.
         """
         _retrieve(closed)
-        content = self._response.content
-        if not content.is_eof() and content.exception() is None:
-            content.set_exception(aiohttp.ClientPayloadError("Response payload is not completed"))
+        fail_reader(self._response, aiohttp.ClientPayloadError("Response payload is not completed"))
 
     @property
     def is_success(self) -> bool:

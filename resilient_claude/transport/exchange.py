@@ -1,11 +1,11 @@
-"""One attempt: send the request, decode the events of the response, watch the phase clocks."""
+"""One request and its response: sent past the SDK or through it, read event by event."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import anthropic
 import httpx2
@@ -18,12 +18,11 @@ from resilient_claude.request.request import Request
 from resilient_claude.response.sse import Event, EventDecoder
 
 from .body import ResponseBody
-from .clients import own_transport
-from .envelopes import Envelope, Shown, answered, asked_to_show
 from .pool import AiohttpTransport
+from .sdk import learn_envelope, post, raise_status_error
 
 if TYPE_CHECKING:
-    from .target import AnyClient
+    from .sdk import AnyClient
 
 DRAIN_S = 0.05
 """How long the end of the body is awaited after `message_stop`, in seconds.
@@ -62,6 +61,7 @@ class Exchange:
 
 async def open_exchange(
     client: AnyClient,
+    transport: AiohttpTransport | None,
     request: Request,
     evidence: Evidence,
     stack: AsyncExitStack,
@@ -72,6 +72,7 @@ async def open_exchange(
 
     Args:
         client: the SDK's client; its own retries are switched off for this request.
+        transport: our sockets below it; None below a client of the application's.
         request: what to send.
         evidence: told how far it has come.
         stack: closes the response.
@@ -82,20 +83,28 @@ async def open_exchange(
         anthropic.APIConnectionError: there is no response to a client of the application.
         aiohttp.ClientError: there is no response to one of ours.
     """
-    transport = own_transport(client)
     token = current_evidence.set(evidence)
     try:
         if transport is None:
-            stream = await _post(client, request, connect_s=connect_s)
+            stream = await post(client, request, connect_s=connect_s)
             stack.push_async_callback(stream.response.aclose)
             exchange = await _through_sdk(stream, stack)
         else:
-            body = await _send(cast(anthropic.AsyncAnthropic, client), request, transport, stack)
-            exchange = await _past_sdk(body, stack)
+            sdk_client = cast(anthropic.AsyncAnthropic, client)
+            exchange = await _past_sdk(await _send(sdk_client, request, transport, stack), stack)
     finally:
         current_evidence.reset(token)
+    evidence.request_id = exchange.request_id
     evidence.enter(Phase.FIRST_TOKEN)
     return exchange
+
+
+async def rehearse(client: AnyClient, transport: AiohttpTransport | None, request: Request) -> None:
+    """Learn what the SDK puts around *request*, so that the first turn need not; send nothing."""
+    if transport is not None:
+        sdk_client = cast(anthropic.AsyncAnthropic, client)
+        envelope = await learn_envelope(sdk_client, request)
+        transport.envelopes.keep(sdk_client, request, envelope)
 
 
 # --- past the SDK ---------------------------------------------------------------------------------
@@ -107,9 +116,7 @@ async def _send(
     transport: AiohttpTransport,
     stack: AsyncExitStack,
 ) -> ResponseBody:
-    """Send *request* as the SDK would, but without it: it takes longer than all the rest.
-
-    What is around the body and what an error status means are left to the SDK all the same.
+    """Send *request* as the SDK would, but without it.
 
     Raises:
         anthropic.APIStatusError: the response has an error status.
@@ -117,12 +124,11 @@ async def _send(
     """
     envelope = transport.envelopes.find(client, request)
     if envelope is None:
-        envelope = await _learn(client, request, transport)
+        envelope = transport.envelopes.keep(client, request, await learn_envelope(client, request))
     body = await transport.send(envelope, request.content())
     stack.push_async_callback(body.aclose)
     if not body.is_success:
-        await _answer(client, request, await _readable(body))
-        raise AssertionError(f"the SDK takes HTTP {body.status} for a success")
+        await raise_status_error(client, request, await _readable(body))
     return body
 
 
@@ -136,44 +142,6 @@ async def _readable(body: ResponseBody) -> httpx2.Response:
         del headers["content-encoding"]
         response = httpx2.Response(body.status, headers=headers, content=b"")
     return response
-
-
-async def rehearse(client: AnyClient, request: Request) -> None:
-    """Learn what the SDK puts around *request*, so that the first turn need not; send nothing."""
-    transport = own_transport(client)
-    if transport is not None:
-        await _learn(cast(anthropic.AsyncAnthropic, client), request, transport)
-
-
-async def _learn(
-    client: anthropic.AsyncAnthropic, request: Request, transport: AiohttpTransport
-) -> Envelope:
-    """What the SDK puts around *request*."""
-    token = asked_to_show.set(True)
-    try:
-        await _post(client, request)
-    except anthropic.APIConnectionError as exc:
-        if isinstance(exc.__cause__, Shown):
-            return transport.envelopes.keep(client, request, exc.__cause__.request)
-        raise
-    finally:
-        asked_to_show.reset(token)
-    raise AssertionError("a request that is shown is not answered")
-
-
-async def _answer(
-    client: anthropic.AsyncAnthropic, request: Request, response: httpx2.Response
-) -> None:
-    """Let the SDK raise what *response*, to *request*, means.
-
-    Raises:
-        anthropic.APIStatusError: *response* has an error status.
-    """
-    token = answered.set(response)
-    try:
-        await _post(client, request)
-    finally:
-        answered.reset(token)
 
 
 async def _past_sdk(body: ResponseBody, stack: AsyncExitStack) -> Exchange:
@@ -205,44 +173,6 @@ async def _through_sdk(stream: anthropic.AsyncStream[object], stack: AsyncExitSt
     response = stream.response
     batches = await stack.enter_async_context(aclosing(_batches(response, stream)))
     return Exchange(response.headers, lambda: anext(batches, None))
-
-
-async def _post(
-    client: AnyClient, request: Request, *, connect_s: float | None = None
-) -> anthropic.AsyncStream[object]:
-    return await client.post(
-        "/v1/messages",
-        cast_to=object,
-        stream=True,
-        stream_cls=anthropic.AsyncStream[object],
-        **_body(client, request),
-        options=cast(Any, _options(request, connect_s=connect_s)),
-    )
-
-
-def _body(client: AnyClient, request: Request) -> dict[str, Any]:
-    """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
-
-    Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
-    """
-    if type(client) is anthropic.AsyncAnthropic:
-        return {"content": request.content()}
-    return {"body": request.body}
-
-
-def _options(request: Request, *, connect_s: float | None) -> dict[str, Any]:
-    # `identity`: a compressed stream arrives in larger, later pieces and costs CPU to unpack.
-    return {
-        "headers": {
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",
-            **request.headers,
-        },
-        "params": dict(request.query),
-        "max_retries": 0,
-        # For clients with a transport of their own; ours has no timeouts, the clocks watch it.
-        "timeout": httpx2.Timeout(None, connect=connect_s),
-    }
 
 
 async def _batches(

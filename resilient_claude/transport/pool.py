@@ -1,7 +1,7 @@
 """The sockets: an httpx2 transport on aiohttp that knows how far each connection has come.
 
 aiohttp costs less CPU per streamed token than httpx2's own transport, keeps the operating system's
-error in `__cause__`, and lets `sockets` follow a connection from phase to phase. Connections are
+error in `__cause__`, and lets `connector` follow a connection from phase to phase. Connections are
 pooled in generations: after a transport failure the whole generation is retired, because the
 connections that shared its path are dead as well.
 """
@@ -21,9 +21,10 @@ import httpx2
 
 from resilient_claude.failures.evidence import Evidence, current_evidence
 
+from .aiohttp_internals import idle_connections
 from .body import ResponseBody
 from .connector import Connector, ssl_context, with_os_error
-from .envelopes import Envelope, Envelopes, Shown, answered, asked_to_show
+from .envelope import Envelope, Envelopes
 from .proxies import Proxies
 
 CLOSE_S = 0.5
@@ -48,17 +49,11 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         weakref.finalize(self, _abandon, self._sessions)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send *request*, unless its response has come already or it is only to be looked at.
+        """Send *request*, one that the SDK made.
 
         Raises:
             aiohttp.ClientError: as it came; the SDK wraps it and keeps it as the cause.
-            Shown: *request* is only to be looked at; the SDK wraps that as well.
         """
-        if asked_to_show.get():
-            raise Shown(request)
-        answer = answered.get()
-        if answer is not None:
-            return answer
         body = await self.send(Envelope.of(request), await request.aread())
         return body.response()
 
@@ -161,11 +156,7 @@ def _abandon(sessions: set[aiohttp.ClientSession]) -> None:
     operating system closes the sockets.
     """
     for session in sessions:
-        idle = getattr(session.connector, "_conns", None)  # private: what its `__del__` looks at
-        for connections in (idle or {}).values():
-            for connection, *_ in connections:
-                with suppress(RuntimeError):  # the event loop is closed
-                    connection.close()
-        if idle is not None:
-            idle.clear()
+        for connection in idle_connections(session.connector):  # `__del__` complains of any
+            with suppress(RuntimeError):  # the event loop is closed
+                connection.close()
         session.detach()

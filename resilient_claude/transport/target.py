@@ -1,28 +1,170 @@
-"""The constructor's arguments: what is wrong with them, and what to do about it."""
+"""Who is asked: a client of the SDK, the key for it, and the sockets it goes over."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import re
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeAlias
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, cast
 
-import anthropic
 import yarl
 from livekit.agents.types import NotGivenOr
 
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import FailureKind, Origin
+from resilient_claude.failures.faults import Fault, adapter_closed
 from resilient_claude.request.given import given
+from resilient_claude.request.request import Request
 
-if TYPE_CHECKING:  # the SDK loads the other platforms' clients on first use
-    AnyClient: TypeAlias = (
-        anthropic.AsyncAnthropic
-        | anthropic.AsyncAnthropicBedrock
-        | anthropic.AsyncAnthropicBedrockMantle
-        | anthropic.AsyncAnthropicVertex
-    )
+from .aiohttp_internals import idle_connections
+from .exchange import Exchange, open_exchange, rehearse
+from .httpx2_internals import close_idle
+from .pool import AiohttpTransport
+from .sdk import NO_KEY_YET, connector_of, make_client, transport_of
+
+if TYPE_CHECKING:
+    import anthropic
+
+    from .sdk import AnyClient
 
 ApiKey = str | Callable[[], str] | Callable[[], Awaitable[str]]
+
+
+class Target:
+    """Who is asked.
+
+    Attributes:
+        client: the SDK's, with the key that was last given.
+        transport: our sockets below it; None below a client of the application's.
+    """
+
+    def __init__(
+        self, client: AnyClient, *, transport: AiohttpTransport | None, api_key: ApiKey | None
+    ) -> None:
+        self.client = client
+        self.transport = transport
+        self._api_key = api_key
+        self._closed = False
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        client: AnyClient | None,
+        api_key: NotGivenOr[ApiKey | None],
+        base_url: NotGivenOr[str | None],
+    ) -> Target:
+        """The target that the constructor's arguments name; without a client, one is made.
+
+        Raises:
+            TypeError: an argument has the wrong type.
+            ValueError: an argument has a value that cannot work; its message says what to do.
+        """
+        if client is not None:
+            check_client(client, base_url=base_url, api_key=api_key)
+            return cls(client, transport=None, api_key=None)
+        key = check_api_key(api_key)
+        url = check_base_url(base_url)
+        transport = AiohttpTransport()
+        sdk_key = key if isinstance(key, str) else NO_KEY_YET
+        made = make_client(transport, api_key=sdk_key, base_url=url)
+        return cls(made, transport=transport, api_key=key)
+
+    @property
+    def provider(self) -> str:
+        """Host, and port if it is not the default, that requests go to."""
+        return self.client.base_url.netloc.decode("ascii")
+
+    @property
+    def https(self) -> bool:
+        """Whether requests go over TLS."""
+        return self.client.base_url.scheme == "https"
+
+    async def ready(self) -> AnyClient:
+        """The client for an attempt that begins now, with the current key.
+
+        Raises:
+            Fault: the target is closed, the function for the key failed, or it returned no key.
+        """
+        if self._closed:
+            raise adapter_closed()
+        if not callable(self._api_key):
+            return self.client
+        key = await _ask(self._api_key)
+        # A client of its own for every key: another turn may be asking for one at the same time.
+        if key != getattr(self.client, "api_key", None):
+            self.client = cast("anthropic.AsyncAnthropic", self.client).with_options(api_key=key)
+        return self.client
+
+    async def open_exchange(
+        self,
+        client: AnyClient,
+        request: Request,
+        evidence: Evidence,
+        stack: AsyncExitStack,
+        *,
+        connect_s: float,
+    ) -> Exchange:
+        """Send *request* by *client*, one that `ready` gave; see `exchange.open_exchange`."""
+        return await open_exchange(
+            client, self.transport, request, evidence, stack, connect_s=connect_s
+        )
+
+    async def rehearse(self, client: AnyClient, request: Request) -> None:
+        """Learn what the SDK puts around *request*, so that the first turn need not."""
+        await rehearse(client, self.transport, request)
+
+    async def retire_connections(self) -> None:
+        """After a transport failure: no later request uses a connection that was open before.
+
+        A client that the application made keeps its own pool; its idle connections are closed, as
+        far as they can be reached: those of httpx2's own transport and of the SDK's aiohttp one.
+        """
+        if self.transport is not None:
+            await self.transport.retire_connections()
+            return
+        transport = transport_of(self.client)
+        for connection in idle_connections(connector_of(transport)):
+            connection.close()
+        await close_idle(transport)
+
+    def close(self) -> None:
+        """Let no attempt begin any more."""
+        self._closed = True
+
+    async def aclose(self) -> None:
+        """Close the client, unless it is the application's."""
+        self.close()
+        if self.transport is not None:
+            await self.client.close()
+
+
+async def _ask(api_key: Callable[[], str] | Callable[[], Awaitable[str]]) -> str:
+    """The key that the application's function gives.
+
+    Raises:
+        Fault: it gives none, whatever the reason.
+    """
+    try:
+        given = api_key()
+        return check_key(await given if inspect.isawaitable(given) else given)
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Fault(  # something that the function shares was cancelled, not this turn
+            FailureKind.AUTH, "api_key() was cancelled", retryable=True, origin=Origin.CALLER
+        ) from exc
+    except Exception as exc:  # the application's own code: any exception may come out of it
+        raise Fault(
+            FailureKind.AUTH, "api_key() gave no key", retryable=True, origin=Origin.CALLER
+        ) from exc
+
+
+# --- what is wrong with the arguments, and what to do about it ------------------------------------
 
 
 def check_client(client: object, **others: object) -> None:

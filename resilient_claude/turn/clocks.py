@@ -1,8 +1,33 @@
-"""The phase clocks of one attempt: what ends it when it makes no progress."""
+"""The phase clocks of one attempt: what ends it when it makes no progress.
+
+Theory of operation. One deadline at a time is watched, that of the clock for what the attempt is
+doing now; progress moves it. A token must not cost a timer, so a timer is set only for a deadline
+that is nearer than the one it is set for, and when it fires it looks whether the deadline has moved
+meanwhile.
+
+When the deadline has passed, the attempt is not ended on the spot: whatever arrived in the same
+turn of the event loop is handled first, because it may be progress that a busy loop kept waiting
+(`EXPIRING`). Only if none comes, `asyncio.timeout` cancels the attempt.
+
+    OUTSIDE    --enter-->                WATCHING
+    WATCHING   --deadline passed-->      EXPIRING
+    EXPIRING   --progress-->             WATCHING
+    WATCHING   --the answer is whole-->  WHOLE
+    EXPIRING   --the answer is whole-->  WHOLE
+    WATCHING   --the adapter closes-->   ABORTED
+    EXPIRING   --the adapter closes-->   ABORTED
+    any        --leave-->                OUTSIDE, with an exception after EXPIRING and ABORTED
+
+Invariant: the scope of `asyncio.timeout` is scheduled exactly in `EXPIRING` and `ABORTED`. Once it
+has begun to cancel, no progress brings the attempt back. What the clocks cannot see is why nothing
+arrives: a loop that was blocked for longer than a clock looks like a peer that was silent, but for
+what has arrived in the meantime.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from enum import Enum, auto
 from types import TracebackType
 from typing import Self
 
@@ -13,10 +38,18 @@ from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.response.translator import Activity
 
 
+class State(Enum):
+    """What the clocks of an attempt are doing; see the top of this module."""
+
+    OUTSIDE = auto()
+    WATCHING = auto()
+    EXPIRING = auto()
+    WHOLE = auto()
+    ABORTED = auto()
+
+
 class Clocks:
     """Watches one attempt as an async context manager: ends it when a clock runs out.
-
-    Progress costs one assignment: the timer that is set looks at the deadline only when it fires.
 
     Args:
         evidence: tells how far the attempt has come.
@@ -30,6 +63,7 @@ class Clocks:
 
     Raises:
         ClockExpired: on leaving, when a clock ran out inside.
+        Fault: on leaving, when `abort` was called inside.
     """
 
     def __init__(
@@ -46,7 +80,6 @@ class Clocks:
         self.evidence = evidence
         evidence.on_phase = self._phase_began
         self._loop = asyncio.get_running_loop()
-        self.connect_s = timeouts.connect_s
         self._timeouts = timeouts
         self._response_s = response_s
         self._of_activity = {
@@ -60,13 +93,13 @@ class Clocks:
             self._caps.append((self._started + attempt_s, "attempt_s", attempt_s))
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
-        self._running = self._aborted = self._expired = self._whole = False
+        self._state = State.OUTSIDE
         self._deadline = self._limit_s = 0.0
         self._clock = ""
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()
-        self._running = True
+        self._state = State.WATCHING
         if self._observed:
             self._wait(self._started, self._timeouts.connect_s, "connect_s")
         else:
@@ -79,15 +112,39 @@ class Clocks:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._running = False
+        aborted = self._state is State.ABORTED
+        self._state = State.OUTSIDE
         if self._timer is not None:
             self._timer.cancel()
         try:
             await self._scope.__aexit__(exc_type, exc, traceback)
         except TimeoutError:  # asyncio's, which says nothing: hence `from None`
-            if self._aborted:
+            if aborted:
                 raise adapter_closed() from None
             raise ClockExpired(self._clock, self._limit_s) from None
+
+    def progressed(self, activity: Activity) -> None:
+        """The response got further: the clock of what it is doing now starts anew."""
+        if activity is Activity.WAITING:
+            return  # for the first word, the clock that runs goes on
+        self.evidence.phase = Phase.STREAMING
+        clock, limit_s = self._of_activity[activity]
+        if clock == self._clock and self._state is State.WATCHING:
+            self._deadline = self._loop.time() + limit_s  # as with almost every token
+        else:
+            self._watch(self._loop.time() + limit_s, clock, limit_s)
+
+    def stop(self) -> None:
+        """The answer is whole: no clock may end it any more."""
+        self._revive()
+        if self._state is State.WATCHING:
+            self._state = State.WHOLE
+
+    def abort(self) -> None:
+        """End the attempt now, with a failure that is not retried, unless its answer is whole."""
+        if self._state in (State.WATCHING, State.EXPIRING) and not self._scope.expired():
+            self._state = State.ABORTED
+            self._scope.reschedule(self._loop.time())
 
     def _phase_began(self, phase: Phase) -> None:
         """The connection has come as far as *phase*; its clock starts."""
@@ -96,38 +153,13 @@ class Clocks:
         elif phase is Phase.FIRST_TOKEN:
             self._wait(self._started, self._timeouts.first_token_s, "first_token_s")
 
-    def progressed(self, activity: Activity) -> None:
-        """The response got further: the clock of what it is doing now starts anew."""
-        if activity is Activity.WAITING:
-            return  # for the first word, the clock that runs goes on
-        self.evidence.phase = Phase.STREAMING
-        clock, limit_s = self._of_activity[activity]
-        if clock == self._clock and not self._expired:
-            self._deadline = self._loop.time() + limit_s  # as with almost every token
-        else:
-            self._watch(self._loop.time() + limit_s, clock, limit_s)
-
-    def stop(self) -> None:
-        """The answer is whole: no clock may end it any more."""
-        self._whole = True
-        self._deadline = float("inf")
-        if self._expired:
-            self._revive()
-
-    def abort(self) -> None:
-        """End the attempt now, with a failure that is not retried, unless its answer is whole."""
-        if self._running and not self._whole and not self._scope.expired():
-            self._aborted = True
-            self._scope.reschedule(self._loop.time())
-
     def _wait(self, since: float, seconds: float, clock: str) -> None:
         """Watch a phase without progress, which the silence budget bounds too."""
         self._watch(*min([(since + seconds, clock, seconds), *self._caps]))
 
     def _watch(self, deadline: float, clock: str, limit_s: float) -> None:
         self._deadline, self._clock, self._limit_s = deadline, clock, limit_s
-        if self._expired:  # while this was on its way
-            self._revive()
+        self._revive()
         if self._timer is None or deadline < self._timer.when():
             self._set_timer()
 
@@ -138,24 +170,23 @@ class Clocks:
 
     def _look(self) -> None:
         self._timer = None
-        if self._deadline == float("inf"):
-            return
-        if self._loop.time() < self._deadline:
-            self._set_timer()
-            return
-        # What has arrived in this turn of the loop is handled first: it may be progress.
-        self._loop.call_soon(self._expire)
-
-    def _expire(self) -> None:
-        if not self._running or self._scope.expired() or self._deadline == float("inf"):
+        if self._state is not State.WATCHING:
             return
         if self._loop.time() < self._deadline:
             self._set_timer()
         else:
-            self._expired = True
+            self._loop.call_soon(self._expire)
+
+    def _expire(self) -> None:
+        if self._state is not State.WATCHING:
+            return
+        if self._loop.time() < self._deadline:
+            self._set_timer()
+        else:
+            self._state = State.EXPIRING
             self._scope.reschedule(self._loop.time())
 
     def _revive(self) -> None:
-        if not self._aborted and not self._scope.expired():
-            self._expired = False
+        if self._state is State.EXPIRING and not self._scope.expired():
+            self._state = State.WATCHING
             self._scope.reschedule(None)

@@ -78,10 +78,11 @@ class LiveKit(Contender):
                     heard(chunk.delta.content)
 
     async def prewarm(self, tools: Sequence[llm.Tool] = ()) -> None:
-        await self.adapter._prewarm_impl()
-        build_schemas = getattr(self.adapter, "_build_schemas", None)
-        if tools and build_schemas is not None:  # the plugin takes no tools here
-            await build_schemas([*tools])
+        warm = getattr(self.adapter, "warm", None)
+        if warm is not None:
+            await warm(tools=tools)
+        else:  # the plugin's takes no tools, and cannot be awaited
+            await self.adapter._prewarm_impl()
 
     async def aclose(self) -> None:
         await self.adapter.aclose()

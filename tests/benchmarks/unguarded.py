@@ -46,7 +46,12 @@ class _UnguardedStream(llm.LLMStream):
         translator = Translator(model=self._claude.model)
         async with AsyncExitStack() as stack:
             exchange = await open_exchange(
-                self._claude.client, self._request, Evidence(), stack, connect_s=3.0
+                self._claude.client,
+                self._claude._target.transport,
+                self._request,
+                Evidence(),
+                stack,
+                connect_s=3.0,
             )
             while not translator.finished:
                 events = await exchange.read()

@@ -16,7 +16,6 @@ import httpx2
 from livekit.agents import llm
 
 from resilient_claude import ResilientClaudeLLM, TurnEnded
-from resilient_claude.transport.pool import AiohttpTransport
 
 from . import virtual_time
 from .answers import Attempt
@@ -95,11 +94,15 @@ def play(turn: Turn) -> Result:
     return virtual_time.run(_play(turn))
 
 
+def _asked(observed: bool) -> dict[str, Any]:
+    """Whom to ask: over sockets that report their phases, or over those of a client of our own."""
+    return {"api_key": "sk-ant-none"} if observed else {"client": _client()}
+
+
 @lru_cache
-def _client(observed: bool) -> anthropic.AsyncAnthropic:
-    """No request ever reaches it; one whose transport reports its phases, or one that does not."""
-    transport = AiohttpTransport() if observed else httpx2.MockTransport(_never)
-    http_client = httpx2.AsyncClient(transport=transport)
+def _client() -> anthropic.AsyncAnthropic:
+    """No request ever reaches it."""
+    http_client = httpx2.AsyncClient(transport=httpx2.MockTransport(_never))
     return anthropic.AsyncAnthropic(api_key="sk-ant-none", http_client=http_client)
 
 
@@ -112,7 +115,7 @@ async def _play(turn: Turn) -> Result:
     claude = SimulatedClaude(turn)
     result = Result(turn, claude, _now(), lines=log.lines)
     adapter = ResilientClaudeLLM(
-        client=_client(turn.observed),
+        **_asked(turn.observed),
         model=turn.model,
         retry=turn.policy,
         timeout=turn.timeouts,
@@ -121,7 +124,7 @@ async def _play(turn: Turn) -> Result:
     )
     adapter.on("claude_turn_ended", result.ended.append)
     adapter.on("error", result.errors.append)
-    with patch("resilient_claude.turn.stream.open_exchange", claude.open_exchange):
+    with patch("resilient_claude.transport.target.open_exchange", claude.open_exchange):
         stream = adapter.chat(chat_ctx=_context(turn), conn_options=turn.conn_options)
         reading = asyncio.create_task(_listen(stream, result))
         if turn.cancel is not None:

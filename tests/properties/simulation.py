@@ -44,6 +44,7 @@ class SimulatedClaude:
     async def open_exchange(
         self,
         client: anthropic.AsyncAnthropic,
+        transport: object,
         request: Request,
         evidence: Evidence,
         stack: AsyncExitStack,
@@ -65,6 +66,7 @@ class SimulatedClaude:
             raise
         answer = Answer(script, attempt, self._resumed(request, attempt, script))
         reads = await stack.enter_async_context(aclosing(_reads(script, attempt, answer.events)))
+        evidence.request_id = f"req_{number}"
         evidence.enter(Phase.FIRST_TOKEN)
         return Exchange({"request-id": f"req_{number}"}, lambda: anext(reads, None))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Hashable
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,20 +18,6 @@ if TYPE_CHECKING:
 
 MOST_ENVELOPES = 64
 """How many envelopes of a client are kept: more come only of keys and headers that rotate."""
-
-answered: ContextVar[httpx2.Response | None] = ContextVar("answered", default=None)
-"""The response that the SDK shall take for the one to its request, which is then not sent."""
-
-asked_to_show: ContextVar[bool] = ContextVar("asked_to_show", default=False)
-"""Whether the SDK's request is only to be looked at: it then ends in `Shown`."""
-
-
-class Shown(Exception):
-    """Carries a request of the SDK's out of it, unsent. Never leaves this package."""
-
-    def __init__(self, request: httpx2.Request) -> None:
-        super().__init__("shown, not sent")
-        self.request = request
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +63,12 @@ class Envelopes:
         return envelope if base_url is client.base_url else None
 
     def keep(
-        self, client: anthropic.AsyncAnthropic, request: Request, sent: httpx2.Request
+        self, client: anthropic.AsyncAnthropic, request: Request, envelope: Envelope
     ) -> Envelope:
-        """Take the envelope off a request that the SDK has made of *request*."""
+        """Remember *envelope* for requests like *request*."""
         known = self._by_client.setdefault(client, {})
         if len(known) >= MOST_ENVELOPES:
             known.clear()
-        envelope = Envelope.of(sent)
         known[_key(client, request)] = client.base_url, envelope
         return envelope
 

@@ -1,0 +1,62 @@
+"""What the application is told of a turn, as an event of the adapter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livekit.agents import llm
+
+from resilient_claude.failures.failure import Failure
+from resilient_claude.response.outcomes import Outcome
+
+from .record import TurnRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """What the event `claude_turn_ended` tells about a turn, however it ended.
+
+    Attributes:
+        outcome: how the answer ended; None when the turn failed or was cancelled.
+        stop_reason: the API's own word for it.
+        failure: what ended the turn, if it failed.
+        cancelled: whether the application cancelled it, as on a barge-in.
+        attempts: HTTP requests made.
+        text_chars: characters handed on.
+        tool_calls: tool calls handed on.
+        silence_s: seconds from `chat()` to the first chunk; None if there was none.
+        elapsed_s: seconds from `chat()` to the end.
+        usage: tokens of the attempts of which something was handed on, and of the one under way
+            when the turn was cancelled.
+        wasted_tokens: tokens of failed attempts of which nothing was handed on; billed all the
+            same.
+    """
+
+    outcome: Outcome | None
+    stop_reason: str | None
+    failure: Failure | None
+    cancelled: bool
+    attempts: int
+    text_chars: int
+    tool_calls: int
+    silence_s: float | None
+    elapsed_s: float
+    usage: llm.CompletionUsage
+    wasted_tokens: int
+
+    @classmethod
+    def of(cls, record: TurnRecord) -> TurnEnded:
+        """How the turn of *record* ended: with an outcome, with a failure, or else cancelled."""
+        return cls(
+            outcome=record.outcome,
+            stop_reason=record.stop_reason,
+            failure=record.failure,
+            cancelled=record.outcome is None and record.failure is None,
+            attempts=record.attempts,
+            text_chars=record.text_chars,
+            tool_calls=record.tool_calls,
+            silence_s=record.silence_s,
+            elapsed_s=record.elapsed_s,
+            usage=record.usage.to_livekit(),
+            wasted_tokens=record.wasted_tokens,
+        )

@@ -1,0 +1,183 @@
+"""All that knows the Anthropic SDK from the inside, and a way past it for the requests of our own.
+
+A request through the SDK takes longer than all the rest of a turn. What it puts around a body (the
+URL and the headers) is the same in every turn, so it is asked once for each client and set of
+headers: a copy of the client, whose sockets are a `Recorder`, makes the request and sends nothing.
+What an error status means is the SDK's to say as well: the recorder hands it the response.
+"""
+
+from __future__ import annotations
+
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
+
+import anthropic
+import httpx2
+
+from resilient_claude.request.request import Request
+
+from .envelope import Envelope
+
+if TYPE_CHECKING:  # the SDK loads the other platforms' clients on first use
+    AnyClient: TypeAlias = (
+        anthropic.AsyncAnthropic
+        | anthropic.AsyncAnthropicBedrock
+        | anthropic.AsyncAnthropicBedrockMantle
+        | anthropic.AsyncAnthropicVertex
+    )
+
+NO_KEY_YET = "not-asked-yet"
+"""The SDK wants a key when a client is made; a function for one is asked before every attempt."""
+
+
+def make_client(
+    transport: httpx2.AsyncBaseTransport, *, api_key: str, base_url: str | None
+) -> anthropic.AsyncAnthropic:
+    """A client of the SDK over *transport*, which leaves retries and time-outs to us."""
+    return anthropic.AsyncAnthropic(
+        api_key=api_key, base_url=base_url, max_retries=0, http_client=_http_client(transport)
+    )
+
+
+def _http_client(transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=transport,
+        timeout=None,
+        # The API never redirects; following one would show the key to wherever it leads.
+        follow_redirects=False,
+        # Nor does it need cookies: one would tie all later requests to what set it.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    )
+
+
+def credentials_of(client: AnyClient) -> list[str]:
+    """What no message may show: which of them there are depends on the platform."""
+    found = (getattr(client, name, None) for name in _CREDENTIALS)
+    return [credential for credential in found if isinstance(credential, str)]
+
+
+_CREDENTIALS = ("api_key", "auth_token", "access_token", "aws_secret_key", "aws_session_token")
+
+
+def transport_of(client: object) -> object:
+    """What the requests of *client* go over; None where that cannot be told."""
+    # Private to the SDK and to httpx2, which have no public way to it.
+    return getattr(getattr(client, "_client", None), "_transport", None)
+
+
+def connector_of(transport: object) -> object:
+    """Aiohttp's connector below the SDK's own aiohttp *transport*; None if it is another.
+
+    Source: anthropic/_vendor/httpx_aiohttp, or httpx_aiohttp: `AiohttpTransport.client`.
+    """
+    return getattr(getattr(transport, "client", None), "connector", None)
+
+
+# --- past the SDK ---------------------------------------------------------------------------------
+
+
+class Recorder(httpx2.AsyncBaseTransport):
+    """Sockets that lead nowhere: keeps the request that the SDK makes.
+
+    Args:
+        response: what the request is answered with; without one, it fails.
+
+    Attributes:
+        request: the SDK's.
+    """
+
+    def __init__(self, response: httpx2.Response | None = None) -> None:
+        self.request: httpx2.Request | None = None
+        self._response = response
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Record *request*.
+
+        Raises:
+            httpx2.ConnectError: there is no response to give. A made-up one would be logged by
+                httpx2 as if it had come.
+        """
+        self.request = request
+        if self._response is None:
+            raise httpx2.ConnectError("recorded, not sent")
+        return self._response
+
+
+async def learn_envelope(client: anthropic.AsyncAnthropic, request: Request) -> Envelope:
+    """What the SDK puts around *request*; nothing is sent.
+
+    Raises:
+        anthropic.AnthropicError: the SDK does not make such a request.
+    """
+    recorder = Recorder()
+    try:
+        await post(client.copy(http_client=_http_client(recorder)), request)
+    except anthropic.APIConnectionError:
+        if recorder.request is not None:
+            return Envelope.of(recorder.request)
+        raise
+    raise AssertionError("a request that is not sent is not answered")
+
+
+async def raise_status_error(
+    client: anthropic.AsyncAnthropic, request: Request, response: httpx2.Response
+) -> NoReturn:
+    """Let the SDK raise what *response*, to *request*, means.
+
+    Raises:
+        anthropic.APIStatusError: *response* has an error status.
+    """
+    await post(client.copy(http_client=_http_client(Recorder(response))), request)
+    raise AssertionError(f"the SDK takes HTTP {response.status_code} for a success")
+
+
+# --- through the SDK ------------------------------------------------------------------------------
+
+
+async def post(
+    client: AnyClient, request: Request, *, connect_s: float | None = None
+) -> anthropic.AsyncStream[object]:
+    """Send *request* by the SDK, once.
+
+    Args:
+        client: the SDK's.
+        request: what to send.
+        connect_s: the clock for connecting, seconds; the other clocks are not the SDK's.
+
+    Raises:
+        anthropic.APIStatusError: the response has an error status.
+        anthropic.APIConnectionError: there is none.
+    """
+    return await client.post(
+        "/v1/messages",
+        cast_to=object,
+        stream=True,
+        stream_cls=anthropic.AsyncStream[object],
+        **_body(client, request),
+        options=cast(Any, _options(request, connect_s=connect_s)),
+    )
+
+
+def _body(client: AnyClient, request: Request) -> dict[str, Any]:
+    """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
+
+    Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
+    """
+    if type(client) is anthropic.AsyncAnthropic:
+        return {"content": request.content()}
+    return {"body": request.body}
+
+
+def _options(request: Request, *, connect_s: float | None) -> dict[str, Any]:
+    # `identity`: a compressed stream arrives in larger, later pieces and costs CPU to unpack.
+    return {
+        "headers": {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            **request.headers,
+        },
+        "params": dict(request.query),
+        "max_retries": 0,
+        # For clients with a transport of their own; ours has no timeouts, the clocks watch it.
+        "timeout": httpx2.Timeout(None, connect=connect_s),
+    }

@@ -1,0 +1,159 @@
+"""One attempt: one request, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+
+from livekit.agents import llm
+
+from resilient_claude.failures.causes import relink
+from resilient_claude.failures.classify import classify
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.faults import Fault, malformed
+from resilient_claude.failures.kinds import FACTS
+from resilient_claude.failures.livekit_errors import scrub
+from resilient_claude.failures.redaction import texts_in
+from resilient_claude.policy.retry import AttemptFailed
+from resilient_claude.request.request import Request
+from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.speech import TextFilter
+from resilient_claude.response.sse import Event
+from resilient_claude.response.translator import Translator
+from resilient_claude.transport.exchange import Exchange
+from resilient_claude.transport.sdk import credentials_of
+from resilient_claude.transport.target import Target
+
+from .clocks import Clocks
+
+Deliver = Callable[[list[llm.ChatChunk]], None]
+"""Hands chunks on to the caller."""
+
+
+class Attempt:
+    """One request and what became of it.
+
+    Everything that it works with is its own: evidence, clocks, exchange, translator. So nothing of
+    it reaches the next attempt, and two can run at the same time without knowing of each other.
+
+    Args:
+        target: who is asked.
+        request: what is asked.
+        clocks: watch it; its evidence is theirs.
+        model: the id of the model that is asked.
+        filters: what the text passes through on its way out.
+        heard: what the caller heard before it, in pieces; no message may repeat it.
+        deliver: gets the chunks as they come.
+        connect_s: the clock for connecting, for clients with a transport of their own, seconds.
+
+    Attributes:
+        translator: what has come of the answer.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        request: Request,
+        clocks: Clocks,
+        *,
+        model: str,
+        filters: Sequence[TextFilter] = (),
+        heard: Sequence[str] = (),
+        deliver: Deliver,
+        connect_s: float,
+    ) -> None:
+        self.translator = Translator(model=model, filters=filters)
+        self._target = target
+        self._client = target.client
+        self._request = request
+        self._clocks = clocks
+        self._evidence: Evidence = clocks.evidence
+        self._evidence.https = target.https
+        self._heard = heard
+        self._deliver = deliver
+        self._connect_s = connect_s
+
+    async def play(self, *, may_be_empty: bool, may_pause: bool) -> Outcome:
+        """Send the request and hand the answer on.
+
+        Args:
+            may_be_empty: see `Translator.finish`.
+            may_pause: likewise.
+
+        Raises:
+            AttemptFailed: whatever went wrong, named.
+        """
+        try:
+            async with self._clocks, AsyncExitStack() as stack:
+                self._client = await self._target.ready()
+                exchange = await self._target.open_exchange(
+                    self._client, self._request, self._evidence, stack, connect_s=self._connect_s
+                )
+                await self._listen(exchange)
+                return await self._finish(exchange, may_be_empty=may_be_empty, may_pause=may_pause)
+        except Exception as exc:  # the one place where any exception gets a name
+            raise await self._name(exc) from exc
+
+    def abort(self) -> None:
+        """End it now with a failure that is not retried, unless the answer is whole."""
+        self._clocks.abort()
+
+    async def _listen(self, exchange: Exchange) -> None:
+        """Hand on what comes until the message, or the body, has ended."""
+        translator, seen, empty = self.translator, 0, True
+        while not translator.finished:
+            events = await exchange.read()
+            if events is None:
+                break
+            empty = False
+            self._feed(events)
+            if translator.progress != seen:
+                seen = translator.progress
+                self._clocks.progressed(translator.activity)
+        if empty:
+            raise malformed(
+                f"HTTP 200 with content type {exchange.content_type or 'unknown'}, and no event"
+            )
+
+    def _feed(self, events: list[Event]) -> None:
+        translator = self.translator
+        try:
+            chunks = translator.feed(events)
+        except Fault:
+            # Text that came together with the fault goes on to a caller who heard what came
+            # before it; otherwise it is dropped, and the next attempt starts clean.
+            if translator.output_started:
+                self._deliver(translator.take_text())
+            raise
+        self._deliver(chunks)
+
+    async def _finish(self, exchange: Exchange, *, may_be_empty: bool, may_pause: bool) -> Outcome:
+        """Hand on what was kept until the answer was whole."""
+        outcome, chunks = self.translator.finish(may_be_empty=may_be_empty, may_pause=may_pause)
+        self._clocks.stop()
+        for call in (call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls):
+            if call.extra is not None:  # signed thinking, which is of use only after this prefix
+                call.extra["claude"]["prefix"] = self._request.prefix()
+        self._deliver(chunks)
+        await exchange.drain()
+        return outcome
+
+    async def _name(self, exc: Exception) -> AttemptFailed:
+        """*exc* as a named failure; the connections it came over are not used again."""
+        failure = classify(exc, self._evidence, private=self._private_texts)
+        relink(exc)
+        scrub(exc, failure)
+        if failure.retryable and FACTS[failure.kind].of_connection:
+            await self._target.retire_connections()
+        heard = self.translator.output_started
+        return AttemptFailed(failure, exc, retryable=failure.retryable and not heard)
+
+    def _private_texts(self) -> Iterator[str]:
+        """What must not appear in a message: the conversation, as it was sent and answered."""
+        yield from credentials_of(self._client)
+        yield "".join(self._heard)
+        yield from self.translator.texts()
+        yield from texts_in([self._request.body.get(field) for field in _PRIVATE_FIELDS])
+
+
+_PRIVATE_FIELDS = ("messages", "system", "metadata")

@@ -1,0 +1,264 @@
+"""The parts of one turn, and the attempts that each of them takes.
+
+A turn is made of parts. Most turns have one. Another follows when server tools paused the answer
+(`pause_turn`) or when it broke off and is resumed. Each part has its own request and attempts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import count
+
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.policy.retry import (
+    AttemptFailed,
+    Retries,
+    RetryPolicy,
+    last_start,
+    response_clock_s,
+    wait_before,
+)
+from resilient_claude.policy.timeouts import Timeouts
+from resilient_claude.request.continuation import continued, resumed
+from resilient_claude.request.request import Request
+from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.speech import AfterPrefill, Join, TextFilter, ThinkingTags
+from resilient_claude.response.translator import Translator
+from resilient_claude.telemetry.record import TurnRecord
+from resilient_claude.transport.target import Target
+
+from .attempt import Attempt, Deliver
+from .clocks import Clocks
+
+MAX_PAUSES = 5
+"""How often a turn that server tools paused is continued."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnSettings:
+    """What the turns of an adapter have in common, as one of them takes it.
+
+    Attributes:
+        target: who is asked.
+        model: the id of the model that is asked.
+        policy: when a failed attempt is followed by another one.
+        timeouts: the clocks of an attempt.
+        attempt_s: how long each attempt may wait for content, seconds; None for no such bound.
+        filter_thinking: whether leaked thinking tags are taken out of the text.
+    """
+
+    target: Target
+    model: str
+    policy: RetryPolicy
+    timeouts: Timeouts
+    attempt_s: float | None = None
+    filter_thinking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One request of a turn.
+
+    Attributes:
+        request: what is asked.
+        resumed: whether it goes on with an answer that broke off.
+        pauses: how often server tools have paused the turn before it.
+    """
+
+    request: Request
+    resumed: bool = False
+    pauses: int = 0
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether Claude may rightly have nothing to say."""
+        return self.resumed or _ends_with_tool_result(self.request)
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether it is continued if server tools pause it once more."""
+        return self.pauses < MAX_PAUSES
+
+
+class Parts:
+    """Plays the parts of one turn: each until an attempt succeeds, all until the answer is whole.
+
+    Args:
+        settings: of the turn.
+        request: of the first part.
+        record: of the turn; kept up to date.
+        deliver: gets the chunks as they come.
+        on_retry: told of every failed attempt that another follows, before the wait: the failure,
+            and the wait in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: TurnSettings,
+        request: Request,
+        record: TurnRecord,
+        *,
+        deliver: Deliver,
+        on_retry: Callable[[AttemptFailed, float], None],
+    ) -> None:
+        self._settings = settings
+        self._request = request
+        self._record = record
+        self._deliver = deliver
+        self._on_retry = on_retry
+        self._loop = asyncio.get_running_loop()
+        self._attempt: Attempt | None = None
+        self._aborted = asyncio.Event()
+
+    @property
+    def translator(self) -> Translator:
+        """That of the last attempt; one to which nothing has come where there is none."""
+        return Translator() if self._attempt is None else self._attempt.translator
+
+    def abort(self) -> None:
+        """End the turn now with an error, unless its answer is whole."""
+        self._aborted.set()
+        if self._attempt is not None:
+            self._attempt.abort()
+
+    async def play(self) -> Outcome:
+        """All parts of the turn.
+
+        Raises:
+            AttemptFailed: the turn failed.
+        """
+        part = Part(self._request)
+        while True:
+            try:
+                outcome = await self._play_part(part)
+            except AttemptFailed as failed:
+                wait_s = self._resume_wait_s(failed)
+                if wait_s is None:
+                    raise
+                part = await self._resume(failed, wait_s)
+                continue
+            if outcome is not Outcome.PAUSE_TURN or not part.may_pause:
+                self._record.part_ended(self.translator)
+                # A continuation with nothing to add completes what was said.
+                nothing_to_add = outcome is Outcome.EMPTY and self._record.said
+                return Outcome.COMPLETE if nothing_to_add else outcome
+            part = self._continue(part)
+
+    # --- from part to part ------------------------------------------------------------------------
+
+    def _continue(self, part: Part) -> Part:
+        """The part after one that server tools paused: what Claude did so far is sent back."""
+        paused = self.translator
+        request = continued(part.request, paused.content(), container=paused.container)
+        self._record.part_ended(paused)
+        # It made progress until now: the caller's silence is not that of a Claude who is lost.
+        self._record.silent_since = self._loop.time()
+        return Part(request, pauses=part.pauses + 1)
+
+    def _resume_wait_s(self, failed: AttemptFailed) -> float | None:
+        """Seconds to wait before the answer is resumed; None if it may not be."""
+        policy, record, broken = self._settings.policy, self._record, self.translator
+        if policy.on_interruption != "resume" or record.resumed or not failed.failure.retryable:
+            return None
+        if not broken.text_chars or broken.tool_block_began:
+            return None
+        remaining_s = last_start(policy, since=record.silent_since) - self._loop.time()
+        wait_s = wait_before(
+            2, policy, failed.failure, remaining_s=remaining_s, random=random.random
+        )
+        return wait_s if wait_s < remaining_s else None
+
+    async def _resume(self, failed: AttemptFailed, wait_s: float) -> Part:
+        """The part that goes on from what was said."""
+        record = self._record
+        record.resumed = True
+        self._on_retry(failed, wait_s)
+        record.part_ended(self.translator)
+        self._attempt = None  # its part has ended: nothing of it is counted again
+        await self._sleep(wait_s)
+        instruction = self._settings.policy.resume_instruction
+        request = resumed(self._request, "".join(record.said), instruction=instruction)
+        return Part(request, resumed=True)
+
+    # --- the attempts of a part -------------------------------------------------------------------
+
+    async def _play_part(self, part: Part) -> Outcome:
+        """One part of the turn, tried until it succeeds or may not be tried again.
+
+        Raises:
+            AttemptFailed: the last attempt's failure.
+        """
+        policy, silent_since = self._policy_of(part), self._record.silent_since
+        retries = Retries(
+            policy, silent_since=silent_since, now=self._loop.time, random=random.random
+        )
+        for number in count(1):
+            self._record.attempts += 1
+            self._attempt = self._make_attempt(part, number, policy, silent_since)
+            try:
+                return await self._attempt.play(
+                    may_be_empty=part.may_be_empty, may_pause=part.may_pause
+                )
+            except AttemptFailed as failed:
+                wait_s = retries.wait_after(failed)
+                self._on_retry(failed, wait_s)
+            await self._sleep(wait_s)
+        raise AssertionError("the numbers never end")
+
+    def _policy_of(self, part: Part) -> RetryPolicy:
+        policy, failed = self._settings.policy, len(self._record.failed)
+        if not failed and not part.resumed:
+            return policy  # as in most turns: nothing to validate again
+        left = 1 if part.resumed else max(1, policy.max_attempts - failed)
+        return replace(policy, max_attempts=left)
+
+    def _make_attempt(
+        self, part: Part, number: int, policy: RetryPolicy, silent_since: float
+    ) -> Attempt:
+        """Attempt *number* of *part*, which begins now and shares nothing with those before it."""
+        settings = self._settings
+        deadline = silent_since + policy.max_silence_s
+        remaining_s = deadline - self._loop.time()
+        clocks = Clocks(
+            Evidence(),
+            settings.timeouts,
+            response_s=response_clock_s(number, policy, settings.timeouts, remaining_s),
+            silence_deadline=deadline,
+            max_silence_s=policy.max_silence_s,
+            attempt_s=settings.attempt_s,
+            observed=settings.target.transport is not None,
+        )
+        return Attempt(
+            settings.target,
+            part.request,
+            clocks,
+            model=settings.model,
+            filters=self._filters(part),
+            heard=self._record.said,
+            deliver=self._deliver,
+            connect_s=settings.timeouts.connect_s,
+        )
+
+    def _filters(self, part: Part) -> list[TextFilter]:
+        filters: list[TextFilter] = [ThinkingTags()] if self._settings.filter_thinking else []
+        if not part.resumed:
+            return filters
+        prefilled = part.request.body["messages"][-1]["role"] == "assistant"
+        return [*filters, (AfterPrefill if prefilled else Join)("".join(self._record.said))]
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, unless the adapter is closed: then the next attempt fails at once."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._aborted.wait()
+
+
+def _ends_with_tool_result(request: Request) -> bool:
+    content = request.body["messages"][-1]["content"]
+    return isinstance(content, list) and any(
+        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
+    )
