@@ -199,7 +199,7 @@ class Terminal:
         # A process started in the background ignores SIGINT, and so would its children.
         code = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-            "from resilient_claude.cli import app; app()"
+            "from resilient_claude.cli.app import app; app()"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-W", "always", "-c", code, "chat", "--base-url", base_url],
