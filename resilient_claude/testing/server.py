@@ -7,7 +7,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar, get_args
 
-from resilient_claude.testing.script.answers import Answer, Step
+from resilient_claude.testing.script.answers import Answer
+from resilient_claude.testing.script.breaks import Step
 from resilient_claude.testing.serving.http1 import RecordedRequest
 from resilient_claude.testing.serving.ledger import Ledger
 from resilient_claude.testing.serving.listener import HOST, Listener

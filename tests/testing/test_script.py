@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilient_claude.testing import Answer, Break, HttpError, ToolUse
-from resilient_claude.testing.script import answers
+from resilient_claude.testing.script.breaks import Point
 from resilient_claude.testing.serving.ledger import Ledger
 
 
@@ -50,7 +50,7 @@ def test_pieces_alone_are_the_text() -> None:
         ("message_start", Answer(events=[b"data: x\n\n"])),
     ],
 )
-def test_a_point_that_the_answer_lacks_is_refused(at: answers.Point, answer: Answer) -> None:
+def test_a_point_that_the_answer_lacks_is_refused(at: Point, answer: Answer) -> None:
     """It would play to the end and be called a break."""
     with pytest.raises(ValueError, match=f"never reaches '{at}'"):
         Break("reset", at=at, answer=answer)
