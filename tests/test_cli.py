@@ -210,8 +210,11 @@ class Terminal:
         )
         self.output = ""
 
-    def read_until(self, text: str, timeout_s: float = 30.0) -> None:
-        """Read until *text* has appeared after all that was read before."""
+    def read_until(self, text: str, timeout_s: float = 60.0) -> None:
+        """Read until *text* has appeared after all that was read before.
+
+        The seconds end a test that hangs; a loaded machine needs many of them for the imports.
+        """
         stdout, start = self._process.stdout, len(self.output)
         assert stdout is not None
         deadline = time.monotonic() + timeout_s

@@ -17,7 +17,8 @@ from livekit.agents import llm
 from rich.console import Console
 
 from resilient_claude import ResilientClaudeLLM
-from resilient_claude.cli.demo import DAY, Trouble, Turn, captured, play
+from resilient_claude.cli.demo import DAY, PlayedTurn, Trouble, play
+from resilient_claude.cli.log_view import captured
 from resilient_claude.testing import Answer, Break, HttpError, ToolUse
 
 
@@ -148,7 +149,7 @@ def make_llm(base_url: str) -> llm.LLM[Any]:
     return ResilientClaudeLLM(api_key="test", base_url=base_url)
 
 
-async def play_one(trouble: Trouble) -> tuple[Turn, str]:
+async def play_one(trouble: Trouble) -> tuple[PlayedTurn, str]:
     output = io.StringIO()
     (turn,) = await play(Console(file=output, width=300), make_llm, [trouble])
     return turn, output.getvalue()
@@ -185,7 +186,7 @@ async def test_half_an_answer_is_not_whole() -> None:
 
 
 SAID = Trouble("none", "Hello?", [Answer("Hello."), Answer("Bye.", tools=[ToolUse("book_table")])])
-GOOD = Turn(SAID, heard=["Hello. ", "Bye."], bookings=1)
+GOOD = PlayedTurn(SAID, heard=["Hello. ", "Bye."], bookings=1)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ GOOD = Turn(SAID, heard=["Hello. ", "Bye."], bookings=1)
     ],
     ids=["good", "twice", "half", "booked twice", "not booked", "failed"],
 )
-def test_whole_means_every_word_once_and_every_tool_once(turn: Turn, whole: bool) -> None:
+def test_whole_means_every_word_once_and_every_tool_once(turn: PlayedTurn, whole: bool) -> None:
     """The verdict of the demo is only as strict as this."""
     assert turn.whole is whole
 
