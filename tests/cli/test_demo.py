@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import logging
 import os
 import re
 import subprocess
@@ -18,7 +17,6 @@ from rich.console import Console
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.cli.demo import DAY, PlayedTurn, Trouble, play
-from resilient_claude.cli.log_view import captured
 from resilient_claude.testing import Answer, Break, HttpError, ToolUse
 
 
@@ -204,18 +202,3 @@ GOOD = PlayedTurn(SAID, heard=["Hello. ", "Bye."], bookings=1)
 def test_whole_means_every_word_once_and_every_tool_once(turn: PlayedTurn, whole: bool) -> None:
     """The verdict of the demo is only as strict as this."""
     assert turn.whole is whole
-
-
-def test_captured_leaves_logging_as_it_was() -> None:
-    """The demo runs in the process of whoever calls it."""
-    names = ("livekit", "livekit.plugins.resilient_claude")
-    loggers = [logging.getLogger(name) for name in names]
-    before = [(each.level, each.propagate, list(each.handlers)) for each in loggers]
-    lines: list[str] = []
-
-    with captured(lines.append):
-        loggers[1].info("claude.call_recovered", extra={"attempts": 2, "model": "m"})
-        logging.getLogger("livekit.agents").warning("careful")
-
-    assert lines == ["claude.call_recovered attempts=2", "careful"]
-    assert [(each.level, each.propagate, list(each.handlers)) for each in loggers] == before
