@@ -35,7 +35,7 @@ from resilient_claude.testing import (
     Step,
     ToolUse,
 )
-from resilient_claude.testing.script.answers import How, Point
+from resilient_claude.testing.script.breaks import How, Point
 from resilient_claude.testing.serving.tls import TlsMode
 
 from .benchmarks import conversation as desk

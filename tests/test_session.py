@@ -37,7 +37,7 @@ from resilient_claude.testing import (
     Step,
     ToolUse,
 )
-from resilient_claude.testing.script.answers import Point
+from resilient_claude.testing.script.breaks import Point
 
 from .conftest import KEY, Lines, MakeLLM, shrunk_policy
 from .proxy import Relay

@@ -21,9 +21,7 @@ from resilient_claude.version import __version__
 if TYPE_CHECKING:
     from livekit.agents import llm
 
-    from resilient_claude import ResilientClaudeLLM
-
-    from .demo import Turn
+    from .demo import PlayedTurn
 
 # The local variables of a traceback would show the API key.
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False, add_completion=False)
@@ -47,9 +45,6 @@ def main(
     """Claude for LiveKit agents, which keeps a live call going when Claude or the network fails."""
 
 
-# --- demo ---------------------------------------------------------------------------------------
-
-
 @app.command()
 def demo(
     plugin: Annotated[
@@ -71,6 +66,31 @@ def demo(
     raise typer.Exit(0 if all(turn.whole for turn in turns) else 1)
 
 
+@app.command()
+def chat(
+    model: Annotated[str, typer.Option(help="Id of a Claude model.")] = "claude-sonnet-4-6",
+    base_url: Annotated[
+        str | None, typer.Option(help="Where the Messages API is.", envvar="ANTHROPIC_BASE_URL")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
+) -> None:
+    """Talk to Claude in the terminal, with the key in ANTHROPIC_API_KEY.
+
+    Ctrl-C interrupts an answer; Ctrl-D or /quit ends the conversation.
+    """
+    from livekit.agents import NOT_GIVEN
+
+    from resilient_claude import ResilientClaudeLLM
+
+    from .chat import converse
+
+    try:
+        claude = ResilientClaudeLLM(model=model, base_url=base_url or NOT_GIVEN)
+    except (TypeError, ValueError) as exc:
+        _fail(str(exc))
+    converse(claude, system)
+
+
 def _resilient_claude(base_url: str) -> llm.LLM[Any]:
     from resilient_claude import ResilientClaudeLLM
 
@@ -86,7 +106,7 @@ def _anthropic_plugin(base_url: str) -> llm.LLM[Any]:
     return plugin
 
 
-def _summary(turns: Sequence[Turn]) -> Table:
+def _summary(turns: Sequence[PlayedTurn]) -> Table:
     table = Table(
         box=box.HORIZONTALS, show_lines=True, padding=(0, 1, 0, 0), pad_edge=False, expand=True
     )
@@ -104,125 +124,11 @@ def _summary(turns: Sequence[Turn]) -> Table:
     return table
 
 
-def _verdict(turns: Sequence[Turn]) -> Text:
+def _verdict(turns: Sequence[PlayedTurn]) -> Text:
     bad = [turn.trouble.fault for turn in turns if not turn.whole]
     if bad:
         return Text(f"NOT heard once and whole: {', '.join(bad)}.", style="bold red")
     return Text(f"All {len(turns)} turns were heard once and whole.", style="bold green")
-
-
-# --- chat ---------------------------------------------------------------------------------------
-
-
-@app.command()
-def chat(
-    model: Annotated[str, typer.Option(help="Id of a Claude model.")] = "claude-sonnet-4-6",
-    base_url: Annotated[
-        str | None, typer.Option(help="Where the Messages API is.", envvar="ANTHROPIC_BASE_URL")
-    ] = None,
-    system: Annotated[str | None, typer.Option(help="The system prompt.")] = None,
-) -> None:
-    """Talk to Claude in the terminal, with the key in ANTHROPIC_API_KEY.
-
-    Ctrl-C interrupts an answer; Ctrl-D or /quit ends the conversation.
-    """
-    from livekit.agents import NOT_GIVEN
-
-    from resilient_claude import ResilientClaudeLLM
-
-    from .demo import captured
-
-    try:
-        claude = ResilientClaudeLLM(model=model, base_url=base_url or NOT_GIVEN)
-    except (TypeError, ValueError) as exc:
-        _fail(str(exc))
-    conversation = _Conversation(claude, system)
-    with captured(conversation.log), asyncio.Runner() as runner:
-        while (line := conversation.ask()) is not None:
-            try:
-                runner.run(conversation.answer(line))
-            except KeyboardInterrupt:
-                conversation.note("interrupted")
-        runner.run(claude.aclose())
-
-
-class _Conversation:
-    """One conversation in the terminal."""
-
-    def __init__(self, claude: ResilientClaudeLLM, system: str | None) -> None:
-        from livekit.agents import llm
-
-        self._claude = claude
-        self._console = Console(highlight=False)
-        self._within_line = False
-        self._held: list[str] = []
-        self._history = llm.ChatContext.empty()
-        if system:
-            self._history.add_message(role="system", content=system)
-
-    def ask(self) -> str | None:
-        """The next thing the user says; None at the end."""
-        while True:
-            try:
-                line = self._console.input("[bold cyan]you[/]    ").strip()
-            except KeyboardInterrupt:
-                self.note("Ctrl-D or /quit ends")
-                continue
-            except EOFError:
-                self._console.print()
-                return None
-            if line:
-                return None if line == "/quit" else line
-
-    async def answer(self, line: str) -> None:
-        """Say *line* to Claude and print the answer as it comes."""
-        from livekit.agents import APIError
-
-        # The loop stood still at the prompt. Let it see which connections were closed meanwhile,
-        # so that the request does not go out on one of them and fail.
-        for _ in range(3):
-            await asyncio.sleep(0)
-        self._history.add_message(role="user", content=line)
-        heard, whole = "", False
-        try:
-            async with self._claude.chat(chat_ctx=self._history) as stream:
-                async for chunk in stream:
-                    if chunk.delta is not None and chunk.delta.content:
-                        self._say(chunk.delta.content)
-                        heard += chunk.delta.content
-            whole = True
-        except APIError as exc:
-            self.note(exc.message, style="red")
-        finally:
-            if heard:
-                self._history.add_message(role="assistant", content=heard, interrupted=not whole)
-            self._end_line()
-
-    def log(self, line: str) -> None:
-        """Show a line of the log, after the answer that is being printed if there is one."""
-        if self._within_line:
-            self._held.append(line)
-        else:
-            self.note(line)
-
-    def note(self, text: str, style: str = "dim") -> None:
-        """Show *text* on a line of its own."""
-        self._end_line()
-        self._console.print(Text(text, style=style))
-
-    def _say(self, text: str) -> None:
-        if not self._within_line:
-            self._console.print("claude ", style="bold green", end="")
-        self._within_line = True
-        self._console.print(Text(text), end="", soft_wrap=True)
-
-    def _end_line(self) -> None:
-        if self._within_line:
-            self._console.print()
-        self._within_line = False
-        held, self._held = self._held, []
-        for line in held:
-            self._console.print(Text(line, style="dim"))
 
 
 def _fail(message: str) -> NoReturn:

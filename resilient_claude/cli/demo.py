@@ -7,10 +7,8 @@ which a real caller would not have heard.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from resilient_claude import failure_of
-from resilient_claude.telemetry.log import LOGGER_NAME
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, Step, ToolUse
+
+from .log_view import captured
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ DAY = (
 
 
 @dataclass
-class Turn:
+class PlayedTurn:
     """What became of one turn.
 
     Attributes:
@@ -117,7 +116,7 @@ class Turn:
 
 async def play(
     console: Console, make_llm: Callable[[str], llm.LLM[Any]], day: Sequence[Trouble] = DAY
-) -> list[Turn]:
+) -> list[PlayedTurn]:
     """Play *day* turn by turn, showing on *console* what is heard and what is logged.
 
     Args:
@@ -139,40 +138,6 @@ async def play(
                     console.print(f"\n{number}/{len(day)}  {trouble.fault}", style="bold")
                     await caller.play(session, trouble)
         return caller.turns
-
-
-@contextmanager
-def captured(show: Callable[[str], None]) -> Iterator[None]:
-    """Give every log line of this package, and every warning of livekit, to *show* alone."""
-    livekit, ours = logging.getLogger("livekit"), logging.getLogger(LOGGER_NAME)
-    before = livekit.propagate, livekit.level, ours.level
-    handler = _Lines(show)
-    livekit.addHandler(handler)
-    livekit.propagate = False
-    livekit.setLevel(logging.WARNING)
-    ours.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        livekit.removeHandler(handler)
-        livekit.propagate = before[0]
-        livekit.setLevel(before[1])
-        ours.setLevel(before[2])
-
-
-class _Lines(logging.Handler):
-    def __init__(self, show: Callable[[str], None]) -> None:
-        super().__init__()
-        self._show = show
-
-    def emit(self, record: logging.LogRecord) -> None:
-        found = ((name, vars(record).get(name)) for name in _FIELDS)
-        fields = [f"{name}={value}" for name, value in found if value is not None]
-        self._show(" ".join([record.getMessage(), *fields]))
-
-
-_FIELDS = ("attempt", "attempts", "kind", "origin", "root_type", "status", "wait_s", "silence_s")
-"""The fields that tell most; a log has more."""
 
 
 class _Host(Agent):
@@ -198,7 +163,7 @@ class _Caller(TextOutput):
 
     def __init__(self, console: Console, claude: SimulatedClaude) -> None:
         super().__init__(label="caller", next_in_chain=None)
-        self.turns: list[Turn] = []
+        self.turns: list[PlayedTurn] = []
         self._console = console
         self._claude = claude
         self._refusing = False
@@ -206,7 +171,7 @@ class _Caller(TextOutput):
         self._segment = ""
 
     async def play(self, session: AgentSession[None], trouble: Trouble) -> None:
-        turn = Turn(trouble)
+        turn = PlayedTurn(trouble)
         self.turns.append(turn)
         self._claude.unscript()  # whoever gave up before the end of the last turn's script
         self._claude.script(*trouble.steps)

@@ -3,18 +3,8 @@
 Install it with `pip install 'resilient-claude[testing]'`.
 """
 
-from resilient_claude.testing.script.answers import (
-    HOWS,
-    POINTS,
-    Answer,
-    Break,
-    Garbage,
-    HttpError,
-    Raw,
-    SseError,
-    Step,
-    ToolUse,
-)
+from resilient_claude.testing.script.answers import Answer, HttpError, Raw, ToolUse
+from resilient_claude.testing.script.breaks import HOWS, POINTS, Break, Garbage, SseError, Step
 from resilient_claude.testing.server import SimulatedClaude
 from resilient_claude.testing.serving.http1 import RecordedRequest
 

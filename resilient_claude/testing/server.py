@@ -1,4 +1,11 @@
-"""A Claude on a real socket that fails on script."""
+"""A Claude on a real socket that fails on script.
+
+Theory of operation. `start` binds a port and runs an event loop in a thread of its own. The
+listener and its connections belong to that loop: what the test wants of them is handed to it by
+`_call`, and has taken effect when the call returns. The script and the recorded requests belong to
+nobody; the ledger's lock guards them. `stop` ends the loop and joins the thread. What was recorded
+and what is left of the script outlive it, so that a server can be started again, on another port.
+"""
 
 import asyncio
 import threading
@@ -7,7 +14,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar, get_args
 
-from resilient_claude.testing.script.answers import Answer, Step
+from resilient_claude.testing.script.answers import Answer
+from resilient_claude.testing.script.breaks import Step
 from resilient_claude.testing.serving.http1 import RecordedRequest
 from resilient_claude.testing.serving.ledger import Ledger
 from resilient_claude.testing.serving.listener import HOST, Listener

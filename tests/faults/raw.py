@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from resilient_claude.testing.script import wire
-from resilient_claude.testing.script.answers import Answer, SseError
+from resilient_claude.testing.script.answers import Answer
+from resilient_claude.testing.script.breaks import SseError
 from resilient_claude.testing.serving import http1
 from resilient_claude.testing.serving.tls import Certificates
 

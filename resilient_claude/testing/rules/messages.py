@@ -6,12 +6,12 @@ from .blocks import check_block, check_text
 from .models import accepts_prefill, accepts_system_messages
 from .shapes import InvalidRequestError, check_choice, check_keys, check_type, join, require
 
-Turn = tuple[str, list[dict[str, Any]]]
-"""A role and its content blocks."""
+CheckedMessage = tuple[str, list[dict[str, Any]]]
+"""The role and the content blocks of a message that has kept the rules."""
 MAX_MESSAGES = 100_000
 
 
-def check_messages(messages: list[Any], *, model: str, version: str) -> list[Turn]:
+def check_messages(messages: list[Any], *, model: str, version: str) -> list[CheckedMessage]:
     """Check every message and their order.
 
     Returns:
@@ -35,14 +35,14 @@ def check_messages(messages: list[Any], *, model: str, version: str) -> list[Tur
     return turns
 
 
-def has_tool_blocks(turns: list[Turn]) -> bool:
+def has_tool_blocks(turns: list[CheckedMessage]) -> bool:
     """Tell whether a tool was called in *turns*."""
     return any(
         block["type"] in ("tool_use", "tool_result") for _, blocks in turns for block in blocks
     )
 
 
-def _check_message(message: object, index: int, *, is_last: bool, version: str) -> Turn:
+def _check_message(message: object, index: int, *, is_last: bool, version: str) -> CheckedMessage:
     path = f"messages.{index}"
     check_type(message, dict, path)
     assert isinstance(message, dict)
@@ -68,7 +68,7 @@ def _check_message(message: object, index: int, *, is_last: bool, version: str) 
     ]
 
 
-def _check_system_messages(turns: list[Turn], model: str) -> None:
+def _check_system_messages(turns: list[CheckedMessage], model: str) -> None:
     for index, (role, _) in enumerate(turns):
         if role != "system":
             continue
@@ -83,7 +83,7 @@ def _check_system_messages(turns: list[Turn], model: str) -> None:
             )
 
 
-def _check_tool_pairs(turns: list[Turn]) -> None:
+def _check_tool_pairs(turns: list[CheckedMessage]) -> None:
     combined = _combine(turns)
     _check_unique_ids(turns)
     for at, (index, role, blocks) in enumerate(combined):
@@ -95,7 +95,7 @@ def _check_tool_pairs(turns: list[Turn]) -> None:
             _check_results_expected(index, blocks, before)
 
 
-def _check_unique_ids(turns: list[Turn]) -> None:
+def _check_unique_ids(turns: list[CheckedMessage]) -> None:
     ids = [block["id"] for _, blocks in turns for block in blocks if block["type"] == "tool_use"]
     if len(ids) != len(set(ids)):
         raise InvalidRequestError("messages: `tool_use` ids must be unique")
@@ -136,7 +136,7 @@ def _check_results_expected(
         calls.remove(call)
 
 
-def _combine(turns: list[Turn]) -> list[tuple[int, str, list[dict[str, Any]]]]:
+def _combine(turns: list[CheckedMessage]) -> list[tuple[int, str, list[dict[str, Any]]]]:
     """Combine consecutive turns of a role, as the API does; with the index of the last of each."""
     result: list[tuple[int, str, list[dict[str, Any]]]] = []
     for index, (role, blocks) in enumerate(turns):
@@ -147,7 +147,7 @@ def _combine(turns: list[Turn]) -> list[tuple[int, str, list[dict[str, Any]]]]:
     return result
 
 
-def _check_last(turn: Turn, model: str) -> None:
+def _check_last(turn: CheckedMessage, model: str) -> None:
     role, blocks = turn
     if role != "assistant":
         return

@@ -14,26 +14,26 @@ _OLD_NAME = re.compile(r"claude-(\d)(?:-(\d))?-([a-z]+)")
 _ALWAYS_THINKING = {"opus": (5, 5), "sonnet": (5, 5), "fable": (5, 1), "mythos": (5, 1)}
 
 
-class Model(NamedTuple):
-    """A family and a version."""
+class ModelName(NamedTuple):
+    """The family and the version that a model's name tells."""
 
     family: str
     version: tuple[int, int]
 
 
-def parse(name: str) -> Model:
+def parse(name: str) -> ModelName:
     """Read the family and version of a model's name.
 
     An unknown name has version 0.0, to which no model-specific rule applies.
     """
     if "mythos-preview" in name:
-        return Model("mythos", (5, 0))
+        return ModelName("mythos", (5, 0))
     if match := _NAME.search(name):
-        return Model(match[1], (int(match[2]), int(match[3] or 0)))
+        return ModelName(match[1], (int(match[2]), int(match[3] or 0)))
     if match := _OLD_NAME.search(name):
-        return Model(match[3], (int(match[1]), int(match[2] or 0)))
+        return ModelName(match[3], (int(match[1]), int(match[2] or 0)))
     # Assumed: a model we cannot place exists and has no restriction; the API answers 404.
-    return Model("", (0, 0))
+    return ModelName("", (0, 0))
 
 
 def accepts_prefill(name: str) -> bool:

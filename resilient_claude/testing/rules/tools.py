@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .messages import Turn, has_tool_blocks
+from .messages import CheckedMessage, has_tool_blocks
 from .models import always_thinks
 from .shapes import (
     InvalidRequestError,
@@ -39,7 +39,7 @@ _CHOICES = {
 }
 
 
-def check_tools(body: dict[str, Any], turns: list[Turn]) -> None:
+def check_tools(body: dict[str, Any], turns: list[CheckedMessage]) -> None:
     """Check `tools` and `tool_choice` of *body*, whose messages are *turns*."""
     tools = body.get("tools", [])
     check_type(tools, list, "tools")

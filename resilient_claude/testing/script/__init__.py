@@ -1,1 +1,1 @@
-"""What a simulated Claude is told to do, and what of that goes over the wire. Pure."""
+"""The script of a simulated Claude: answers, where they break, and their bytes. Pure."""

@@ -1,4 +1,4 @@
-"""The steps a simulated Claude plays: answers, HTTP errors, raw responses and broken streams.
+"""What a simulated Claude answers in full: answers, HTTP errors and any other response.
 
 Everything here is a frozen value; nothing does I/O.
 """
@@ -6,32 +6,7 @@ Everything here is a frozen value; nothing does I/O.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, TypeAlias, get_args
-
-Point: TypeAlias = Literal[
-    "accept",
-    "request",
-    "headers",
-    "message_start",
-    "block_start",
-    "thinking",
-    "after_thinking",
-    "text",
-    "after_text",
-    "tool_json",
-    "after_tool",
-    "before_stop",
-    "after_stop",
-]
-"""How far an answer has been played when it breaks, in the order of the wire."""
-
-HowName: TypeAlias = Literal["reset", "close", "end", "stall", "pings", "comments", "empty_deltas"]
-
-POINTS: tuple[Point, ...] = get_args(Point)
-HOWS: tuple[HowName, ...] = get_args(HowName)
-POINTS_BEFORE_HEADERS: tuple[Point, ...] = ("accept", "request")
-# These write into the event stream, so they need its headers first.
-HOWS_IN_STREAM: tuple[HowName, ...] = ("end", "pings", "comments", "empty_deltas")
+from typing import Any, Literal
 
 _NOT_NEGATIVE = (
     "piece_s",
@@ -188,67 +163,3 @@ class Raw:
     status: int = 200
     content_type: str = "text/html"
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SseError:
-    """An `error` event in the stream, under HTTP 200, and then the regular end of the body."""
-
-    type: str = "overloaded_error"
-    message: str = "Overloaded"
-
-
-@dataclass(frozen=True)
-class Garbage:
-    """Bytes that do not belong there, followed by the rest of the answer."""
-
-    data: bytes
-
-
-How: TypeAlias = HowName | SseError | Garbage
-
-
-@dataclass(frozen=True)
-class Break:
-    """An answer that breaks at a point.
-
-    At `accept` the step is consumed by the next new connection, before anything is read from it
-    (under TLS: before the handshake). A request that finds such a step on a kept-alive connection
-    breaks as at `request`.
-
-    Attributes:
-        how: `reset` (RST), `close` (FIN, the chunked body not terminated, no TLS close_notify),
-            `end` (the body terminated without `message_stop`), `stall` (silence until the client
-            leaves), `pings`, `comments` or `empty_deltas` (one every 20 ms until the client
-            leaves), `SseError` or `Garbage`.
-        at: The point, see `Point`. The first time that the answer reaches it counts.
-        answer: The answer that is played until then.
-        after_pieces: How many deltas have been sent at `text`, `thinking` or `tool_json`; of the
-            latter's, the first is empty.
-
-    Raises:
-        ValueError: The answer never reaches the point, or *how* needs a stream before there is one.
-    """
-
-    how: How
-    _: KW_ONLY
-    at: Point
-    answer: Answer = Answer("One two three four five.")
-    after_pieces: int = 2
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.how, SseError | Garbage) and self.how not in HOWS:
-            raise ValueError(f"how must be SseError, Garbage or one of {HOWS}, got {self.how!r}")
-        if self.at not in POINTS:
-            raise ValueError(f"at must be one of {POINTS}, got {self.at!r}")
-        in_stream = isinstance(self.how, SseError) or self.how in HOWS_IN_STREAM
-        if self.at in POINTS_BEFORE_HEADERS and in_stream:
-            raise ValueError(f"{self.how!r} needs a stream: use at='headers', not {self.at!r}")
-
-        from .wire import pieces_until
-
-        pieces_until(self)
-
-
-Step: TypeAlias = Answer | HttpError | Raw | Break
-"""What one `POST /v1/messages` gets."""

@@ -1,4 +1,4 @@
-"""What goes over the wire for each step, as values: no I/O, no clock.
+"""What goes over the wire for an answer, as values: no I/O, no clock.
 
 The shape of the events is that of the recorded streams of the Anthropic SDK's test suite.
 """
@@ -8,17 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-from .answers import POINTS_BEFORE_HEADERS, Answer, Break, ToolUse, words
+from .answers import Answer, ToolUse, words
 
 Event = Mapping[str, Any]
 
 PING: Event = {"type": "ping"}
 COMMENT = b": keep-alive\n\n"
-_DELTA_POINTS = {
+DELTA_POINTS = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "input_json_delta": "tool_json",
 }
+"""The point that each kind of delta reaches, which an answer does once per delta."""
 _STOP_POINTS = {"text": "after_text", "thinking": "after_thinking", "tool_use": "after_tool"}
 _EVENT_POINTS = {
     "content_block_start": "block_start",
@@ -57,29 +58,6 @@ def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1)
             kind = event["content_block"]["type"]
         result.append(Piece(_point(event, kind), encode(event, answer.line_end)))
     return result
-
-
-def pieces_until(step: Break) -> int:
-    """Count the pieces of *step*'s answer that are sent before it breaks.
-
-    Raises:
-        ValueError: The answer never reaches the point.
-    """
-    if step.at in (*POINTS_BEFORE_HEADERS, "headers"):
-        return 0
-    points = [piece.point for piece in pieces(step.answer)]
-    reached = [index + 1 for index, point in enumerate(points) if point == step.at]
-    if not reached:
-        known = list(dict.fromkeys(points))
-        raise ValueError(f"the answer never reaches {step.at!r}, only {known}")
-    if step.at not in _DELTA_POINTS.values():
-        return reached[0]
-    if not 1 <= step.after_pieces <= len(reached):
-        raise ValueError(
-            f"after_pieces must be 1 to {len(reached)}, the {step.at!r} pieces of the answer, "
-            f"got {step.after_pieces}"
-        )
-    return reached[step.after_pieces - 1]
 
 
 def events(answer: Answer, *, model: str, serial: int) -> list[Event | bytes]:
@@ -162,7 +140,7 @@ def _point(event: Event, kind: str) -> str:
     name = str(event["type"])
     if name == "content_block_delta":
         delta = str(event["delta"]["type"])
-        return _DELTA_POINTS.get(delta, delta)
+        return DELTA_POINTS.get(delta, delta)
     if name == "content_block_stop":
         return _STOP_POINTS.get(kind, f"after_{kind}")
     return _EVENT_POINTS.get(name, name)

@@ -1,35 +1,63 @@
-"""One accepted connection: its transport, its requests, and the ways in which it ends."""
+"""One accepted connection: what it goes through from `accept` to its end.
+
+Theory of operation. One task serves a connection, through the states of `State`:
+
+```
+OPENING -> IDLE <-> ANSWERING
+   |         |          |
+   +---------+----------+-----> CLOSING     we or the client leave, the script breaks it
+   +---------+----------+-----> DARK        the test says so, whatever it is doing
+```
+
+OPENING covers everything before the first request: a break that the script wants at `accept`, and
+the TLS handshake or what stands in for it. A request makes it ANSWERING once its head has been
+read, its answer IDLE again, unless one of them ends the connection. CLOSING lasts until the
+transport has gone; then the task is done, and that is what closed means. DARK has a task of its own
+that swallows bytes, and the cancelled first one must not touch the state any more: nothing leads
+out of DARK but the client's leaving.
+"""
 
 import asyncio
 import socket
 import ssl
-import struct
-import time
+from enum import Enum, auto
 
-from resilient_claude.testing.script.answers import Garbage
+from resilient_claude.testing.script.breaks import Break, Garbage, Step
 
-from .http1 import MAX_HEAD_BYTES, BadRequestError, Head, read_body, read_head
+from .channel import Channel
+from .http1 import BadRequestError, Head, read_body, read_head
 from .ledger import MESSAGES_PATH, Ledger
 from .play import break_off, play, play_other, refuse
-from .sockets import READ_BYTES, Protocol, swallow, swallow_and_close, unsent_bytes, wait_for_bytes
+from .sockets import swallow_and_close
 from .tls import ALERT, PLAINTEXT, TlsMode
 
-_POLL_S = 0.001
-_UNSENT_TIMEOUT_S = 1.0
 _CONNECTED_AFTER_S = 0.02
 
 
-class ClientLeftError(ConnectionError):
-    """The client closed the connection while we were waiting."""
+class State(Enum):
+    """What a connection is doing; see the module."""
+
+    OPENING = auto()
+    IDLE = auto()
+    ANSWERING = auto()
+    CLOSING = auto()
+    DARK = auto()
 
 
 class Connection:
     """One accepted connection, served by one task.
 
-    Attributes:
+    Args:
+        sock: The accepted socket.
         ordinal: Its number, from 1.
-        idle: Whether it waits for a request.
-        task: The task that serves it now.
+        ledger: The script it plays, and where its requests are recorded.
+        context: The server's side of TLS; None without.
+        tls_mode: What the client meets in place of a handshake, if anything.
+        strict: Whether requests that break the API's rules are refused.
+
+    Attributes:
+        state: What it is doing.
+        task: The task that serves it now; it is done when the connection is closed.
         tasks: All tasks that have served it: going dark starts another.
     """
 
@@ -43,167 +71,99 @@ class Connection:
         tls_mode: TlsMode,
         strict: bool,
     ) -> None:
-        self.ordinal = ordinal
-        self.idle = False
-        self.ledger = ledger
-        self.strict = strict
-        self._sock = sock
+        self.state = State.OPENING
+        self._ordinal = ordinal
+        self._ledger = ledger
+        self._strict = strict
+        self._channel = Channel(sock)
         self._context = context
         self._tls_mode = tls_mode
-        self._protocol: Protocol | None = None
-        self._writer: asyncio.StreamWriter | None = None
-        self._step = ledger.accept()
+        self._accept_step = ledger.accept()
         self.task = asyncio.get_running_loop().create_task(self._serve())
         self.tasks = [self.task]
 
-    async def send(self, data: bytes) -> None:
-        """Write *data* and wait until the kernel has it."""
-        assert self._writer is not None
-        self._writer.write(data)
-        await self._writer.drain()
-
-    async def pause(self, wait_s: float) -> None:
-        """Wait *wait_s* seconds.
-
-        Raises:
-            ClientLeftError: The client left meanwhile.
-        """
-        if wait_s > 0:
-            try:
-                await asyncio.wait_for(self._client_left(), wait_s)
-            except TimeoutError:
-                return
-            raise ClientLeftError
-
-    async def stall(self) -> None:
-        """Send nothing until the client leaves."""
-        await self._client_left()
-
-    async def end(self) -> None:
-        """Send FIN, and read on until the client leaves, lest unread bytes turn it into a reset."""
-        self._sock.shutdown(socket.SHUT_WR)
-        await self._client_left()
-
-    async def reset(self) -> None:
-        """Send RST, after every byte that was written before."""
-        # The kernel holds small segments back until the first ones are acknowledged, and a reset
-        # discards what it holds. No event tells when it holds nothing.
-        deadline_s = time.monotonic() + _UNSENT_TIMEOUT_S
-        while unsent_bytes(self._sock) and time.monotonic() < deadline_s:
-            await self.pause(_POLL_S)
-        # Closing with a linger time of zero discards the connection: socket(7), tcp(7).
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._abort()
-
     def close(self) -> None:
-        """Close as a server closes an idle connection: TLS close_notify if any, then FIN."""
-        if self._writer is not None:
-            self._writer.close()
-        self._abort()
+        """Close as a server closes an idle connection."""
+        if self.state is not State.DARK:
+            self.state = State.CLOSING
+        self._channel.close()
 
     def go_dark(self) -> None:
         """Swallow every byte and answer none, at TCP or TLS level, until the client leaves."""
-        if self._sock.fileno() < 0:
+        sock = self._channel.detach()
+        if sock is None:
             return
-        # The duplicate keeps the TCP connection open when the transport closes its own descriptor.
-        sock = self._sock.dup()
-        sock.setblocking(False)
-        self.idle = False
-        if self._writer is not None:
-            self._writer.transport.abort()
+        self.state = State.DARK
         self.task.cancel()
         self.task = asyncio.get_running_loop().create_task(swallow_and_close(sock))
         self.tasks.append(self.task)
 
     async def _serve(self) -> None:
         try:
-            if await self._break_at_accept() and await self._open():
-                self.idle = True
-                while await self._exchange():
-                    self.idle = True
+            if self._accept_step is None or await self._break_at_accept(self._accept_step):
+                await self._serve_opened()
         except (OSError, asyncio.IncompleteReadError):
             # Whatever the socket says, it says that the client has left.
             return
         finally:
-            self.idle = False
             self.close()
-            if self._protocol is not None:
-                await self._protocol.lost.wait()
+            await self._channel.wait_closed()
 
-    async def _break_at_accept(self) -> bool:
-        """Break before anything is read if the script says so; whether to go on."""
-        if self._step is None:
-            return True
-        how = self._step.how
-        if isinstance(how, Garbage):
-            await asyncio.get_running_loop().sock_sendall(self._sock, how.data)
+    async def _break_at_accept(self, step: Break) -> bool:
+        """Do what *step* wants before anything is read; whether to go on."""
+        if isinstance(step.how, Garbage):
+            await self._channel.send(step.how.data)
             return True
         # Let the client know that it is connected, lest connecting fails instead.
-        await wait_for_bytes(self._sock, _CONNECTED_AFTER_S)
-        await break_off(self, how)
+        await self._channel.first_bytes(_CONNECTED_AFTER_S)
+        await break_off(self._channel, step.how)
         return False
 
-    async def _open(self) -> bool:
-        """Make the connection ready for requests; whether that succeeded."""
-        if self._context is None or self._tls_mode == "normal":
-            await self._connect()
-            return True
-        loop = asyncio.get_running_loop()
-        if self._tls_mode != "hang":
-            await loop.sock_recv(self._sock, READ_BYTES)
-            answer = ALERT if self._tls_mode == "alert" else PLAINTEXT
-            await loop.sock_sendall(self._sock, answer)
-            self._sock.shutdown(socket.SHUT_WR)
-        await self._client_left()
-        return False
+    async def _serve_opened(self) -> None:
+        """Shake hands as the TLS mode has it, then serve one request after the other."""
+        if self._context is not None and self._tls_mode != "normal":
+            await self._spoil_handshake()
+            return
+        reader = await self._channel.open(self._context)
+        self.state = State.IDLE
+        while await self._exchange(reader):
+            self.state = State.IDLE
 
-    async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(MAX_HEAD_BYTES, loop)
-        protocol = Protocol(reader, loop)
-        transport, _ = await loop.connect_accepted_socket(
-            lambda: protocol, self._sock, ssl=self._context
-        )
-        # With no room in the buffer, drain() waits until the kernel has every byte. Under TLS a
-        # limit of zero pauses for ever: asyncio/sslproto.py pauses at size >= high, others at >.
-        transport.set_write_buffer_limits(high=0 if self._context is None else 1, low=0)
-        self._protocol = protocol
-        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
-        self._reader = reader
+    async def _spoil_handshake(self) -> None:
+        if self._tls_mode == "hang":
+            await self._channel.stall()
+            return
+        await self._channel.first_bytes()
+        await self._channel.send(ALERT if self._tls_mode == "alert" else PLAINTEXT)
+        await self._channel.end()
 
-    async def _exchange(self) -> bool:
+    async def _exchange(self, reader: asyncio.StreamReader) -> bool:
         """Serve one request; whether there may be another."""
         try:
-            head = await read_head(self._reader)
+            head = await read_head(reader)
             if head is None:
                 return False
-            self.idle = False
-            raw_body = await read_body(self._reader, head.headers)
+            self.state = State.ANSWERING
+            raw_body = await read_body(reader, head.headers)
         except BadRequestError as exc:
-            await refuse(self, exc)
-            await self.end()
+            await refuse(self._channel, exc, serial=self._ledger.serial())
+            await self._channel.end()
             return False
         return await self._answer(head, raw_body)
 
     async def _answer(self, head: Head, raw_body: bytes) -> bool:
+        channel, serial, strict = self._channel, self._ledger.serial(), self._strict
         if head.method != "POST" or head.target.partition("?")[0] != MESSAGES_PATH:
-            request = self.ledger.receive(head, raw_body, connection=self.ordinal)
-            await play_other(self, request)
+            request = self._ledger.receive(head, raw_body, connection=self._ordinal)
+            await play_other(channel, request, serial=serial, strict=strict)
             return request.keep_alive
-        request, step = self.ledger.receive_message_request(
-            head, raw_body, connection=self.ordinal, step=self._step
+        request, step = self._ledger.receive_message_request(
+            head, raw_body, connection=self._ordinal, step=self._take_accept_step()
         )
-        self._step = None
-        return await play(self, step, request) and request.keep_alive
+        may_go_on = await play(channel, step, request, serial=serial, strict=strict)
+        return may_go_on and request.keep_alive
 
-    async def _client_left(self) -> None:
-        if self._protocol is None:
-            await swallow(self._sock)
-        else:
-            await self._protocol.left.wait()
-
-    def _abort(self) -> None:
-        if self._writer is None:
-            self._sock.close()
-        else:
-            self._writer.transport.abort()
+    def _take_accept_step(self) -> Step | None:
+        """The step that `accept` consumed, for the first request alone."""
+        step, self._accept_step = self._accept_step, None
+        return step

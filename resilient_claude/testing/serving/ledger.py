@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import count
 
-from resilient_claude.testing.script.answers import Answer, Break, HttpError, Raw, Step
+from resilient_claude.testing.script.answers import Answer, HttpError, Raw
+from resilient_claude.testing.script.breaks import Break, Step
 
 from .http1 import Head, RecordedRequest, record
 

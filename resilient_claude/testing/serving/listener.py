@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 
-from .connection import Connection
+from .connection import Connection, State
 from .ledger import Ledger
 from .tls import TlsMode
 
@@ -59,7 +59,7 @@ class Listener:
     def drop_idle(self) -> None:
         """Close the connections that wait for a request."""
         for connection in self.open_connections():
-            if connection.idle:
+            if connection.state is State.IDLE:
                 connection.close()
 
     def go_dark(self) -> None:

@@ -1,94 +1,101 @@
-"""Playing a step on a connection."""
+"""Playing a step on a channel."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from resilient_claude.testing.rules.request import validate, validate_headers
 from resilient_claude.testing.script import wire
-from resilient_claude.testing.script.answers import (
+from resilient_claude.testing.script.answers import Answer, HttpError, Raw
+from resilient_claude.testing.script.breaks import (
     POINTS_BEFORE_HEADERS,
-    Answer,
     Break,
     Garbage,
     How,
-    HttpError,
-    Raw,
     SseError,
     Step,
 )
-from resilient_claude.testing.serving import http1
 
+from . import http1
+from .channel import Channel
 from .http1 import BadRequestError, RecordedRequest
 from .models_list import model, model_list
 from .responses import model_of, send, send_error, send_json, send_message
 
-if TYPE_CHECKING:
-    from .connection import Connection
-
 FILLER_EVERY_S = 0.02
-_DELTAS = ("text", "thinking", "tool_json")
 
 
-async def play(connection: Connection, step: Step, request: RecordedRequest) -> bool:
-    """Answer *request* with *step*, or with the documented error if it breaks the API's rules.
+async def play(
+    channel: Channel, step: Step, request: RecordedRequest, *, serial: int, strict: bool
+) -> bool:
+    """Answer *request* with *step*.
+
+    Args:
+        channel: Where to answer.
+        step: What to answer.
+        request: What asked for it.
+        serial: Numbers the ids in the response.
+        strict: Answer a request that breaks the API's rules with the documented error instead.
 
     Returns:
         Whether the connection can serve another request.
     """
-    error = validate(request.headers, request.raw_body) if connection.strict else None
-    if isinstance(error or step, HttpError):
-        await send_error(connection, error or step)  # type: ignore[arg-type]
+    error = validate(request.headers, request.raw_body) if strict else None
+    step = error or step
+    if isinstance(step, HttpError):
+        await send_error(channel, step, serial=serial)
         return True
     if isinstance(step, Raw):
         headers = {name.lower(): value for name, value in step.headers.items()}
         headers = {"content-type": step.content_type, **headers}
-        await send(connection, step.status, headers, step.body)
+        await send(channel, step.status, headers, step.body)
         return True
     if isinstance(step, Answer) and not _wants_stream(request):
-        await send_message(connection, step, request)
+        await send_message(channel, step, request, serial=serial)
         return True
-    assert isinstance(step, Answer | Break)
-    return await _Stream(connection, step, request).play()
+    return await _Stream(channel, step, request, serial).play()
 
 
-async def play_other(connection: Connection, request: RecordedRequest) -> None:
+async def play_other(
+    channel: Channel, request: RecordedRequest, *, serial: int, strict: bool
+) -> None:
     """Answer a request that is none for a message: the list of models, one of them, or 404."""
-    error = validate_headers(request.headers) if connection.strict else None
+    error = validate_headers(request.headers) if strict else None
     base, _, name = request.path.rstrip("/").partition("/v1/models/")
     if error is None and request.method == "GET" and (name or base == "/v1/models"):
         body = model(name) if name else model_list()
-        headers = {"request-id": http1.request_id(connection.ledger.serial())}
-        await send_json(connection, 200, headers, body)
+        headers = {"request-id": http1.request_id(serial)}
+        await send_json(channel, 200, headers, body)
         return
-    await send_error(connection, error or HttpError(404, message="Not found"))
+    await send_error(channel, error or HttpError(404, message="Not found"), serial=serial)
 
 
-async def refuse(connection: Connection, error: BadRequestError) -> None:
+async def refuse(channel: Channel, error: BadRequestError, *, serial: int) -> None:
     """Answer a request that could not be read."""
     headers = {"connection": "close"}
-    await send_error(connection, HttpError(error.status, message=str(error), headers=headers))
+    refusal = HttpError(error.status, message=str(error), headers=headers)
+    await send_error(channel, refusal, serial=serial)
 
 
-async def break_off(connection: Connection, how: How) -> None:
-    """End *connection* in one of the ways that send nothing more."""
+async def break_off(channel: Channel, how: How) -> None:
+    """End *channel* in one of the ways that send nothing more."""
     if how == "reset":
-        await connection.reset()
+        await channel.reset()
     elif how == "close":
-        await connection.end()
+        await channel.end()
     else:
         assert how == "stall", how
-        await connection.stall()
+        await channel.stall()
 
 
 class _Stream:
     """One streamed answer, played until it ends or breaks."""
 
-    def __init__(self, connection: Connection, step: Answer | Break, request: RecordedRequest):
-        self._connection = connection
+    def __init__(
+        self, channel: Channel, step: Answer | Break, request: RecordedRequest, serial: int
+    ) -> None:
+        self._channel = channel
         self._break = step if isinstance(step, Break) else None
         self._answer = step.answer if isinstance(step, Break) else step
-        self._serial = connection.ledger.serial()
+        self._serial = serial
         self._pieces = wire.pieces(self._answer, model=model_of(request), serial=self._serial)
         self._waits_s = _waits(self._answer, [piece.point for piece in self._pieces])
         self._unsent = bytearray()
@@ -98,11 +105,11 @@ class _Stream:
         step = self._break
         if step is not None and step.at in POINTS_BEFORE_HEADERS and not await self._fail(step, 0):
             return False
-        await self._connection.pause(self._answer.first_byte_s)
-        await self._connection.send(http1.head(200, _stream_headers(self._serial)))
+        await self._channel.pause(self._answer.first_byte_s)
+        await self._channel.send(http1.head(200, _stream_headers(self._serial)))
         cut = None
         if step is not None and step.at not in POINTS_BEFORE_HEADERS:
-            cut = wire.pieces_until(step)
+            cut = step.pieces_sent()
             await self._play_pieces(0, cut)
             await self._flush()
             if not await self._fail(step, cut):
@@ -114,7 +121,7 @@ class _Stream:
 
     async def _terminate(self) -> bool:
         await self._flush()
-        await self._connection.send(http1.TERMINATOR)
+        await self._channel.send(http1.TERMINATOR)
         return True
 
     async def _play_pieces(self, start: int, stop: int) -> None:
@@ -125,7 +132,7 @@ class _Stream:
     async def _pause(self, wait_s: float) -> None:
         if wait_s > 0:
             await self._flush()
-        await self._connection.pause(wait_s)
+        await self._channel.pause(wait_s)
 
     async def _send(self, data: bytes) -> None:
         self._unsent += data
@@ -134,13 +141,13 @@ class _Stream:
             await self._flush()
             return
         while len(self._unsent) >= size:
-            await self._connection.send(http1.chunk(bytes(self._unsent[:size])))
+            await self._channel.send(http1.chunk(bytes(self._unsent[:size])))
             del self._unsent[:size]
 
     async def _flush(self) -> None:
         # An empty chunk would be the end of the body.
         if self._unsent:
-            await self._connection.send(http1.chunk(bytes(self._unsent)))
+            await self._channel.send(http1.chunk(bytes(self._unsent)))
             self._unsent.clear()
 
     async def _fail(self, step: Break, cut: int) -> bool:
@@ -148,7 +155,7 @@ class _Stream:
         how = step.how
         if isinstance(how, Garbage):
             if step.at == "request":
-                await self._connection.send(how.data)
+                await self._channel.send(how.data)
             elif step.at != "accept":  # there, it went out before the request was read
                 await self._send(how.data)
             return True
@@ -160,7 +167,7 @@ class _Stream:
             return True
         if how in ("pings", "comments", "empty_deltas"):
             await self._fill(how, cut)
-        await break_off(self._connection, how)
+        await break_off(self._channel, how)
         return False
 
     async def _fill(self, how: str, cut: int) -> NoReturn:
@@ -186,7 +193,7 @@ def _waits(answer: Answer, points: list[str]) -> list[float]:
         wait_s = 0.0
         if point == "block_start" and not begun:
             begun, wait_s = True, answer.first_token_s
-        elif point in _DELTAS:
+        elif point in wire.DELTA_POINTS.values():
             flowing, wait_s = True, answer.piece_s if flowing else 0.0
         waits_s.append(wait_s)
     return waits_s

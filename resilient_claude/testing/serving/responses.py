@@ -1,68 +1,72 @@
 """Responses whose body is sent as a whole: messages that do not stream, errors, anything else."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from resilient_claude.testing.script import wire
 from resilient_claude.testing.script.answers import Answer, HttpError
-from resilient_claude.testing.serving import http1
 
+from . import http1
+from .channel import Channel
 from .http1 import RecordedRequest
 
-if TYPE_CHECKING:
-    from .connection import Connection
 
+async def send_message(
+    channel: Channel, step: Answer, request: RecordedRequest, *, serial: int
+) -> None:
+    """Answer a request that does not stream with *step* as one JSON message.
 
-async def send_message(connection: Connection, step: Answer, request: RecordedRequest) -> None:
-    """Answer a request that does not stream with *step* as one JSON message."""
+    Args:
+        channel: Where to send it.
+        step: The answer.
+        request: What asked for it.
+        serial: Numbers the ids in it.
+    """
     if step.events is not None:
         message = 'SimulatedClaude: an Answer with ready events needs a request with "stream": true'
-        await send_error(connection, HttpError(400, message=message))
+        await send_error(channel, HttpError(400, message=message), serial=serial)
         return
     if isinstance(request.body, dict) and request.body.get("max_tokens") == 0:
         step = _warmed(step)
-    await connection.pause(step.first_byte_s)
-    serial = connection.ledger.serial()
+    await channel.pause(step.first_byte_s)
     headers = {"request-id": http1.request_id(serial)}
     body = wire.message(step, model=model_of(request), serial=serial)
-    await send_json(connection, 200, headers, body)
+    await send_json(channel, 200, headers, body)
 
 
-async def send_error(connection: Connection, error: HttpError) -> None:
-    """Answer with *error*."""
+async def send_error(channel: Channel, error: HttpError, *, serial: int) -> None:
+    """Answer with *error*, whose `request-id` is made of *serial* unless it has one."""
     request_id = error.request_id
     if request_id == "":
-        request_id = http1.request_id(connection.ledger.serial())
+        request_id = http1.request_id(serial)
     headers = {name.lower(): value for name, value in error.headers.items()}
     if request_id is not None:
         headers["request-id"] = request_id
     if isinstance(error.body, bytes | str):
         headers = {"content-type": "application/json", **headers}
-        await send(connection, error.status, headers, error.body)
+        await send(channel, error.status, headers, error.body)
         return
     body = error.body or wire.error_body(error.error_type, error.message, request_id)
-    await send_json(connection, error.status, headers, body)
+    await send_json(channel, error.status, headers, body)
 
 
 async def send_json(
-    connection: Connection, status: int, headers: Mapping[str, str], body: Mapping[str, Any]
+    channel: Channel, status: int, headers: Mapping[str, str], body: Mapping[str, Any]
 ) -> None:
     """Answer with *body* as JSON."""
     headers = {"content-type": "application/json", **headers}
-    await send(connection, status, headers, json.dumps(body).encode())
+    await send(channel, status, headers, json.dumps(body).encode())
 
 
 async def send(
-    connection: Connection, status: int, headers: Mapping[str, str], body: bytes | str
+    channel: Channel, status: int, headers: Mapping[str, str], body: bytes | str
 ) -> None:
     """Answer with *body*; the names of *headers* are lower-case."""
     body = body.encode() if isinstance(body, str) else body
     length = {"content-length": str(len(body))}
-    await connection.send(http1.head(status, {**length, **headers}) + body)
+    await channel.send(http1.head(status, {**length, **headers}) + body)
 
 
 def model_of(request: RecordedRequest) -> str:

@@ -43,7 +43,7 @@ def unsent_bytes(sock: socket.socket) -> int:
     return int.from_bytes(fcntl.ioctl(sock, _SIOCOUTQNSD, bytes(4)), sys.byteorder)
 
 
-async def wait_for_bytes(sock: socket.socket, timeout_s: float) -> None:
+async def wait_for_bytes(sock: socket.socket, timeout_s: float | None) -> None:
     """Wait until *sock* has something to read, and leave it there; at most *timeout_s* seconds."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()

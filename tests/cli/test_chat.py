@@ -1,8 +1,7 @@
-"""The command line: what a person sees who tries this package before reading anything."""
+"""A conversation in the terminal: the history, the log beside it, and Ctrl-C."""
 
 from __future__ import annotations
 
-import functools
 import os
 import select
 import signal
@@ -15,10 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from resilient_claude.cli import demo
 from resilient_claude.cli.app import app
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
-from resilient_claude.version import __version__
 
 KEY = "sk-ant-test-0123456789"
 
@@ -38,67 +35,6 @@ def chat(simulated_claude: SimulatedClaude) -> Chat:
         )
 
     return run
-
-
-# --- the command itself -----------------------------------------------------------------------
-
-
-def test_version_is_printed_by_the_module_too() -> None:
-    """`python -m` is what works where the scripts directory is not on the path."""
-    done = subprocess.run(
-        [sys.executable, "-m", "resilient_claude", "--version"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-
-    assert (done.stdout, done.stderr) == (f"resilient-claude {__version__}\n", "")
-
-
-def test_help_names_the_commands() -> None:
-    """Without arguments the command says what it can do."""
-    result = CliRunner().invoke(app, [])
-
-    assert "demo" in result.output
-    assert "chat" in result.output
-
-
-def test_the_command_starts_without_importing_livekit() -> None:
-    """`--help` and `--version` must not take the seconds that livekit and the SDK need."""
-    code = "import sys, resilient_claude.cli.app; sys.exit('livekit' in sys.modules)"
-
-    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
-
-
-# --- demo -------------------------------------------------------------------------------------
-
-
-def test_the_demo_without_the_plugin_installed_says_what_to_do(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A comparison that cannot be made is not a crash."""
-    monkeypatch.setitem(sys.modules, "livekit.plugins", None)
-
-    result = CliRunner().invoke(app, ["demo", "--plugin"])
-
-    assert result.exit_code == 2
-    assert "pip install livekit-plugins-anthropic" in result.stderr
-    assert "Traceback" not in result.output
-
-
-def test_the_demo_exits_with_1_when_a_turn_was_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In CI only the exit code is read."""
-    day = [demo.Trouble("rejected", "Hello?", [HttpError(400)])]
-    monkeypatch.setattr(demo, "play", functools.partial(demo.play, day=day))
-
-    result = CliRunner().invoke(app, ["demo"])
-
-    assert result.exit_code == 1
-    assert result.output.splitlines()[-1] == "NOT heard once and whole: rejected."
-
-
-# --- chat -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -189,7 +125,7 @@ def test_the_log_waits_for_the_end_of_the_answer(
     assert "broke off after 8 characters" in lines[answer + 3]
 
 
-# --- chat, in a process of its own ------------------------------------------------------------
+# --- in a process of its own ---------------------------------------------------------------------
 
 
 class Terminal:
@@ -210,8 +146,11 @@ class Terminal:
         )
         self.output = ""
 
-    def read_until(self, text: str, timeout_s: float = 30.0) -> None:
-        """Read until *text* has appeared after all that was read before."""
+    def read_until(self, text: str, timeout_s: float = 60.0) -> None:
+        """Read until *text* has appeared after all that was read before.
+
+        The seconds end a test that hangs; a loaded machine needs many of them for the imports.
+        """
         stdout, start = self._process.stdout, len(self.output)
         assert stdout is not None
         deadline = time.monotonic() + timeout_s

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import logging
 import os
 import re
 import subprocess
@@ -17,7 +16,7 @@ from livekit.agents import llm
 from rich.console import Console
 
 from resilient_claude import ResilientClaudeLLM
-from resilient_claude.cli.demo import DAY, Trouble, Turn, captured, play
+from resilient_claude.cli.demo import DAY, PlayedTurn, Trouble, play
 from resilient_claude.testing import Answer, Break, HttpError, ToolUse
 
 
@@ -148,7 +147,7 @@ def make_llm(base_url: str) -> llm.LLM[Any]:
     return ResilientClaudeLLM(api_key="test", base_url=base_url)
 
 
-async def play_one(trouble: Trouble) -> tuple[Turn, str]:
+async def play_one(trouble: Trouble) -> tuple[PlayedTurn, str]:
     output = io.StringIO()
     (turn,) = await play(Console(file=output, width=300), make_llm, [trouble])
     return turn, output.getvalue()
@@ -185,7 +184,7 @@ async def test_half_an_answer_is_not_whole() -> None:
 
 
 SAID = Trouble("none", "Hello?", [Answer("Hello."), Answer("Bye.", tools=[ToolUse("book_table")])])
-GOOD = Turn(SAID, heard=["Hello. ", "Bye."], bookings=1)
+GOOD = PlayedTurn(SAID, heard=["Hello. ", "Bye."], bookings=1)
 
 
 @pytest.mark.parametrize(
@@ -200,21 +199,6 @@ GOOD = Turn(SAID, heard=["Hello. ", "Bye."], bookings=1)
     ],
     ids=["good", "twice", "half", "booked twice", "not booked", "failed"],
 )
-def test_whole_means_every_word_once_and_every_tool_once(turn: Turn, whole: bool) -> None:
+def test_whole_means_every_word_once_and_every_tool_once(turn: PlayedTurn, whole: bool) -> None:
     """The verdict of the demo is only as strict as this."""
     assert turn.whole is whole
-
-
-def test_captured_leaves_logging_as_it_was() -> None:
-    """The demo runs in the process of whoever calls it."""
-    names = ("livekit", "livekit.plugins.resilient_claude")
-    loggers = [logging.getLogger(name) for name in names]
-    before = [(each.level, each.propagate, list(each.handlers)) for each in loggers]
-    lines: list[str] = []
-
-    with captured(lines.append):
-        loggers[1].info("claude.call_recovered", extra={"attempts": 2, "model": "m"})
-        logging.getLogger("livekit.agents").warning("careful")
-
-    assert lines == ["claude.call_recovered attempts=2", "careful"]
-    assert [(each.level, each.propagate, list(each.handlers)) for each in loggers] == before

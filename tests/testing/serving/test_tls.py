@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from resilient_claude.testing import Break, SimulatedClaude
-from resilient_claude.testing.script import answers
+from resilient_claude.testing.script.breaks import Point
 from tests.testing.raw_client import BODY, HEADERS, RawClient, eventually
 
 END = b"0\r\n\r\n"
@@ -138,7 +138,7 @@ async def read_over_tls(claude: SimulatedClaude) -> bytes:
 
 
 @pytest.mark.parametrize("at", ["accept", "request", "headers", "message_start", "before_stop"])
-async def test_reset_is_a_real_econnreset_under_tls_too(at: answers.Point) -> None:
+async def test_reset_is_a_real_econnreset_under_tls_too(at: Point) -> None:
     """A TLS layer that said goodbye first would hide the fault."""
     with (
         SimulatedClaude(Break("reset", at=at), tls=True) as claude,

@@ -11,7 +11,7 @@ from resilient_claude.testing import Answer, ToolUse
 from resilient_claude.testing.script import wire
 from tests.testing.raw_client import parse_events
 
-CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
+CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpus"
 
 
 def events(answer: Answer) -> list[dict[str, Any]]:

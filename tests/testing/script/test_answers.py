@@ -1,4 +1,4 @@
-"""Steps refuse on construction what cannot be played."""
+"""Answers refuse on construction what cannot be played."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilient_claude.testing import Answer, Break, HttpError, ToolUse
-from resilient_claude.testing.script import answers
-from resilient_claude.testing.serving.ledger import Ledger
+from resilient_claude.testing import Answer, HttpError
 
 
 @pytest.mark.parametrize(
@@ -35,45 +33,6 @@ def test_an_impossible_answer_is_refused(changes: dict[str, Any], message: str) 
 def test_pieces_alone_are_the_text() -> None:
     """There is no need to write the text twice."""
     assert Answer(pieces=["a", "b"]).text_pieces == ("a", "b")
-
-
-@pytest.mark.parametrize(
-    ("at", "answer"),
-    [
-        ("thinking", Answer("Hi there.")),
-        ("after_thinking", Answer("Hi there.")),
-        ("text", Answer(tools=[ToolUse("find")])),
-        ("after_text", Answer(tools=[ToolUse("find")])),
-        ("tool_json", Answer("Hi there.")),
-        ("after_tool", Answer("Hi there.")),
-        ("block_start", Answer("")),
-        ("message_start", Answer(events=[b"data: x\n\n"])),
-    ],
-)
-def test_a_point_that_the_answer_lacks_is_refused(at: answers.Point, answer: Answer) -> None:
-    """It would play to the end and be called a break."""
-    with pytest.raises(ValueError, match=f"never reaches '{at}'"):
-        Break("reset", at=at, answer=answer)
-
-
-@pytest.mark.parametrize("after_pieces", [0, 6])
-def test_more_pieces_than_there_are_is_refused(after_pieces: int) -> None:
-    """The default answer has five."""
-    with pytest.raises(ValueError, match="after_pieces must be 1 to 5"):
-        Break("reset", at="text", after_pieces=after_pieces)
-
-
-@pytest.mark.parametrize(("how", "at"), [("explode", "text"), ("reset", "never")])
-def test_an_unknown_how_or_point_is_refused(how: Any, at: Any) -> None:
-    """The message lists what there is."""
-    with pytest.raises(ValueError, match="must be"):
-        Break(how, at=at)
-
-
-def test_what_is_no_step_is_refused() -> None:
-    """`script([Answer()])` is an easy slip."""
-    with pytest.raises(TypeError, match="a step is an Answer, HttpError, Raw or Break"):
-        Ledger([[Answer()]], Answer())  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""The command: what a person sees who tries this package before reading anything."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from resilient_claude.cli import demo
+from resilient_claude.cli.app import app
+from resilient_claude.testing import HttpError
+from resilient_claude.version import __version__
+
+
+def test_version_is_printed_by_the_module_too() -> None:
+    """`python -m` is what works where the scripts directory is not on the path."""
+    done = subprocess.run(
+        [sys.executable, "-m", "resilient_claude", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert (done.stdout, done.stderr) == (f"resilient-claude {__version__}\n", "")
+
+
+def test_help_names_the_commands() -> None:
+    """Without arguments the command says what it can do."""
+    result = CliRunner().invoke(app, [])
+
+    assert "demo" in result.output
+    assert "chat" in result.output
+
+
+def test_the_command_starts_without_importing_livekit() -> None:
+    """`--help` and `--version` must not take the seconds that livekit and the SDK need."""
+    code = (
+        "import sys, resilient_claude.cli.app\n"
+        "sys.exit(not {'livekit', 'anthropic', 'aiohttp'}.isdisjoint(sys.modules))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
+def test_the_demo_without_the_plugin_installed_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A comparison that cannot be made is not a crash."""
+    monkeypatch.setitem(sys.modules, "livekit.plugins", None)
+
+    result = CliRunner().invoke(app, ["demo", "--plugin"])
+
+    assert result.exit_code == 2
+    assert "pip install livekit-plugins-anthropic" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_the_demo_exits_with_1_when_a_turn_was_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In CI only the exit code is read."""
+    day = [demo.Trouble("rejected", "Hello?", [HttpError(400)])]
+    monkeypatch.setattr(demo, "play", functools.partial(demo.play, day=day))
+
+    result = CliRunner().invoke(app, ["demo"])
+
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == "NOT heard once and whole: rejected."

@@ -1,0 +1,27 @@
+"""The script and the recorded requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from resilient_claude.testing import Answer, SimulatedClaude
+from resilient_claude.testing.serving.ledger import Ledger
+from tests.testing.raw_client import (
+    RawClient,
+)
+
+
+def test_what_is_no_step_is_refused() -> None:
+    """`script([Answer()])` is an easy slip."""
+    with pytest.raises(TypeError, match="a step is an Answer, HttpError, Raw or Break"):
+        Ledger([[Answer()]], Answer())  # type: ignore[list-item]
+
+
+def test_wait_for_requests_tells_how_many_came() -> None:
+    """The message is what a failing test shows."""
+    with SimulatedClaude() as claude, RawClient(claude) as raw:
+        raw.send()
+        assert len(claude.wait_for_requests(1)) == 1
+
+        with pytest.raises(TimeoutError, match=r"expected 2 requests within 0.01 s, got 1"):
+            claude.wait_for_requests(2, timeout_s=0.01)
