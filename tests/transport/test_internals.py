@@ -1,0 +1,117 @@
+"""The private names of the packages below us: each test says what an upgrade has taken away."""
+
+from __future__ import annotations
+
+import aiohttp
+import anthropic
+import httpx2
+import pytest
+from aiohttp.client_proto import ResponseHandler
+
+from resilient_claude.testing import Answer, SimulatedClaude
+from resilient_claude.transport.aiohttp_internals import (
+    closing_of,
+    fail_reader,
+    idle_connections,
+    protocol_of,
+)
+from resilient_claude.transport.httpx2_internals import close_idle
+from resilient_claude.transport.sdk import connector_of, make_client, transport_of
+
+
+async def test_aiohttp_connector_conns(simulated_claude: SimulatedClaude) -> None:
+    """`BaseConnector._conns`, seen in aiohttp 3.13 to 3.14."""
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{simulated_claude.base_url}/v1/models") as response:
+            await response.read()
+        connections = [*idle_connections(session.connector)]
+
+        assert [type(connection) for connection in connections] == [ResponseHandler], (
+            "aiohttp keeps its idle connections elsewhere than in BaseConnector._conns: a failed "
+            "transport would leave its dead siblings in the pool of an application's client"
+        )
+        connections[0].close()
+
+
+async def test_aiohttp_connection_protocol_and_closed(simulated_claude: SimulatedClaude) -> None:
+    """`ClientResponse.connection.protocol` and `ResponseHandler.closed`."""
+    simulated_claude.script(Answer("Hi.", first_token_s=5))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{simulated_claude.base_url}/v1/messages", json=BODY, headers=HEADERS) as r,
+    ):
+        protocol = protocol_of(r)
+        assert protocol is not None, (
+            "aiohttp has no ClientResponse.connection.protocol any more: the operating system's "
+            "error would be missing from causes of a body that stops short"
+        )
+        assert closing_of(protocol) is not None, (
+            "aiohttp has no ResponseHandler.closed any more: a reader would wait for a connection "
+            "that aiohttp closed over a bad chunk"
+        )
+
+
+async def test_aiohttp_stream_reader_set_exception(simulated_claude: SimulatedClaude) -> None:
+    """`StreamReader.set_exception`."""
+    simulated_claude.script(Answer("Hi.", first_token_s=5))
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{simulated_claude.base_url}/v1/messages", json=BODY, headers=HEADERS) as r,
+    ):
+        await r.content.readany()
+        fail_reader(r, aiohttp.ClientPayloadError("gone"))
+
+        with pytest.raises(aiohttp.ClientPayloadError, match="gone"):
+            await r.content.readany()
+
+
+async def test_httpx2_transport_pool(simulated_claude: SimulatedClaude) -> None:
+    """`AsyncHTTPTransport._pool`, and its `connections`."""
+    transport = httpx2.AsyncHTTPTransport()
+    async with httpx2.AsyncClient(transport=transport) as client:
+        await client.get(f"{simulated_claude.base_url}/v1/models")
+        assert simulated_claude.open_connections == 1
+
+        await close_idle(transport)
+
+        for _ in range(100):
+            if not simulated_claude.open_connections:
+                return
+        pytest.fail(
+            "httpx2 keeps its connections elsewhere than in AsyncHTTPTransport._pool: after a "
+            "transport failure an application's client would ask again on a dead connection"
+        )
+
+
+async def test_sdk_client_transport() -> None:
+    """`AsyncAPIClient._client` and `httpx2.AsyncClient._transport`."""
+    transport = httpx2.MockTransport(lambda request: httpx2.Response(200))
+    client = make_client(transport, api_key="k", base_url=None)
+
+    assert transport_of(client) is transport, (
+        "the SDK keeps its HTTP client elsewhere than in _client, or httpx2 its transport in another "
+        "place than _transport: connections of an application's client cannot be retired"
+    )
+    await client.close()
+
+
+async def test_sdk_aiohttp_transport_client() -> None:
+    """The session below the SDK's own aiohttp transport, where the SDK has its extra installed."""
+    http_client = anthropic.DefaultAioHttpClient()
+    transport = http_client._transport
+
+    async with http_client:
+        connector = connector_of(transport)
+
+    assert connector is None or isinstance(connector, aiohttp.BaseConnector), (
+        "the SDK's aiohttp transport keeps its session elsewhere than in `client`"
+    )
+
+
+HEADERS = {"x-api-key": "k", "anthropic-version": "2023-06-01"}
+BODY = {
+    "model": "claude-sonnet-4-6",
+    "max_tokens": 8,
+    "stream": True,
+    "messages": [{"role": "user", "content": "Hi"}],
+}
