@@ -19,7 +19,7 @@ from resilient_claude.failures.redaction import identifier
 from resilient_claude.failures.statuses import RETRYABLE_ERRORS, kind_of_error_type
 
 from .blocks import Block, call_of, string
-from .outcomes import CUTS_TOOLS, OUTCOMES, Outcome, no_answer
+from .outcomes import Ending, Outcome, ending_of
 from .speech import TextFilter
 from .sse import Event
 from .usage import Usage
@@ -175,19 +175,16 @@ class Translator:
                 "the stream ended before message_stop",
                 retryable=True,
             )
-        outcome = OUTCOMES.get(self.stop_reason or "", Outcome.COMPLETE)
-        calls = self._finished_calls(outcome)
+        ending = ending_of(self.stop_reason)
+        outcome = ending.outcome
+        calls = self._finished_calls(ending)
         held = self._held_text()
         if calls and outcome is Outcome.PAUSE_TURN:
             outcome = Outcome.COMPLETE  # our tools come first; their results continue the turn
         pauses = may_pause and outcome is Outcome.PAUSE_TURN
         if not self.output_started and not calls and not pauses:
-            if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
-                raise no_answer(outcome)
-            if not may_be_empty:
-                raise Fault(
-                    FailureKind.EMPTY, "the answer has neither text nor tool calls", retryable=True
-                )
+            if not (ending.whole and may_be_empty):
+                raise ending.fault()
             outcome = Outcome.EMPTY
         if pauses:
             self.content()  # what cannot be sent back is found out while it can be a failure
@@ -214,12 +211,12 @@ class Translator:
             ) from exc
         return [block for block in blocks if block["type"] != "text" or block["text"].strip()]
 
-    def _finished_calls(self, outcome: Outcome) -> list[llm.FunctionToolCall]:
+    def _finished_calls(self, ending: Ending) -> list[llm.FunctionToolCall]:
         blocks = [block for block in self._blocks.values() if block.type == "tool_use"]
         if not blocks:
             return []
-        if outcome in CUTS_TOOLS:
-            raise no_answer(outcome)
+        if ending.cuts_tools:
+            raise ending.fault()
         calls = [call_of(block) for block in blocks]
         if len({call.call_id for call in calls}) < len(calls):
             raise malformed("two tool calls with one id")

@@ -158,7 +158,7 @@ class CallLog:
         )
 
     def outcome(self, outcome: str, *, stop_reason: str | None, text_chars: int) -> None:
-        """The turn is an answer, but not a complete one."""
+        """The turn is an answer, but not a complete one, or it ended for a reason that is new."""
         self._log.warning(
             "claude.outcome",
             outcome=outcome,

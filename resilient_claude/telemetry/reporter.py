@@ -10,7 +10,8 @@ from opentelemetry import trace
 
 from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.livekit_errors import to_api_error
-from resilient_claude.response.outcomes import Outcome
+from resilient_claude.failures.redaction import identifier
+from resilient_claude.response.outcomes import Outcome, deserves_warning
 
 from .log import CallLog
 from .record import Turn
@@ -46,10 +47,9 @@ class Reports:
     def succeeded(self, outcome: Outcome) -> None:
         """The turn is an answer."""
         turn = self._turn
-        if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
-            self._log.outcome(
-                outcome.value, stop_reason=turn.stop_reason, text_chars=turn.text_chars
-            )
+        if deserves_warning(outcome, turn.stop_reason):
+            stop_reason = identifier(turn.stop_reason)
+            self._log.outcome(outcome.value, stop_reason=stop_reason, text_chars=turn.text_chars)
         if turn.last_failure is not None:
             heard = self._now() if turn.first_heard is None else turn.first_heard
             self._log.call_recovered(
