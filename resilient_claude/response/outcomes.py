@@ -13,6 +13,10 @@ from enum import StrEnum
 
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
+from resilient_claude.failures.redaction import identifier
+from resilient_claude.failures.statuses import RETRYABLE_ERRORS, kind_of_error_type
+
+from .sse import Event, string
 
 
 class Outcome(StrEnum):
@@ -127,3 +131,22 @@ def deserves_warning(outcome: Outcome, stop_reason: str | None) -> bool:
     """
     is_new = stop_reason is not None and not ending_of(stop_reason).known
     return is_new or outcome not in _WHOLE
+
+
+def error_of(event: Event) -> Fault:
+    """The fault that an `error` event ends a message with. It came under HTTP 200: its type counts.
+
+    Raises:
+        TypeError, KeyError, AttributeError: it has the wrong shape.
+    """
+    error = event["error"]
+    error_type = error.get("type")
+    kind = kind_of_error_type(error_type)
+    is_retryable = kind in RETRYABLE_ERRORS
+    return Fault(
+        kind,
+        string(error.get("message") or "no message"),
+        retryable=is_retryable,
+        error_type=identifier(error_type),
+        origin=Origin.REMOTE if is_retryable else Origin.CALLER,
+    )

@@ -17,6 +17,18 @@ EVENT_BYTES = 8 * 1024 * 1024
 """Longest event that is accepted. The longest of the recorded streams, web results, has 27 kB."""
 
 Event = dict[str, Any]
+"""What one event's `data` holds. Its `type` is a string; nothing else of it is certain."""
+
+
+def string(value: object) -> str:
+    """*value*, a field of an event, if it is a string.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"must be a str, got {type(value).__name__}")
+    return value
 
 
 class EventDecoder:

@@ -37,8 +37,8 @@ from resilient_claude.policy.retry import (
 from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
-from resilient_claude.response.speech import AfterPrefill, Join, TextFilter, ThinkingTags
 from resilient_claude.response.sse import Event
+from resilient_claude.response.text_filters import AfterPrefill, Join, TextFilter, ThinkingTags
 from resilient_claude.response.translator import Translator
 from resilient_claude.telemetry.record import Turn
 from resilient_claude.telemetry.reporter import Reports
@@ -270,7 +270,7 @@ class ResilientClaudeStream(llm.LLMStream):
             AttemptFailed: it failed, whatever the reason.
         """
         self._turn.attempts += 1
-        self._translator = Translator(model=self._claude.model, filters=self._filters(part))
+        self._translator = Translator(filters=self._filters(part))
         try:
             async with clocks, AsyncExitStack() as stack:
                 self._client = await self._claude.prepare()
@@ -314,9 +314,12 @@ class ResilientClaudeStream(llm.LLMStream):
             may_pause=part.pauses < MAX_PAUSES,
         )
         clocks.stop()
-        for call in (call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls):
-            if call.extra is not None:  # signed thinking, which is of use only after this prefix
-                call.extra["claude"]["prefix"] = part.request.prefix()
+        calls = [call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls]
+        if calls and (thinking := translator.leading_thinking):
+            # livekit keeps this with the call, and the API wants it back with the tool's result;
+            # it is of use only to this model and after this prefix.
+            record = {"model": self._claude.model, "thinking": thinking}
+            calls[0].extra = {"claude": {**record, "prefix": part.request.prefix()}}
         self._send(chunks)
         await exchange.drain()
         return outcome
