@@ -19,7 +19,16 @@ from .sse import Event
 
 @dataclass(slots=True)
 class Block:
-    """A content block that has begun."""
+    """A content block that has begun.
+
+    Attributes:
+        type: the API's word for what it is.
+        start: the block as it began, with what it says at once.
+        parts: what its deltas say, piece by piece: text, thinking, or JSON of an input.
+        signature: the seal of its thinking.
+        citations: the sources of its text.
+        closed: whether it is complete.
+    """
 
     type: str
     start: Event

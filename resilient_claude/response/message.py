@@ -73,6 +73,7 @@ class IncomingMessage:
     """What has come of one message so far.
 
     Attributes:
+        state: where in the message the next event stands.
         message_id: id of the message, empty until `message_start`.
         usage: its token counts so far.
         stop_reason: the API's word for why it ended, None until it says so.
@@ -81,12 +82,12 @@ class IncomingMessage:
     """
 
     def __init__(self) -> None:
+        self.state = State.BEFORE_MESSAGE
         self.message_id = ""
         self.usage = Usage()
         self.stop_reason: str | None = None
         self.container: str | None = None
         self.progress = 0
-        self._state = State.BEFORE_MESSAGE
         self._blocks: dict[int, Block] = {}
         self._open: Block | None = None
         self._chars = 0
@@ -96,7 +97,7 @@ class IncomingMessage:
     @property
     def finished(self) -> bool:
         """Whether `message_stop` has arrived."""
-        return self._state is State.FINISHED
+        return self.state is State.FINISHED
 
     @property
     def tool_block_began(self) -> bool:
@@ -115,7 +116,7 @@ class IncomingMessage:
             Fault: an `error` event, or an event out of order or of the wrong shape.
         """
         for event in events:
-            steps = _STEPS[self._state]
+            steps = _STEPS[self.state]
             if not steps:
                 break  # the message is finished; whatever follows it is none of it
             kind = event["type"]
@@ -134,14 +135,14 @@ class IncomingMessage:
                 raise malformed(
                     f"a {event['type']} event has the wrong shape ({type(exc).__name__})"
                 ) from None
-            self._state = following
+            self.state = following
 
     def _without_step(self, kind: str, event: Event) -> None:
         """The present state has no step for *event*: it is a fault, or it is passed over."""
         if kind == "error":
             raise error_of(event)
         if kind in _PLACED:
-            raise malformed(f"{kind} {self._state}")
+            raise malformed(f"{kind} {self.state}")
 
     # --- the actions of the steps -----------------------------------------------------------
 
