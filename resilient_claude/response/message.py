@@ -78,6 +78,7 @@ class IncomingMessage:
         usage: its token counts so far.
         stop_reason: the API's word for why it ended, None until it says so.
         container: id of the server-side container that its tools ran in, if any.
+        finished: whether `message_stop` has arrived.
         progress: grows with every event that is progress; pings and empty deltas are not.
     """
 
@@ -87,17 +88,13 @@ class IncomingMessage:
         self.usage = Usage()
         self.stop_reason: str | None = None
         self.container: str | None = None
+        self.finished = False  # asked with every read, where looking a state up costs too much
         self.progress = 0
         self._blocks: dict[int, Block] = {}
         self._open: Block | None = None
         self._chars = 0
         self._delta_came = False
         self._new_text: list[str] = []  # which nobody has taken yet
-
-    @property
-    def finished(self) -> bool:
-        """Whether `message_stop` has arrived."""
-        return self.state is State.FINISHED
 
     @property
     def tool_block_began(self) -> bool:
@@ -115,8 +112,9 @@ class IncomingMessage:
         Raises:
             Fault: an `error` event, or an event out of order or of the wrong shape.
         """
+        state = self.state
+        steps = _STEPS[state]
         for event in events:
-            steps = _STEPS[self.state]
             if not steps:
                 break  # the message is finished; whatever follows it is none of it
             kind = event["type"]
@@ -135,7 +133,9 @@ class IncomingMessage:
                 raise malformed(
                     f"a {event['type']} event has the wrong shape ({type(exc).__name__})"
                 ) from None
-            self.state = following
+            if following is not state:
+                self.state = state = following
+                steps = _STEPS[state]
 
     def _without_step(self, kind: str, event: Event) -> None:
         """The present state has no step for *event*: it is a fault, or it is passed over."""
@@ -179,8 +179,11 @@ class IncomingMessage:
             if block.type != "text":
                 raise malformed("text in a content block that is not text")
             text = delta["text"]
-            # White space says nothing until something is said, however much of it comes.
-            self._keep(block, text, is_progress=self._delta_came or not text.isspace())
+            if self._delta_came or not text.isspace():
+                self._keep(block, text)
+            else:  # white space says nothing yet, however much of it comes
+                self._grow(len(text))
+                block.parts.append(text)
             self._new_text.append(text)
         elif kind == "input_json_delta":
             if "input" in block.start:
@@ -209,21 +212,19 @@ class IncomingMessage:
         self._take_container(event["delta"])
 
     def _message_stop(self, event: Event) -> None:
-        """Nothing is left to be done: the step itself says that the message is finished."""
+        self.finished = True
 
     # --- what they keep ---------------------------------------------------------------------
 
-    def _keep(self, block: Block, part: object, *, is_progress: bool = True) -> None:
-        """*part* is the next piece of what *block* says."""
-        if not isinstance(part, str):
-            raise TypeError(f"must be a str, got {type(part).__name__}")
+    def _keep(self, block: Block, part: object) -> None:
+        """*part* is the next piece of what *block* says; it is progress unless it is empty."""
+        part = string(part)
         if not part:
             return
         self._grow(len(part))
+        self._delta_came = True
+        self.progress += 1
         block.parts.append(part)
-        if is_progress:
-            self._delta_came = True
-            self.progress += 1
 
     def _annotate(self, block: Block, kind: str, delta: dict[str, Any]) -> None:
         """A delta that adds nothing to what *block* says; what is newer than we are is progress."""
