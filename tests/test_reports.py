@@ -161,6 +161,31 @@ def test_an_answer_that_is_not_complete_is_a_line(desk: Desk) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("stop_reason", "logged"),
+    [("a_new_reason", "a_new_reason"), ("sk-ant-api03-abcdefgh", None), ("not a word", None)],
+)
+def test_a_stop_reason_that_is_new_is_a_line(
+    stop_reason: str, logged: str | None, desk: Desk
+) -> None:
+    """The answer is taken as whole; whether it was is for somebody to find out."""
+    desk.hear("Hello.")
+    desk.turn.stop_reason = stop_reason
+
+    desk.reporter.succeeded(Outcome.COMPLETE)
+
+    assert desk.lines == [
+        {
+            "event": "claude.outcome",
+            "log_level": "warning",
+            "outcome": "complete",
+            "stop_reason": logged,
+            "text_chars": 6,
+            **CALL,
+        }
+    ]
+
+
 @pytest.mark.parametrize(("text", "silence_s"), [("Hello.", 1.25), ("", 2.5)])
 def test_a_recovered_turn_is_a_line(text: str, silence_s: float, desk: Desk) -> None:
     """How long the caller waited is what a retry costs; with nothing to hear, it is all of it."""

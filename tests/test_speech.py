@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilient_claude.response.speech import AfterPrefill, Join, TextFilter, ThinkingTags
+from resilient_claude.response.text_filters import AfterPrefill, Join, TextFilter, ThinkingTags
 
 
 def said(filter_: TextFilter, *pieces: str) -> str:

@@ -318,6 +318,18 @@ async def test_the_last_chunk_tells_the_outcome(
     assert response.extra == {"claude": {"outcome": outcome, "stop_reason": stop_reason}}
 
 
+async def test_an_unknown_stop_reason_is_an_answer_and_one_line(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """Claude gets new ones: the call goes on, and the operator learns of it once per turn."""
+    with SimulatedClaude(HttpError(529), Answer("Hi.", stop_reason="a_new_reason")) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+    assert (heard.text, heard.error, ended.outcome) == ("Hi.", None, Outcome.COMPLETE)
+    (line,) = lines.named("claude.outcome")
+    assert (line["outcome"], line["stop_reason"]) == ("complete", "a_new_reason")
+
+
 async def test_the_end_of_a_lost_turn_is_told(make_llm: MakeLLM) -> None:
     """One event for every turn, however it ends."""
     with SimulatedClaude(HttpError(400)) as claude:

@@ -12,9 +12,10 @@ from livekit.agents import llm
 
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
+from resilient_claude.response.message import MESSAGE_BLOCKS
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.sse import Event
-from resilient_claude.response.translator import MESSAGE_BLOCKS, Activity, Translator
+from resilient_claude.response.translator import Activity, Translator
 
 
 def start(**usage: int) -> Event:

@@ -1,11 +1,23 @@
-"""How a stream ended, and what that means for the turn. Pure."""
+"""How a message ended, and what that means for the turn: one row per stop reason. Pure.
+
+A new stop reason is a row of `ENDINGS`, and a value of `Outcome` if applications are to tell it
+from the others. Any day may bring one (platform.claude.com/docs/en/api/versioning: new values are
+no new version). Until it has its row, the message that it ends is an answer, and one line of the
+log says that the word is new.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
+from resilient_claude.failures.kinds import FACTS
+from resilient_claude.failures.redaction import identifier
+from resilient_claude.failures.statuses import kind_of_error_type
+
+from .sse import Event, string
 
 
 class Outcome(StrEnum):
@@ -20,36 +32,122 @@ class Outcome(StrEnum):
     EMPTY = "empty"
 
 
-OUTCOMES = {
-    "end_turn": Outcome.COMPLETE,
-    "tool_use": Outcome.COMPLETE,
-    "stop_sequence": Outcome.STOP_SEQUENCE,
-    "max_tokens": Outcome.MAX_TOKENS,
-    "model_context_window_exceeded": Outcome.CONTEXT_EXCEEDED,
-    "refusal": Outcome.REFUSED,
-    "pause_turn": Outcome.PAUSE_TURN,
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What one stop reason means.
 
-CUTS_TOOLS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED, Outcome.REFUSED)
+    Attributes:
+        stop_reason: the API's word; None in the row of those that have none of their own.
+        outcome: what the application sees of it, after output.
+        whole: whether Claude had come to the end, or to where the application wished it. Of any
+            other ending the log tells, and without output it is never an answer.
+        cuts_tools: whether the tool calls before it may be half, so that none is delivered.
+        kind: what has failed if there was no output.
+        advice: the same in words, for the error, with what to do about it.
+        retryable: whether the next sample may have output.
+        origin: on whose side the reason is; None leaves that to the evidence.
+        known: whether the stop reason has a row.
+    """
+
+    stop_reason: str | None
+    outcome: Outcome
+    whole: bool = False
+    cuts_tools: bool = False
+    kind: FailureKind = FailureKind.TRUNCATED
+    advice: str
+    retryable: bool = False
+    origin: Origin | None = Origin.REMOTE
+    known: bool = True
+
+    def fault(self) -> Fault:
+        """The failure of a message that ends so and is no answer."""
+        return Fault(self.kind, self.advice, retryable=self.retryable, origin=self.origin)
 
 
-_ADVICE = {
-    Outcome.MAX_TOKENS: "max_tokens was reached before the answer or its tool call was complete: "
-    "raise max_tokens, or lower the thinking budget",
-    Outcome.CONTEXT_EXCEEDED: "the model's context window is full: shorten the chat context",
-    Outcome.REFUSED: "Claude refused to answer",
-    Outcome.PAUSE_TURN: "server tools did not finish, however often the turn was continued",
-}
+_END_TURN = Ending(
+    stop_reason="end_turn",
+    outcome=Outcome.COMPLETE,
+    whole=True,
+    kind=FailureKind.EMPTY,
+    advice="the answer has neither text nor tool calls",
+    retryable=True,
+    origin=None,
+)
 
-_OF_THE_SETTINGS = (Outcome.MAX_TOKENS, Outcome.CONTEXT_EXCEEDED)
+ENDINGS = (
+    _END_TURN,
+    replace(_END_TURN, stop_reason="tool_use"),
+    replace(_END_TURN, stop_reason="stop_sequence", outcome=Outcome.STOP_SEQUENCE),
+    Ending(
+        stop_reason="max_tokens",
+        outcome=Outcome.MAX_TOKENS,
+        cuts_tools=True,
+        advice="max_tokens was reached before the answer or its tool call was complete: "
+        "raise max_tokens, or lower the thinking budget",
+        origin=Origin.CALLER,
+    ),
+    Ending(
+        stop_reason="model_context_window_exceeded",
+        outcome=Outcome.CONTEXT_EXCEEDED,
+        cuts_tools=True,
+        advice="the model's context window is full: shorten the chat context",
+        origin=Origin.CALLER,
+    ),
+    Ending(
+        stop_reason="refusal",
+        outcome=Outcome.REFUSED,
+        cuts_tools=True,
+        kind=FailureKind.REFUSED,
+        advice="Claude refused to answer",
+    ),
+    Ending(
+        stop_reason="pause_turn",
+        outcome=Outcome.PAUSE_TURN,
+        advice="server tools did not finish, however often the turn was continued",
+    ),
+)
+"""All that is known of stop reasons.
+
+Source: platform.claude.com/docs/en/build-with-claude/handling-stop-reasons.
+"""
+
+_UNKNOWN = replace(_END_TURN, stop_reason=None, known=False)
+_BY_STOP_REASON = {ending.stop_reason: ending for ending in ENDINGS}
+_WHOLE = {ending.outcome for ending in ENDINGS if ending.whole}
 
 
-def no_answer(outcome: Outcome) -> Fault:
-    """The failure of a stream that ended properly and is no answer."""
-    refused = outcome is Outcome.REFUSED
+def ending_of(stop_reason: str | None) -> Ending:
+    """The row of *stop_reason*; one that has none ends an answer, as `end_turn` does."""
+    return _BY_STOP_REASON.get(stop_reason, _UNKNOWN)
+
+
+def deserves_warning(outcome: Outcome, stop_reason: str | None) -> bool:
+    """Whether the operator is to hear of an answer that ended so.
+
+    That is one that is not all that Claude had to say, and one whose stop reason is new.
+
+    Args:
+        outcome: how the turn ended.
+        stop_reason: the last message's; None if it said none.
+    """
+    is_new = stop_reason is not None and not ending_of(stop_reason).known
+    return is_new or outcome not in _WHOLE
+
+
+def error_of(event: Event) -> Fault:
+    """The fault that an `error` event ends a message with. It came under HTTP 200: its type counts.
+
+    Raises:
+        TypeError, KeyError, AttributeError: it has the wrong shape.
+    """
+    error = event["error"]
+    error_type = error.get("type")
+    kind = kind_of_error_type(error_type)
+    is_retryable = FACTS[kind].retryable
     return Fault(
-        FailureKind.REFUSED if refused else FailureKind.TRUNCATED,
-        _ADVICE[outcome],
-        retryable=False,
-        origin=Origin.CALLER if outcome in _OF_THE_SETTINGS else Origin.REMOTE,
+        kind,
+        string(error.get("message") or "no message"),
+        retryable=is_retryable,
+        error_type=identifier(error_type),
+        origin=Origin.REMOTE if is_retryable else Origin.CALLER,
     )

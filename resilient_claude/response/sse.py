@@ -17,19 +17,39 @@ EVENT_BYTES = 8 * 1024 * 1024
 """Longest event that is accepted. The longest of the recorded streams, web results, has 27 kB."""
 
 Event = dict[str, Any]
+"""What one event's `data` holds. Its `type` is a string; nothing else of it is certain."""
+
+
+def string(value: object) -> str:
+    """*value*, a field of an event, if it is a string.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"must be a str, got {type(value).__name__}")
+    return value
 
 
 class EventDecoder:
     """Cuts a stream of bytes into events and decodes their JSON. One per attempt.
 
-    Comments and empty events vanish here. Reads may end anywhere, inside a character too.
+    Reads may end anywhere, inside a character too. Three facts pass from one to the next: the bytes
+    of the event that is not complete, whether the byte order mark that a stream may begin with is
+    behind us, and whether the last byte was a CR, whose LF may be the first of the next read.
+
+    Comments and events without data come to nothing here. After `message_stop`, the rest of the
+    read is dropped.
+
+    Args:
+        event_bytes: longest event that is accepted.
     """
 
     def __init__(self, *, event_bytes: int = EVENT_BYTES) -> None:
         self._event_bytes = event_bytes
         self._parts: list[bytes] = []  # of the event that is not complete
-        self._size = 0  # of the parts
-        self._begun = False
+        self._parts_bytes = 0
+        self._past_bom = False
         self._ended_with_cr = False
 
     def feed(self, data: bytes) -> list[Event]:
@@ -41,7 +61,7 @@ class EventDecoder:
         """
         if self._ended_with_cr or b"\r" in data:
             data = self._normalise(data)
-        if self._parts or not self._begun:
+        if self._parts or not self._past_bom:
             data = self._with_parts(data)
         *blocks, rest = data.split(b"\n\n")
         if rest:
@@ -73,21 +93,22 @@ class EventDecoder:
         """
         last = self._parts[-1] if self._parts else b""
         self._keep(data)
-        if not self._begun and self._size < len(codecs.BOM_UTF8):
+        if not self._past_bom and self._parts_bytes < len(codecs.BOM_UTF8):
             return b""
-        if self._begun and b"\n\n" not in data and b"\n\n" not in last[-1:] + data[:1]:
+        if self._past_bom and b"\n\n" not in data and b"\n\n" not in last[-1:] + data[:1]:
             return b""
         whole = b"".join(self._parts)
-        if not self._begun:
-            self._begun = True
+        if not self._past_bom:
+            self._past_bom = True
             whole = whole.removeprefix(codecs.BOM_UTF8)
         self._parts.clear()
-        self._size = 0
+        self._parts_bytes = 0
         return whole
 
     def _keep(self, part: bytes) -> None:
-        self._size += len(part)
-        if self._size > self._event_bytes:
+        """*part* belongs to an event that is not complete."""
+        self._parts_bytes += len(part)
+        if self._parts_bytes > self._event_bytes:
             raise malformed(f"an event is longer than {self._event_bytes} bytes")
         if part:
             self._parts.append(part)
@@ -112,11 +133,15 @@ _TYPES = {
         "error",
     )
 }
-"""What events are named, and their type."""
+"""The types of the events that make a message, by the name that the event line gives them."""
 
 
 def _decode(block: bytes) -> Event | None:
-    """One event's data, or None where it has none. `type` comes from the data, else the name."""
+    """What one event says, None if it has no data. Data without a `type` gets the event's name.
+
+    Raises:
+        Fault: a part of the message has no data, or its data is not a JSON object of its type.
+    """
     name = b""
     data: bytes | None = None
     for line in block.split(b"\n"):
@@ -145,6 +170,7 @@ def _decode(block: bytes) -> Event | None:
 
 
 def _not_json(data: bytes, name: bytes) -> Fault:
+    """The fault of *data*, which is not quoted: it may be speech."""
     kind = "error" if name == b"error" else "event"
     return malformed(f"the data of an {kind} is not a JSON object ({len(data)} bytes)")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from livekit.agents import llm
 
 from resilient_claude.failures.failure import Failure
+from resilient_claude.failures.redaction import identifier
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.translator import Translator
 from resilient_claude.response.usage import Usage
@@ -116,7 +117,7 @@ class TurnRecord:
             "attempts": self.attempts,
             **(last.as_dict() if last is not None else {}),
             "outcome": None if self.outcome is None else self.outcome.value,
-            "stop_reason": self.stop_reason,
+            "stop_reason": identifier(self.stop_reason),
             "resumed": self.resumed,
             "text_chars": self.text_chars,
             "tool_calls": self.tool_calls,

@@ -9,7 +9,7 @@ from livekit.agents import APIError
 
 from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.livekit_errors import to_api_error
-from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.outcomes import Outcome, deserves_warning
 from resilient_claude.response.translator import Translator
 
 from . import log, span
@@ -55,7 +55,7 @@ class Reporter:
         record = self._record
         record.outcome = outcome
         self._end()
-        if outcome not in (Outcome.COMPLETE, Outcome.STOP_SEQUENCE):
+        if deserves_warning(outcome, record.stop_reason):
             log.write(self._logger, "claude.outcome", record.as_dict())
         if record.failed:
             log.write(self._logger, "claude.call_recovered", record.as_dict())

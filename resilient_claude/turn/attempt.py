@@ -17,8 +17,8 @@ from resilient_claude.failures.redaction import texts_in
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
-from resilient_claude.response.speech import TextFilter
 from resilient_claude.response.sse import Event
+from resilient_claude.response.text_filters import TextFilter
 from resilient_claude.response.translator import Translator
 from resilient_claude.transport.exchange import Exchange
 from resilient_claude.transport.sdk import credentials_of
@@ -62,8 +62,9 @@ class Attempt:
         deliver: Deliver,
         connect_s: float,
     ) -> None:
-        self.translator = Translator(model=model, filters=filters)
+        self.translator = Translator(filters=filters)
         self._target = target
+        self._model = model
         self._client = target.client
         self._request = request
         self._clocks = clocks
@@ -131,12 +132,23 @@ class Attempt:
         """Hand on what was kept until the answer was whole."""
         outcome, chunks = self.translator.finish(may_be_empty=may_be_empty, may_pause=may_pause)
         self._clocks.stop()
-        for call in (call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls):
-            if call.extra is not None:  # signed thinking, which is of use only after this prefix
-                call.extra["claude"]["prefix"] = self._request.prefix()
+        self._keep_thinking(chunks)
         self._deliver(chunks)
         await exchange.drain()
         return outcome
+
+    def _keep_thinking(self, chunks: list[llm.ChatChunk]) -> None:
+        """Leave the signed thinking with the first call of *chunks*.
+
+        livekit keeps it there, and the API wants it back with the call's result.
+        """
+        thinking = self.translator.leading_thinking
+        calls = (call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls)
+        first = next(calls, None) if thinking else None
+        if first is not None:
+            prefix = self._request.prefix()
+            record = {"model": self._model, "thinking": thinking, "prefix": prefix}
+            first.extra = {"claude": record}
 
     async def _name(self, exc: Exception) -> AttemptFailed:
         """*exc* as a named failure; the connections it came over are not used again."""

@@ -26,7 +26,7 @@ from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
-from resilient_claude.response.speech import AfterPrefill, Join, TextFilter, ThinkingTags
+from resilient_claude.response.text_filters import AfterPrefill, Join, TextFilter, ThinkingTags
 from resilient_claude.response.translator import Translator
 from resilient_claude.telemetry.record import TurnRecord
 from resilient_claude.transport.target import Target

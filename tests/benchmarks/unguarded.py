@@ -43,7 +43,7 @@ class _UnguardedStream(llm.LLMStream):
         self._request = request
 
     async def _run(self) -> None:
-        translator = Translator(model=self._claude.model)
+        translator = Translator()
         async with AsyncExitStack() as stack:
             exchange = await open_exchange(
                 self._claude.client,

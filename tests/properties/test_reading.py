@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resilient_claude.failures.faults import Fault
-from resilient_claude.response import translator as translate
+from resilient_claude.response import message
 from resilient_claude.response.sse import Event, EventDecoder
 from resilient_claude.response.translator import Translator
 
@@ -238,7 +238,7 @@ ENDLESS: dict[str, Any] = {
 @pytest.mark.parametrize("what", ENDLESS)
 def test_a_message_without_end_is_given_up_or_forgotten(what: str) -> None:
     """Every kind of content counts towards the longest message."""
-    with patch.object(translate, "LONGEST_MESSAGE_CHARS", 10_000):
+    with patch.object(message, "LONGEST_MESSAGE_CHARS", 10_000):
         translator = Translator()
         translator.feed([{"type": "message_start", "message": {"id": "m"}}])
         translator.feed(_start(0, {"type": "text", "text": ""})[:1])

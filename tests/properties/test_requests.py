@@ -136,7 +136,7 @@ def test_any_history_can_be_continued_after_pauses(
     request = build(llm.ChatContext(items), model, caching=caching)
 
     for pause in pauses:
-        content = translated(pause, model).content()
+        content = translated(pause).content()
         request = continued(request, content, container="cont_1")
 
         assert rejected(request) is None
@@ -157,22 +157,25 @@ def test_what_a_turn_leaves_behind_can_be_sent(
 ) -> None:
     """Its words, its calls with their thinking, and their results; to another model as well."""
     assume(not (thinking in ("enabled", "disabled") and next_model in ("claude-opus-5-5",)))
-    translator = translated(stream, model)
+    translator = translated(stream)
     _, chunks = translator.finish(may_be_empty=False)
+    calls = [call for chunk in chunks if chunk.delta is not None for call in chunk.delta.tool_calls]
+    if translator.leading_thinking:
+        record = {"model": model, "thinking": translator.leading_thinking}
+        calls[0].extra = {"claude": record}
     context = llm.ChatContext.empty()
     context.add_message(role="user", content="A table, please.")
     if stream.text:
         context.add_message(role="assistant", content=stream.text)
-    for chunk in chunks:
-        for call in chunk.delta.tool_calls if chunk.delta is not None else ():
-            made: dict[str, Any] = {
-                "call_id": call.call_id,
-                "name": call.name,
-                "arguments": call.arguments,
-            }
-            context.insert(llm.FunctionCall(**made, extra=call.extra or {}))
-            output: dict[str, Any] = {"call_id": call.call_id, "name": call.name, "output": "done"}
-            context.insert(llm.FunctionCallOutput(**output, is_error=False))
+    for call in calls:
+        made: dict[str, Any] = {
+            "call_id": call.call_id,
+            "name": call.name,
+            "arguments": call.arguments,
+        }
+        context.insert(llm.FunctionCall(**made, extra=call.extra or {}))
+        output: dict[str, Any] = {"call_id": call.call_id, "name": call.name, "output": "done"}
+        context.insert(llm.FunctionCallOutput(**output, is_error=False))
     kinds: dict[str | None, dict[str, Any]] = {
         None: {},
         "enabled": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
@@ -189,8 +192,8 @@ def test_what_a_turn_leaves_behind_can_be_sent(
     assert sent == [(i, n, json.loads(arguments)) for i, n, arguments in stream.calls]
 
 
-def translated(stream: Stream, model: str) -> Translator:
+def translated(stream: Stream) -> Translator:
     """The translator that has read all of *stream*."""
-    translator = Translator(model=model)
+    translator = Translator()
     translator.feed(EventDecoder().feed(bytes(stream)))
     return translator

@@ -89,8 +89,8 @@ async def test_sdk_client_transport() -> None:
     client = make_client(transport, api_key="k", base_url=None)
 
     assert transport_of(client) is transport, (
-        "the SDK keeps its HTTP client elsewhere than in _client, or httpx2 its transport in another "
-        "place than _transport: connections of an application's client cannot be retired"
+        "the SDK has no _client any more, or httpx2's client no _transport: connections of an "
+        "application's client cannot be retired"
     )
     await client.close()
 

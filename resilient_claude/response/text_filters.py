@@ -1,4 +1,9 @@
-"""What of the text is for the ear: leaked thinking taken out, a resumed answer joined. Pure."""
+"""What text passes through before it is handed on: filters that take out and join. Pure.
+
+`ThinkingTags` takes out reasoning that a model wrote into its answer. `AfterPrefill` and `Join` put
+a continuation behind an answer that broke off, so that no word of it is spoken twice or glued to
+the next one. A new attempt gets new filters.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +15,14 @@ TAIL_CHARS = 2000
 
 
 class TextFilter(Protocol):
-    """Text passes through in pieces; some of it may be held until more has come."""
+    """Text passes through in pieces; what is not decided yet is held until more has come."""
 
     def feed(self, text: str) -> str:
-        """What can be said now that *text* has come."""
+        """What can be handed on now that *text* has come."""
         ...
 
     def flush(self) -> str:
-        """What is left to be said when no more comes."""
+        """What is still held, now that no more comes; the end of what is handed on."""
         ...
 
 
@@ -25,13 +30,13 @@ class ThinkingTags:
     """Takes `<thinking>…</thinking>` out of the text, wherever its pieces are cut.
 
     Some models write their reasoning into the answer when they have tools. A tag that is never
-    closed mutes nothing: its text is said at the end, because it may be the answer.
+    closed mutes nothing: its text is handed on at the end, because it may be the answer.
     """
 
     def __init__(self) -> None:
         self._inside = False
-        self._thought: list[str] = []  # inside of the tags
-        self._rest = ""  # which may begin the next tag
+        self._thought: list[str] = []  # between an opening tag and what has come since
+        self._rest = ""  # the end of the text, where it may be the beginning of a tag
 
     def feed(self, text: str) -> str:
         """The part of *text*, and of what was held, that is outside of the tags."""
@@ -72,7 +77,10 @@ def _partial(text: str, tag: str) -> int:
 
 
 class AfterPrefill:
-    """Goes on with an assistant message, inside a word if need be; says no space twice.
+    """Joins what a model adds to an assistant message that it was given to complete.
+
+    Such a model goes on at the very character, inside a word if need be. Only the space between two
+    words may come twice: it is left out if what was said ends with one.
 
     Args:
         said: what the message says so far.
@@ -82,22 +90,23 @@ class AfterPrefill:
         self._spaced = said[-1:].isspace()
 
     def feed(self, text: str) -> str:
-        """*text*, without the spaces at its beginning if one was said."""
+        """*text*, without the spaces at its beginning if what was said ends with one."""
         if self._spaced:
             text = text.lstrip()
             self._spaced = not text
         return text
 
     def flush(self) -> str:
-        """Nothing: no text is held."""
+        """Nothing: this filter holds no text."""
         return ""
 
 
 class Join:
-    """Joins a continuation to what was said: drops what it repeats, mends the space between.
+    """Joins what a model says when it is asked, in words, to go on with what it said.
 
-    A model that is asked to go on begins with the last words again, or with the next one. Text is
-    held only as long as it may still be a repetition.
+    It begins with the last words again, or with the next one. What it repeats is left out, and a
+    space that is missing between two words is put there. Text is held only as long as it may still
+    be a repetition.
 
     Args:
         said: everything the caller has heard of the answer.
@@ -109,7 +118,7 @@ class Join:
         self._joined = False
 
     def feed(self, text: str) -> str:
-        """What of *text*, and of what was held, is new."""
+        """The part of *text*, and of what was held, that was not said before."""
         if self._joined:
             return text
         self._held = (self._held[:1] if self._held.isspace() else self._held) + text
@@ -119,7 +128,7 @@ class Join:
         return self._join(start)
 
     def flush(self) -> str:
-        """What is new of the text that is still held."""
+        """The part of what is still held that was not said before."""
         start = self._held.lstrip()
         return "" if self._joined or not start else self._join(start)
 
@@ -128,6 +137,7 @@ class Join:
         return _plain(start) in _plain(self._tail) or start in self._tail
 
     def _join(self, start: str) -> str:
+        """What follows what was said, if the continuation begins with *start*."""
         self._joined = True
         overlap = self._overlap(start) or self._repeated_words(start)
         if overlap:
@@ -139,7 +149,7 @@ class Join:
         return f" {start}" if self._held[:1].isspace() or between_words else start
 
     def _after(self, rest: str) -> str:
-        """What follows a repetition; a space that was said is not said again."""
+        """*rest*, which follows a repetition, without the space that was said already."""
         return rest.lstrip() if self._tail[-1:].isspace() else rest
 
     def _overlap(self, start: str) -> int:
@@ -174,7 +184,7 @@ class Join:
 
 
 def _plain(text: str) -> str:
-    """The words of *text* alone, in small letters."""
+    """The words of *text*, case folded, with single spaces and no punctuation between them."""
     return " ".join(_WORD.findall(text)).casefold()
 
 
