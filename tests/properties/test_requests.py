@@ -1,7 +1,7 @@
 """Requests that follow from others: what Claude said goes back, and the API takes it.
 
-`tests/test_request.py` searches histories of messages and calls; here are those that a turn leaves
-behind, those of other kinds of items, and the requests that go on with one (`continued`,
+`tests/request/test_build.py` searches histories of messages and calls; here are those that a turn
+leaves behind, those of other kinds of items, and the requests that go on with one (`continued`,
 `resumed`).
 """
 

@@ -1,0 +1,323 @@
+"""The sockets: what is left when nobody closes, and what a connection is set up with."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from livekit.agents import function_tool
+
+from resilient_claude import ResilientClaudeLLM, failure_of
+from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedClaude, Step
+from resilient_claude.transport.clients import own_transport
+from resilient_claude.transport.connector import _socket
+from resilient_claude.transport.envelopes import MOST_ENVELOPES
+from tests.conftest import KEY, MakeLLM, conversation, read_stream, shrunk_policy
+from tests.serving import Serving, reset_when_closed
+
+UNCLOSED = """
+import asyncio
+from livekit.agents import llm
+from resilient_claude import ResilientClaudeLLM
+from resilient_claude.testing import SimulatedClaude
+
+async def main(base_url):
+    adapter = ResilientClaudeLLM(api_key="sk-ant-test", base_url=base_url)
+    context = llm.ChatContext.empty()
+    context.add_message(role="user", content="Hello?")
+    print((await adapter.chat(chat_ctx=context).collect()).text)
+
+with SimulatedClaude() as claude:
+    asyncio.run(main(claude.base_url))
+"""
+
+
+def test_an_adapter_that_nobody_closes_ends_quietly() -> None:
+    """An AgentSession does not close its LLM, so a worker's log would be full of complaints."""
+    result = subprocess.run(
+        [sys.executable, "-c", UNCLOSED], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (result.stdout, result.stderr, result.returncode) == ("Hello.\n", "", 0)
+
+
+async def test_an_adapter_that_is_dropped_gives_its_connections_back(
+    make_llm: MakeLLM, recwarn: pytest.WarningsRecorder
+) -> None:
+    """A worker that makes one per call would otherwise run out of sockets, and complain of it."""
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude)
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        assert claude.open_connections == 1
+
+        del adapter
+        gc.collect()
+        await asyncio.to_thread(wait_until_none_is_open, claude)
+
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def wait_until_none_is_open(claude: SimulatedClaude, timeout_s: float = 5.0) -> None:
+    """The server sees the end of a connection a moment after the client."""
+    deadline = time.monotonic() + timeout_s
+    while claude.open_connections:
+        assert time.monotonic() < deadline, "connections outlived the adapter"
+        time.sleep(0.01)
+
+
+def test_sockets_notice_a_dead_path() -> None:
+    """A NAT that forgot the connection says nothing; the kernel has to ask."""
+    sock = _socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1)))
+    try:
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 4000
+    finally:
+        sock.close()
+
+
+# --- past the SDK -------------------------------------------------------------------------------
+
+
+@function_tool
+async def look_up(name: str) -> str:
+    """Look a caller up."""
+    return name
+
+
+ARGUMENTS: list[dict[str, Any]] = [
+    {},
+    {"tools": [look_up]},
+    {"extra_kwargs": {"betas": ["one-2026-01-01"], "extra_headers": {"x-mine": "1"}}},
+    {"extra_kwargs": {"extra_query": {"a": ["1", "2"], "b": "ü"}, "temperature": 0.5}},
+]
+
+
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+async def test_every_request_is_the_one_that_the_sdk_would_send(
+    make_llm: MakeLLM, arguments: dict[str, Any]
+) -> None:
+    """The SDK says once what is around a body and sends none; the server must not notice."""
+    with SimulatedClaude(default=Answer("Hi."), strict=False) as claude:
+        sdk = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url)
+        for adapter in (make_llm(claude, client=sdk), make_llm(claude)):
+            for said in ("Hello?", "Hello?", "Who is there?"):
+                await read_stream(adapter.chat(chat_ctx=conversation(said), **arguments))
+            await adapter.aclose()
+        await sdk.close()
+        by_the_sdk, ours = claude.requests[:3], claude.requests[3:]
+
+    for theirs, request in zip(by_the_sdk, ours, strict=True):
+        assert request == replace(theirs, connection=2, at_s=request.at_s)
+        assert list(request.headers) == list(theirs.headers)
+
+
+async def test_a_rotated_key_is_sent_with_the_next_request(make_llm: MakeLLM) -> None:
+    """What is known of an earlier request must not outlive its key."""
+    keys = ["key-one", "key-one", "key-two"]
+    with SimulatedClaude(default=Answer("Hi.")) as claude:
+        adapter = make_llm(claude, api_key=iter(keys).__next__)
+        for _ in keys:
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        sent = [value for request in claude.requests for value in request.headers.values()]
+
+    assert [any(key in value for value in sent) for key in keys] == [True] * 3
+    assert sum("key-two" in value for value in sent) == 1
+
+
+FAILURES: list[Step] = [
+    HttpError(529, headers={"retry-after": "7"}),
+    HttpError(400, message="messages: no"),
+    HttpError(401),
+    HttpError(502, body="<html>", headers={"content-type": "text/html"}),
+    HttpError(307, headers={"location": "/elsewhere"}),
+    Raw("<html>login</html>"),
+    Raw("", content_type="text/event-stream"),
+    Break("reset", at="request"),
+    Break("reset", at="headers"),
+    Break("close", at="text", after_pieces=1),
+]
+
+
+@pytest.mark.parametrize("step", FAILURES, ids=str)
+async def test_a_request_past_the_sdk_fails_as_one_through_it(
+    make_llm: MakeLLM, step: Step
+) -> None:
+    """Whoever sends it: the same failure by name, and livekit's same error."""
+    failures = []
+    with SimulatedClaude(step, step, strict=False) as claude:
+        http = httpx2.AsyncClient(follow_redirects=False)
+        sdk = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url, http_client=http)
+        for arguments in ({"client": sdk}, {}):
+            adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1), **arguments)
+            heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+            await adapter.aclose()
+            failure = failure_of(heard.error)
+            assert failure is not None
+            named = failure.kind, failure.origin, failure.status, failure.error_type
+            failures.append((type(heard.error), named, failure.retry_after_s, failure.retryable))
+        await sdk.close()
+
+    assert failures[0] == failures[1]
+
+
+COOKIE = {"set-cookie": "lb=node-1; Max-Age=1000"}
+
+
+async def test_no_cookie_ties_a_request_to_what_failed(make_llm: MakeLLM) -> None:
+    """A load balancer would lead every attempt to the node that is overloaded."""
+    steps: list[Step] = [HttpError(529, headers=COOKIE), Answer("Hi."), Answer("Hi.")]
+    with SimulatedClaude(*steps, strict=False) as claude:
+        adapter = make_llm(claude)
+        for extra in ({}, {"betas": ["one-2026-01-01"]}):  # which the SDK has not seen before
+            await read_stream(adapter.chat(chat_ctx=conversation(), extra_kwargs=extra))
+        await adapter.aclose()
+
+        assert ["cookie" in request.headers for request in claude.requests] == [False] * 3
+
+
+class CutOff(Serving):
+    """Answers with a status and the beginning of what it has to say about it."""
+
+    def __init__(self, head: bytes, *, reset: bool) -> None:
+        super().__init__()
+        self._head = head
+        self._reset = reset
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(self._head)
+        await writer.drain()
+        if self._reset:
+            reset_when_closed(writer)
+        writer.close()
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"content-length: 100\r\n\r\n{",
+        b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n",
+        b"content-encoding: gzip\r\ncontent-length: 2\r\n\r\n{}",
+    ],
+)
+async def test_a_status_is_not_lost_with_its_body(rest: bytes, reset: bool) -> None:
+    """A wrong key would be tried again, and called a network error."""
+    server = CutOff(b"HTTP/1.1 401 Unauthorized\r\nrequest-id: req_1\r\n" + rest, reset=reset)
+    async with server.listening() as url:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=url, retry=shrunk_policy())
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    failure = failure_of(heard.error)
+    assert failure is not None
+    named = failure.kind, failure.status, failure.request_id, failure.retryable
+    assert named == ("auth", 401, "req_1", False)
+
+
+async def test_no_line_tells_of_a_request_that_was_not_sent(
+    make_llm: MakeLLM, caplog: pytest.LogCaptureFixture
+) -> None:
+    """httpx2 tells of every response; nobody must read of a success that there was not."""
+    with caplog.at_level(logging.INFO), SimulatedClaude(Break("reset", at="request")) as claude:
+        adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1))
+        await adapter._prewarm_impl()
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    told = [record.getMessage() for record in caplog.records if "HTTP Request" in record.msg]
+    assert [line.split()[2] for line in told] == ["GET"]
+
+
+async def test_a_client_that_is_pointed_elsewhere_sends_there(make_llm: MakeLLM) -> None:
+    """What is known of an address must not outlive it, and the lines must name the new one."""
+    with SimulatedClaude(Answer("One.")) as one, SimulatedClaude(Answer("Two.")) as two:
+        adapter = make_llm(one)
+        heard = [await read_stream(adapter.chat(chat_ctx=conversation()))]
+        adapter.client.base_url = two.base_url
+        heard.append(await read_stream(adapter.chat(chat_ctx=conversation())))
+        await adapter.aclose()
+
+    assert [each.text for each in heard] == ["One.", "Two."]
+    assert adapter.provider == two.base_url.removeprefix("http://")
+
+
+async def test_the_envelopes_of_rotating_headers_are_not_kept_for_ever(make_llm: MakeLLM) -> None:
+    """An id of the caller's in every request would otherwise fill the memory of a worker."""
+    turns = MOST_ENVELOPES + 3
+    with SimulatedClaude(default=Answer("Hi."), strict=False) as claude:
+        adapter = make_llm(claude)
+        for number in range(turns):
+            extra = {"extra_headers": {"x-turn": str(number)}}
+            await read_stream(adapter.chat(chat_ctx=conversation(), extra_kwargs=extra))
+        transport = own_transport(adapter.client)
+        await adapter.aclose()
+        sent = [request.headers["x-turn"] for request in claude.requests]
+
+    assert sent == [str(number) for number in range(turns)]
+    assert transport is not None
+    assert len(transport.envelopes._by_client[adapter.client]) <= MOST_ENVELOPES
+
+
+async def test_a_long_conversation_is_no_warning(make_llm: MakeLLM) -> None:
+    """An image is soon 1 MiB, above which aiohttp warns of plain bytes."""
+    with SimulatedClaude(Answer("Hi."), strict=False) as claude:
+        adapter = make_llm(claude)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation("word " * 300_000)))
+        await adapter.aclose()
+
+    assert (heard.text, heard.error) == ("Hi.", None)
+
+
+async def test_two_first_turns_with_two_keys_keep_them_apart(make_llm: MakeLLM) -> None:
+    """During a rotation, a key that is about to be revoked must not stay for good."""
+    order = iter(["old", "good"])
+
+    async def key() -> str:
+        return next(order, "good")
+
+    with SimulatedClaude(default=Answer("Hi.")) as claude:
+        adapter = make_llm(claude, api_key=key)
+        turns = [adapter.chat(chat_ctx=conversation()) for _ in range(2)]
+        await asyncio.gather(*map(read_stream, turns))
+        for _ in range(3):
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        headers = [request.headers for request in claude.requests]
+
+    sent = [
+        each.get("x-api-key") or each["authorization"].removeprefix("Bearer ") for each in headers
+    ]
+    assert sorted(sent[:2]) == ["good", "old"]
+    assert sent[2:] == ["good"] * 3
+
+
+async def test_a_prewarmed_first_request_is_like_any_other(
+    make_llm: MakeLLM,
+) -> None:
+    """What is rehearsed must be what is played; and no question is sent while it is rehearsed."""
+    sent = []
+    for prewarmed in (False, True):
+        with SimulatedClaude(default=Answer("Hi.")) as claude:
+            adapter = make_llm(claude)
+            if prewarmed:
+                await adapter._prewarm_impl()
+                assert claude.requests == []
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+            await adapter.aclose()
+            (request,) = claude.requests
+            sent.append([(n, v) for n, v in request.headers.items() if n != "host"])
+
+    assert sent[0] == sent[1]
