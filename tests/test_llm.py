@@ -37,17 +37,11 @@ from resilient_claude.testing import (
 )
 from resilient_claude.testing.script.answers import How, Point
 from resilient_claude.testing.serving.tls import TlsMode
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy, shrunk_timeouts
+from tests.support.lines import Lines
+from tests.support.listening import conversation, read_stream
 
 from .benchmarks import conversation as desk
-from .conftest import (
-    KEY,
-    Lines,
-    MakeLLM,
-    conversation,
-    read_stream,
-    shrunk_policy,
-    shrunk_timeouts,
-)
 
 HELLO = Answer("Hello, this is Claude.")
 

@@ -38,9 +38,9 @@ from resilient_claude.testing import (
     ToolUse,
 )
 from resilient_claude.testing.script.answers import Point
-
-from .conftest import KEY, Lines, MakeLLM, shrunk_policy
-from .proxy import Relay
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.lines import Lines
+from tests.support.proxy import Relay
 
 
 class Receptionist(Agent):

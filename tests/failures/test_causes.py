@@ -13,7 +13,7 @@ import pytest
 
 from resilient_claude.failures.causes import cause_chain, relink, root_cause
 from resilient_claude.failures.faults import ClockExpired
-from tests.exceptions import REQUEST, chained, hidden
+from tests.support.exceptions import REQUEST, chained, hidden
 
 
 def test_the_root_is_found_behind_a_suppressed_context() -> None:

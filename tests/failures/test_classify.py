@@ -22,7 +22,7 @@ from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Failure, FailureKind, Origin, Phase
 from resilient_claude.failures.faults import ClockExpired, Fault
 from resilient_claude.failures.redaction import MESSAGE_CHARS
-from tests.exceptions import CONNECTING, KEY, REQUEST, STREAMING, chained, status_error
+from tests.support.exceptions import CONNECTING, KEY, REQUEST, STREAMING, chained, status_error
 
 TRANSPORT = [
     (

@@ -20,7 +20,7 @@ from resilient_claude.failures.known_errors import (
     kind_of_class,
     quotes_bytes,
 )
-from tests.exceptions import REQUEST
+from tests.support.exceptions import REQUEST
 
 
 def subclasses_outside_of_status_errors() -> Iterator[tuple[str, type[BaseException]]]:

@@ -13,7 +13,7 @@ from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Failure, FailureKind, Origin, Phase, failure_of
 from resilient_claude.failures.faults import Fault
 from resilient_claude.failures.livekit_errors import scrub, to_api_error
-from tests.exceptions import chained, status_error
+from tests.support.exceptions import chained, status_error
 
 
 def test_scrubbing_takes_the_api_s_words_out_of_the_chain() -> None:

@@ -10,7 +10,7 @@ from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import FailureKind, Origin, Phase
 from resilient_claude.failures.statuses import kind_of_error_type, retry_after_s, status_of
-from tests.exceptions import CONNECTING, REQUEST, STREAMING, status_error
+from tests.support.exceptions import CONNECTING, REQUEST, STREAMING, status_error
 
 STATUSES = [
     (400, "invalid_request_error", FailureKind.REJECTED, Origin.CALLER, False),

@@ -12,8 +12,8 @@ from livekit.agents import Agent, AgentSession, APIError, function_tool, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
 from resilient_claude import ResilientClaudeLLM
+from tests.support.listening import conversation
 
-from ..conftest import conversation
 from .servers import Claude
 from .table import OTHER_TEXT, PROMPT, Drive, limits_of
 

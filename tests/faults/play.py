@@ -15,8 +15,8 @@ import anthropic
 from livekit.agents import llm
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, TurnEnded
+from tests.support.listening import conversation
 
-from ..conftest import conversation
 from .drives import DRIVES
 from .promises import WARM_TURNS
 from .raw import Ear

@@ -16,8 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from resilient_claude.telemetry.log import LOGGER_NAME
-
-from ..conftest import Lines
+from tests.support.lines import Lines
 
 HOST = "claude.invalid"
 """A name that never resolves (RFC 6761), and here as the cell wants it to."""

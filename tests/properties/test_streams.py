@@ -15,15 +15,9 @@ from resilient_claude.failures.faults import Fault
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.translator import Translator
 from resilient_claude.testing import Answer, SimulatedClaude
+from tests.support.adapters import KEY, shrunk_policy, shrunk_timeouts
+from tests.support.listening import Heard, conversation, read_stream
 
-from ..conftest import (
-    KEY,
-    Heard,
-    conversation,
-    read_stream,
-    shrunk_policy,
-    shrunk_timeouts,
-)
 from .profiles import searched
 from .streams import Read, Stream, cut_into, read, streams
 

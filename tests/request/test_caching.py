@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from resilient_claude.request.tools.schemas import ToolSchemas
-from tests.builders import EPHEMERAL, assistant, breakpoints, build, chat, text, user
 from tests.request.tools.test_definitions import WEATHER, weather
+from tests.support.builders import EPHEMERAL, assistant, breakpoints, build, chat, text, user
 
 
 def test_caching_marks_the_conversation_even_behind_the_filler_turn() -> None:

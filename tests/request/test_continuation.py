@@ -12,7 +12,8 @@ from livekit.agents import llm
 
 from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.request import Request
-from tests.builders import (
+from tests.request.tools.test_definitions import weather
+from tests.support.builders import (
     EPHEMERAL,
     HELLO,
     NEWEST,
@@ -27,7 +28,6 @@ from tests.builders import (
     text,
     user,
 )
-from tests.request.tools.test_definitions import weather
 
 from .test_thinking import MANUAL, THOUGHT
 

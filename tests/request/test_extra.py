@@ -17,8 +17,8 @@ from resilient_claude.request.build import build_request
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Adjustment
 from resilient_claude.request.tools.schemas import ToolSchemas
-from tests.builders import HELLO, NEWEST, PREFILL, SAMPLING, assistant, build, chat, user
 from tests.request.tools.test_definitions import BOOK, weather
+from tests.support.builders import HELLO, NEWEST, PREFILL, SAMPLING, assistant, build, chat, user
 
 
 def test_extra_kwargs_win_over_everything() -> None:

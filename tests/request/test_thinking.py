@@ -10,7 +10,7 @@ from livekit.agents import llm
 
 from resilient_claude.request.models import Model
 from resilient_claude.request.thinking import prefix_of, put_back_thinking, thinking_mode
-from tests.builders import (
+from tests.support.builders import (
     NEWEST,
     PREFILL,
     SAMPLING,

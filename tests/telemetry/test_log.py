@@ -30,7 +30,9 @@ from resilient_claude.testing import (
     Step,
     ToolUse,
 )
-from tests.conftest import KEY, Lines, MakeLLM, conversation, read_stream, shrunk_policy
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.lines import Lines
+from tests.support.listening import conversation, read_stream
 
 SECRET_PROMPT = "my card number is 4711 0815 1234"
 SECRET_REPLY = "Your card 4711 0815 1234 is fine, dear caller."

@@ -25,7 +25,7 @@ from resilient_claude import (
 )
 from resilient_claude.telemetry.record import Turn
 from resilient_claude.telemetry.reporter import Reports
-from tests.conftest import KEY
+from tests.support.adapters import KEY
 
 FAILURE = Failure(
     FailureKind.CONNECT, Origin.LOCAL, Phase.CONNECT, "ConnectionRefusedError", "refused", True, 111

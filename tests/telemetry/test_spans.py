@@ -14,7 +14,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, Step
-from tests.conftest import KEY, Lines, MakeLLM, conversation, read_stream, shrunk_policy
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.lines import Lines
+from tests.support.listening import conversation, read_stream
 
 PROMPT = "my card number is 4711 0815 1234"
 REPLY = "Your card 4711 0815 1234 is fine, dear caller."

@@ -26,16 +26,10 @@ from resilient_claude.testing import Answer, ToolUse
 from resilient_claude.testing.script import wire
 from resilient_claude.testing.serving import http1
 from resilient_claude.testing.serving.http1 import RecordedRequest
-from tests.conftest import (
-    KEY,
-    Heard,
-    Lines,
-    conversation,
-    read_stream,
-    shrunk_policy,
-    shrunk_timeouts,
-)
-from tests.serving import Serving, reset_when_closed
+from tests.support.adapters import KEY, shrunk_policy, shrunk_timeouts
+from tests.support.lines import Lines
+from tests.support.listening import Heard, conversation, read_stream
+from tests.support.serving import Serving, reset_when_closed
 
 MODEL = "claude-sonnet-4-6"
 BOOKING = Answer("One moment, please.", tools=[ToolUse("book", {"guests": 4}, id="toolu_1")])

@@ -14,7 +14,9 @@ from livekit.agents import APIError
 from resilient_claude import ResilientClaudeLLM, TurnEnded, failure_of
 from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.testing.script import wire
-from tests.conftest import KEY, Lines, MakeLLM, conversation, read_stream, shrunk_policy
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.lines import Lines
+from tests.support.listening import conversation, read_stream
 
 TRANSPORTS: dict[str, Any] = {
     "httpx2": lambda: None,

@@ -22,8 +22,9 @@ from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedCla
 from resilient_claude.transport.clients import own_transport
 from resilient_claude.transport.connector import _socket
 from resilient_claude.transport.envelopes import MOST_ENVELOPES
-from tests.conftest import KEY, MakeLLM, conversation, read_stream, shrunk_policy
-from tests.serving import Serving, reset_when_closed
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.listening import conversation, read_stream
+from tests.support.serving import Serving, reset_when_closed
 
 UNCLOSED = """
 import asyncio

@@ -16,8 +16,10 @@ from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 from resilient_claude import failure_of
 from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.testing.serving.tls import TlsMode
-from tests.conftest import KEY, Heard, Lines, MakeLLM, conversation, read_stream, shrunk_policy
-from tests.proxy import Does, Proxy
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.lines import Lines
+from tests.support.listening import Heard, conversation, read_stream
+from tests.support.proxy import Does, Proxy
 
 HELLO = Answer("Hello, this is Claude.")
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")

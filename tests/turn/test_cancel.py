@@ -13,9 +13,11 @@ from livekit.agents import APIError
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.testing import Answer, Break, SimulatedClaude
 from tests.benchmarks import conversation as desk
-from tests.conftest import Lines, MakeLLM, conversation, read_stream
-from tests.leftovers import complaints, open_sockets, other_tasks, until
-from tests.turn_states import ASKED, STATES, WHOLE, State, Turn
+from tests.support.adapters import MakeLLM
+from tests.support.leftovers import complaints, open_sockets, other_tasks, until
+from tests.support.lines import Lines
+from tests.support.listening import conversation, read_stream
+from tests.support.turn_states import ASKED, STATES, WHOLE, State, Turn
 
 AT_ONCE_S = 1.0
 """Bound for closing, in seconds; what would end a state by itself takes far longer."""

@@ -16,7 +16,9 @@ from resilient_claude.failures.faults import ClockExpired
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.response.translator import Activity
 from resilient_claude.turn.clocks import Clocks
-from tests.conftest import KEY, Lines, conversation, read_stream, shrunk_policy, shrunk_timeouts
+from tests.support.adapters import KEY, shrunk_policy, shrunk_timeouts
+from tests.support.lines import Lines
+from tests.support.listening import conversation, read_stream
 
 STALL_S = 0.005
 

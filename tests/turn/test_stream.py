@@ -11,7 +11,9 @@ from resilient_claude import Outcome, TurnEnded, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, ToolUse
 from resilient_claude.testing.script import wire
 from resilient_claude.turn.stream import MAX_PAUSES
-from tests.conftest import Lines, MakeLLM, conversation, read_stream, shrunk_policy, shrunk_timeouts
+from tests.support.adapters import MakeLLM, shrunk_policy, shrunk_timeouts
+from tests.support.lines import Lines
+from tests.support.listening import conversation, read_stream
 
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
 

@@ -17,7 +17,7 @@ from resilient_claude.request.encoding import encode
 from resilient_claude.request.history.cache import MOST_CONVERSATIONS, PlainHistories
 from resilient_claude.request.history.repair import _messages
 from tests.benchmarks import conversation
-from tests.builders import chat
+from tests.support.builders import chat
 
 
 def plain_messages(chat_ctx: llm.ChatContext) -> tuple[list[dict[str, Any]], list[str]] | None:

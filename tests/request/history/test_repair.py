@@ -12,7 +12,17 @@ from livekit.agents import llm
 from resilient_claude.request.history.cache import PlainHistories
 from resilient_claude.request.history.repair import conversation
 from resilient_claude.request.models import Model
-from tests.builders import NEWEST, PREFILL, assistant, call, chat, messages_of, result, text, user
+from tests.support.builders import (
+    NEWEST,
+    PREFILL,
+    assistant,
+    call,
+    chat,
+    messages_of,
+    result,
+    text,
+    user,
+)
 
 IMAGE = {
     "type": "image",

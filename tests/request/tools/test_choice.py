@@ -8,7 +8,7 @@ import pytest
 
 from resilient_claude.request.models import Model
 from resilient_claude.request.tools.choice import add_tool_choice, api_tool_choice
-from tests.builders import NEWEST, PREFILL, SAMPLING
+from tests.support.builders import NEWEST, PREFILL, SAMPLING
 
 from .test_definitions import WEATHER
 

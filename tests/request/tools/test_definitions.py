@@ -15,7 +15,7 @@ from pydantic import Field
 
 from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
 from resilient_claude.request.tools.schemas import ToolSchemas
-from tests.builders import assistant, call, result, user
+from tests.support.builders import assistant, call, result, user
 
 
 @function_tool

@@ -49,24 +49,24 @@ def complaints() -> Iterator[list[str]]:
     Warnings are kept rather than raised: raised in a `__del__` or in a library that catches what
     it can, they would be lost.
     """
-    loop, ears, said = asyncio.get_running_loop(), _Ears(), list[str]()
+    loop, capture, said = asyncio.get_running_loop(), _LogCapture(), list[str]()
     loop.set_debug(True)
     loop.slow_callback_duration = 60  # who else uses the processor is not the point
-    logging.getLogger("asyncio").addHandler(ears)
+    logging.getLogger("asyncio").addHandler(capture)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield said
             gc.collect()
     finally:
-        logging.getLogger("asyncio").removeHandler(ears)
-    said += [*ears.heard, *(str(warning.message) for warning in caught)]
+        logging.getLogger("asyncio").removeHandler(capture)
+    said += [*capture.messages, *(str(warning.message) for warning in caught)]
 
 
-class _Ears(logging.Handler):
+class _LogCapture(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self.heard: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
+        self.messages.append(self.format(record))
