@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from livekit.agents import llm
+from typing import Any
+
+from livekit.agents import (
+    APIError,
+    llm,
+)
+
+from resilient_claude import ResilientClaudeLLM
+from resilient_claude.failures.causes import root_cause
+from resilient_claude.testing import (
+    Answer,
+)
 
 
 def conversation(said: str = "Hello?") -> llm.ChatContext:
@@ -35,3 +46,21 @@ async def read_stream(stream: llm.LLMStream) -> Heard:
         except Exception as exc:
             heard.error = exc
     return heard
+
+
+GREETING = Answer("Hello, this is Claude.")
+
+
+async def fails_always(
+    adapter: ResilientClaudeLLM, **arguments: Any
+) -> tuple[APIError, BaseException]:
+    """The error that a turn ends with, and the end of its `__cause__` chain."""
+    heard = await read_stream(adapter.chat(chat_ctx=conversation(), **arguments))
+    await adapter.aclose()
+    assert heard.text == ""
+    assert isinstance(heard.error, APIError)
+    end: BaseException = heard.error
+    while end.__cause__ is not None:
+        end = end.__cause__
+    assert end is root_cause(heard.error)
+    return heard.error, end

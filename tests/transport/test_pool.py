@@ -15,15 +15,24 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from livekit.agents import function_tool
+from livekit.agents import (
+    function_tool,
+)
 
 from resilient_claude import ResilientClaudeLLM, failure_of
-from resilient_claude.testing import Answer, Break, HttpError, Raw, SimulatedClaude, Step
+from resilient_claude.testing import (
+    Answer,
+    Break,
+    HttpError,
+    Raw,
+    SimulatedClaude,
+    Step,
+)
 from resilient_claude.transport.clients import own_transport
 from resilient_claude.transport.connector import _socket
 from resilient_claude.transport.envelopes import MOST_ENVELOPES
 from tests.support.adapters import KEY, MakeLLM, shrunk_policy
-from tests.support.listening import conversation, read_stream
+from tests.support.listening import GREETING, conversation, read_stream
 from tests.support.serving import Serving, reset_when_closed
 
 UNCLOSED = """
@@ -322,3 +331,59 @@ async def test_a_prewarmed_first_request_is_like_any_other(
             sent.append([(n, v) for n, v in request.headers.items() if n != "host"])
 
     assert sent[0] == sent[1]
+
+
+async def test_a_healthy_connection_is_used_again(make_llm: MakeLLM) -> None:
+    """A handshake per turn costs a caller a tenth of a second."""
+    with SimulatedClaude(default=GREETING) as claude:
+        adapter = make_llm(claude)
+        for _ in range(3):
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert [request.connection for request in claude.requests] == [1, 1, 1]
+
+
+async def test_after_a_transport_failure_no_pooled_connection_is_used(make_llm: MakeLLM) -> None:
+    """A pool that went dark would otherwise swallow one attempt per connection in it."""
+    with SimulatedClaude(default=Answer("Hello.", piece_s=0.02)) as claude:
+        adapter = make_llm(claude)
+        await asyncio.gather(
+            *[read_stream(adapter.chat(chat_ctx=conversation())) for _ in range(4)]
+        )
+        assert claude.open_connections == 4
+
+        claude.go_dark()
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert heard.text == "Hello."
+        assert claude.connections == 5
+
+
+async def test_an_error_status_keeps_the_connection(make_llm: MakeLLM) -> None:
+    """The exchange was fine; only its answer was no."""
+    with SimulatedClaude(HttpError(529), GREETING) as claude:
+        adapter = make_llm(claude)
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert [request.connection for request in claude.requests] == [1, 1]
+
+
+async def test_a_failure_does_not_disturb_another_turn(make_llm: MakeLLM) -> None:
+    """Retiring the pool must not cut a stream that is being spoken."""
+    slow = Answer("One two three four five six.", piece_s=0.03)
+    with SimulatedClaude(slow, Break("reset", at="request"), GREETING) as claude:
+        adapter = make_llm(claude)
+        first = asyncio.create_task(read_stream(adapter.chat(chat_ctx=conversation())))
+        await asyncio.to_thread(claude.wait_for_requests, 1)
+
+        second = await read_stream(adapter.chat(chat_ctx=conversation()))
+        heard = await first
+        await adapter.aclose()
+
+        assert (heard.text, second.text) == (
+            "One two three four five six.",
+            "Hello, this is Claude.",
+        )
