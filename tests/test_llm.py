@@ -7,21 +7,12 @@ import socket
 from itertools import pairwise
 from typing import Any
 
-import httpx2
 import pytest
-from livekit.agents import (
-    function_tool,
-    llm,
-)
+from livekit.agents import function_tool, llm
 from pydantic import PydanticUserError
 
-from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
-from resilient_claude.testing import (
-    Answer,
-    Break,
-    HttpError,
-    SimulatedClaude,
-)
+from resilient_claude import ResilientClaudeLLM, RetryPolicy, failure_of
+from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
 from tests.support.adapters import KEY, MakeLLM, shrunk_timeouts
 from tests.support.lines import Lines
 from tests.support.listening import GREETING, conversation, read_stream
@@ -240,17 +231,6 @@ def test_a_bad_argument_says_what_was_wrong(
     """At construction: in the first call, somebody is on the phone."""
     with pytest.raises(error, match=message):
         ResilientClaudeLLM(**{"api_key": KEY, **arguments})
-
-
-async def test_the_plugin_s_timeout_is_translated() -> None:
-    """A drop-in takes what the plugin took."""
-    adapter = ResilientClaudeLLM(api_key=KEY, timeout=httpx2.Timeout(4.0, read=25.0))
-
-    assert adapter.timeouts == Timeouts(
-        connect_s=4.0, response_s=25.0, first_token_s=25.0, stall_s=25.0, thinking_s=25.0
-    )
-    assert adapter.retry == RetryPolicy()
-    await adapter.aclose()
 
 
 @pytest.mark.parametrize("base_url", [None, ""])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import AsyncIterator
-from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import anthropic
@@ -44,9 +43,6 @@ from tests.support.builders import (
 from .test_thinking import ASK, GARBLED, MANUAL, REDACTED, THOUGHT, recorded, thoughtful
 
 BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
-
-
-# --- the whole request ---------------------------------------------------------------------------
 
 
 def test_the_smallest_request() -> None:
@@ -120,84 +116,6 @@ def test_a_request_with_everything() -> None:
     )
 
 
-def test_a_request_hides_speech_and_headers_from_its_repr() -> None:
-    """A request ends up in tracebacks and debug logs."""
-    request = build(chat(("user", "my card is 4242")), extra={"extra_headers": {"x-key": "sk-1"}})
-
-    assert repr(request) == "Request(query={}, adjustments=(), timeout_s=None)"
-
-
-def test_a_changed_request_is_encoded_anew() -> None:
-    """A resume replaces the body; the old bytes would ask the old question again."""
-    request = build()
-
-    changed = replace(request, body={"model": "m"})
-
-    assert changed.content() == b'{"model":"m"}'
-    assert request.content() is request.content()
-    with pytest.raises(FrozenInstanceError):
-        request.body = {}  # type: ignore[misc]
-
-
-def test_content_is_plain_utf8_without_spaces() -> None:
-    """Every byte of a 100 message history is paid for on the way to the first token."""
-    request = build(chat(("user", "Grüße 👋")))
-
-    assert (
-        request.content()
-        == (
-            '{"max_tokens":1024,"messages":[{"role":"user","content":'
-            '[{"text":"Grüße 👋","type":"text"}]}],"model":"claude-sonnet-4-6","stream":true}'
-        ).encode()
-    )
-
-
-# --- options -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "message"),
-    [
-        ("model", "", "model must be a model id, got ''"),
-        ("model", None, "model must be a model id, got None"),
-        ("max_tokens", 0, "max_tokens must be >= 1, got 0"),
-        ("max_tokens", True, "max_tokens must be >= 1, got True"),
-        ("max_tokens", 1.5, "max_tokens must be >= 1, got 1.5"),
-        ("temperature", 1.1, "temperature must be from 0 to 1, got 1.1"),
-        ("temperature", float("nan"), "temperature must be from 0 to 1, got nan"),
-        ("temperature", "hot", "temperature must be from 0 to 1, got 'hot'"),
-        ("top_k", -1, "top_k must be >= 0, got -1"),
-        ("caching", "1h", "caching must be \"ephemeral\" or None, got '1h'"),
-        (
-            "tool_choice",
-            "any",
-            'tool_choice must be "auto", "required", "none" or'
-            ' {"type": "function", "function": {"name": ...}}, got \'any\'',
-        ),
-    ],
-)
-def test_bad_option_is_refused_with_its_name_and_value(
-    option: str, value: object, message: str
-) -> None:
-    """A typo in the constructor must fail at start-up, not on the first caller."""
-    options: dict[str, Any] = {"model": SAMPLING, option: value}
-
-    with pytest.raises(ValueError, match=r".") as caught:
-        RequestOptions(**options)
-
-    assert str(caught.value) == message
-
-
-# --- history and thinking ------------------------------------------------------------------------
-
-
-def test_half_a_surrogate_pair_is_sent_as_a_question_mark() -> None:
-    """It cannot be encoded, and would fail this turn and every later one of the call."""
-    request = build(chat(("user", "a\ud83dz")))
-
-    assert json.loads(request.content())["messages"] == [user("a?z")]
-
-
 def test_building_a_request_changes_nothing_of_the_callers() -> None:
     """The same context, tools and extra_kwargs serve the next turn and other LLMs."""
     chat_ctx = chat(
@@ -238,20 +156,6 @@ def test_thinking_goes_back_with_the_results_of_its_tools() -> None:
     ]
     assert request.adjustments == ()
     assert rejected(request) is None
-
-
-def test_the_prefix_of_a_request_tells_whether_its_thinking_still_holds() -> None:
-    """After a handoff, the tool's results are answered by an agent with other instructions."""
-    order = ("system", "Take the order."), ASK
-    asked = build(chat(*order), model=NEWEST, tools=[weather, book], caching="ephemeral")
-    steps = thoughtful("a", THOUGHT, prefix=asked.prefix()), ("output", "a", "Sunny")
-
-    same = build(chat(*order, *steps), model=NEWEST, tools=[weather, book])
-    bill = build(chat(("system", "Bill."), ASK, *steps), model=NEWEST, tools=[weather, book])
-    fewer = build(chat(*order, *steps), model=NEWEST, tools=[weather])
-
-    assert same.body["messages"][1] == assistant(THOUGHT, call("a"))
-    assert bill.body["messages"][1] == fewer.body["messages"][1] == assistant(call("a"))
 
 
 @pytest.mark.parametrize("extra", [{"thinking": MANUAL}, {"extra_body": {"thinking": MANUAL}}])

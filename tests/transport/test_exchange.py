@@ -9,15 +9,10 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from livekit.agents import (
-    APIError,
-)
+from livekit.agents import APIError
 
 from resilient_claude import ResilientClaudeLLM, TurnEnded, failure_of
-from resilient_claude.testing import (
-    Answer,
-    SimulatedClaude,
-)
+from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.testing.script import wire
 from tests.support.adapters import KEY, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
@@ -131,27 +126,3 @@ async def test_a_mistake_below_the_sdk_is_a_bug(
     assert failure is not None
     assert (failure.kind, failure.root_type) == ("bug", "KeyError")
     assert "card" not in str(root)
-
-
-async def test_an_error_whose_body_does_not_come_keeps_its_status(make_llm: MakeLLM) -> None:
-    """A `retry-after` that is lost with it would be answered with a storm."""
-
-    async def overloaded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(
-            b"HTTP/1.1 529 Overloaded\r\nrequest-id: req_1\r\nretry-after: 60\r\n"
-            b"content-type: application/json\r\ncontent-length: 500\r\n\r\n{"
-        )
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(overloaded, "127.0.0.1", 0)
-    with SimulatedClaude() as claude:
-        port = server.sockets[0].getsockname()[1]
-        adapter = make_llm(claude, base_url=f"http://127.0.0.1:{port}")
-        error, _ = await fails_always(adapter)
-    server.close()
-
-    failure = failure_of(error)
-    assert failure is not None
-    assert (failure.status, failure.request_id, failure.retry_after_s) == (529, "req_1", 60.0)
