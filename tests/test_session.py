@@ -43,7 +43,7 @@ from tests.support.lines import Lines
 from tests.support.proxy import Relay
 
 
-class Receptionist(Agent):
+class BookingDesk(Agent):
     """Books tables, and counts how often it was made to."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ async def call(
 ) -> AsyncIterator[AgentSession[None]]:
     """A session in text mode that is closed whatever happens."""
     session: AgentSession[None] = AgentSession(llm=adapter, **arguments)
-    await session.start(agent or Receptionist())
+    await session.start(agent or BookingDesk())
     try:
         yield session
     finally:
@@ -311,7 +311,7 @@ async def test_a_request_that_is_made_once_cannot_be_tried_again() -> None:
 async def test_a_tool_runs_once_although_its_call_broke_off(at: Point, make_llm: MakeLLM) -> None:
     """livekit runs a tool when it sees the call; it must not see it twice."""
     booking = Answer(tools=[ToolUse("book", {"guests": 4})])
-    agent = Receptionist()
+    agent = BookingDesk()
     with SimulatedClaude(Break("reset", at=at, answer=booking), booking, Answer("Done.")) as claude:
         async with call(make_llm(claude), agent) as session:
             await session.run(user_input="A table for four, please.")

@@ -35,7 +35,7 @@ def failed(kind: FailureKind = FailureKind.CONNECT, *, retryable: bool = True) -
     return AttemptFailed(failure(kind), OSError(), retryable=retryable)
 
 
-class Turn:
+class PolicyRun:
     """Drives `attempts` on a clock that only moves when something waits or takes time."""
 
     def __init__(self, policy: RetryPolicy, *, random: Callable[[], float] = lambda: 1.0) -> None:
@@ -135,7 +135,7 @@ def test_the_first_attempt_never_waits() -> None:
 
 def test_the_first_success_ends_the_turn() -> None:
     """One failure costs one more request, no more."""
-    turn = Turn(RetryPolicy())
+    turn = PolicyRun(RetryPolicy())
 
     def attempt(number: int) -> None:
         if number == 1:
@@ -149,7 +149,7 @@ def test_the_first_success_ends_the_turn() -> None:
 @pytest.mark.parametrize("max_attempts", [1, 2, 5])
 def test_the_number_of_requests_is_the_policy_s(max_attempts: int) -> None:
     """Promise: exactly predictable, so that an outage is not answered with a storm."""
-    turn = Turn(RetryPolicy(max_attempts=max_attempts))
+    turn = PolicyRun(RetryPolicy(max_attempts=max_attempts))
 
     with pytest.raises(AttemptFailed):
         turn.run(always_fails(failed()))
@@ -160,7 +160,7 @@ def test_the_number_of_requests_is_the_policy_s(max_attempts: int) -> None:
 
 def test_what_cannot_get_better_makes_one_request() -> None:
     """A rejected request is rejected again."""
-    turn = Turn(RetryPolicy())
+    turn = PolicyRun(RetryPolicy())
 
     with pytest.raises(AttemptFailed):
         turn.run(always_fails(failed(retryable=False)))
@@ -171,7 +171,7 @@ def test_what_cannot_get_better_makes_one_request() -> None:
 @pytest.mark.parametrize("kind", [FailureKind.TLS, FailureKind.EMPTY])
 def test_certificates_and_empty_answers_get_one_more_try(kind: FailureKind) -> None:
     """One host of several may be misconfigured; all of them seldom are for a moment only."""
-    turn = Turn(RetryPolicy())
+    turn = PolicyRun(RetryPolicy())
 
     with pytest.raises(AttemptFailed):
         turn.run(always_fails(failed(kind)))
@@ -184,7 +184,7 @@ def test_certificates_and_empty_answers_get_one_more_try(kind: FailureKind) -> N
 def test_no_attempt_starts_after_the_silence_budget(draws: list[float]) -> None:
     """Promise 5, whatever the jitter draws."""
     policy = RetryPolicy()
-    turn = Turn(policy, random=iter(draws).__next__)
+    turn = PolicyRun(policy, random=iter(draws).__next__)
 
     with pytest.raises(AttemptFailed):
         turn.run(always_fails(failed()))
@@ -197,7 +197,7 @@ def test_no_attempt_starts_after_the_silence_budget(draws: list[float]) -> None:
 @pytest.mark.parametrize("kind", [FailureKind.CONNECT, FailureKind.OVERLOADED])
 def test_the_silence_budget_ends_first(kind: FailureKind, seed: int) -> None:
     """Not the number of attempts: whatever the jitter draws, the whole budget is used."""
-    turn = Turn(RetryPolicy(), random=Random(seed).random)
+    turn = PolicyRun(RetryPolicy(), random=Random(seed).random)
 
     with pytest.raises(AttemptFailed):
         turn.run(always_fails(failed(kind)), takes_s=0.002)
@@ -208,7 +208,7 @@ def test_the_silence_budget_ends_first(kind: FailureKind, seed: int) -> None:
 @pytest.mark.parametrize("kind", [FailureKind.CONNECT, FailureKind.OVERLOADED])
 def test_a_12_s_outage_is_ridden_out_by_default(kind: FailureKind) -> None:
     """With the average jitter; the plugin gives up after 4 to 5 s."""
-    turn = Turn(RetryPolicy(), random=lambda: 0.5)
+    turn = PolicyRun(RetryPolicy(), random=lambda: 0.5)
 
     def attempt(number: int) -> None:
         if turn.now < 12:
@@ -221,7 +221,7 @@ def test_a_12_s_outage_is_ridden_out_by_default(kind: FailureKind) -> None:
 
 def test_a_retry_after_beyond_the_budget_fails_at_once() -> None:
     """Waiting for it in silence would only lose the caller later."""
-    turn = Turn(RetryPolicy())
+    turn = PolicyRun(RetryPolicy())
     late = AttemptFailed(
         failure(FailureKind.RATE_LIMITED, retry_after_s=60.0), OSError(), retryable=True
     )
@@ -234,7 +234,7 @@ def test_a_retry_after_beyond_the_budget_fails_at_once() -> None:
 
 def test_other_exceptions_pass_through() -> None:
     """A cancellation or a bug outside of an attempt is not ours to swallow."""
-    turn = Turn(RetryPolicy())
+    turn = PolicyRun(RetryPolicy())
 
     def attempt(number: int) -> None:
         raise KeyError(number)

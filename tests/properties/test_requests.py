@@ -27,7 +27,7 @@ from resilient_claude.response.translator import Translator
 from resilient_claude.testing.rules.request import validate
 
 from .profiles import searched
-from .streams import Stream, streams
+from .stream_strategies import Stream, streams
 
 MODELS = st.sampled_from(
     ["claude-sonnet-4-5", "claude-sonnet-4-6", "claude-opus-4-8", "claude-opus-5-5", "gateway/x"]

@@ -19,7 +19,7 @@ from tests.support.adapters import KEY, shrunk_policy, shrunk_timeouts
 from tests.support.listening import Heard, conversation, read_stream
 
 from .profiles import searched
-from .streams import Read, Stream, cut_into, read, streams
+from .stream_strategies import Read, Stream, cut_into, read, streams
 
 SIZES = st.lists(st.integers(1, 90), max_size=3)
 

@@ -326,7 +326,7 @@ class NoBytes(httpx2.AsyncByteStream):
             yield b""
 
 
-class Wire:
+class CaptureClient:
     """The installed SDK with its socket replaced: what it would send, as it would send it."""
 
     def __init__(self) -> None:
@@ -347,10 +347,10 @@ class Wire:
 
 
 @pytest.fixture
-async def wire() -> AsyncIterator[Wire]:
-    wire = Wire()
-    yield wire
-    await wire.client.close()
+async def capture() -> AsyncIterator[CaptureClient]:
+    capture = CaptureClient()
+    yield capture
+    await capture.client.close()
 
 
 async def post(client: anthropic.AsyncAnthropic, request: Request) -> None:
@@ -414,7 +414,7 @@ SDK_CASES += [("+".join(extra), {"extra": extra}, extra) for extra in SAME_IN_BO
     ("ours", "create"), [case[1:] for case in SDK_CASES], ids=[case[0] for case in SDK_CASES]
 )
 async def test_the_bytes_are_those_of_the_sdks_create(
-    wire: Wire, ours: dict[str, Any], create: dict[str, Any]
+    capture: CaptureClient, ours: dict[str, Any], create: dict[str, Any]
 ) -> None:
     """We encode the body ourselves: nothing may drift from what the installed SDK would send."""
     arguments: dict[str, Any] = {
@@ -423,14 +423,14 @@ async def test_the_bytes_are_those_of_the_sdks_create(
         "model": SAMPLING,
         **create,
     }
-    messages: Any = wire.client.beta.messages if "betas" in create else wire.client.messages
+    messages: Any = capture.client.beta.messages if "betas" in create else capture.client.messages
     stream = await messages.create(**arguments, stream=True)
     await stream.close()
-    expected = wire.last()
+    expected = capture.last()
 
-    await post(wire.client, build(**ours))
+    await post(capture.client, build(**ours))
 
-    url, content, headers = wire.last()
+    url, content, headers = capture.last()
     expected_url, expected_content, expected_headers = expected
     if "stop_sequences" in create.get("extra_body", {}):
         # The SDK knows this field and keeps its place; we put all of `extra_body` last.
@@ -444,7 +444,9 @@ async def test_the_bytes_are_those_of_the_sdks_create(
 
 
 @pytest.mark.parametrize("caching", [NOT_GIVEN, "ephemeral"])
-async def test_the_body_is_the_plugins_where_the_plugin_is_right(wire: Wire, caching: Any) -> None:
+async def test_the_body_is_the_plugins_where_the_plugin_is_right(
+    capture: CaptureClient, caching: Any
+) -> None:
     """People switch in the middle of a deployment: the same agent must ask Claude the same."""
     plugin = pytest.importorskip(
         "livekit.plugins.anthropic", reason="livekit-plugins-anthropic is not installed here"
@@ -461,7 +463,7 @@ async def test_the_body_is_the_plugins_where_the_plugin_is_right(wire: Wire, cac
     peer = plugin.LLM(
         model=SAMPLING,
         api_key="k",
-        client=wire.client,
+        client=capture.client,
         temperature=0.5,
         top_k=3,
         max_tokens=300,
@@ -471,7 +473,7 @@ async def test_the_body_is_the_plugins_where_the_plugin_is_right(wire: Wire, cac
     stream = peer.chat(chat_ctx=chat_ctx, tools=tools, tool_choice="required")
     async for _ in stream:
         pass
-    _, expected, _ = wire.last()
+    _, expected, _ = capture.last()
 
     request = build(
         chat_ctx,

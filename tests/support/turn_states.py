@@ -19,7 +19,7 @@ from .leftovers import open_sockets, until
 
 
 @dataclass
-class Turn:
+class OpenTurn:
     """A turn that is to be closed, and how to see how far it has come.
 
     Attributes:
@@ -42,46 +42,46 @@ class Turn:
         return None if clocks is None else clocks.evidence.phase
 
 
-async def nothing(turn: Turn) -> None:
+async def nothing(turn: OpenTurn) -> None:
     """`chat()` has returned, and the turn's task has not begun."""
 
 
-async def asked(turn: Turn) -> None:
+async def asked(turn: OpenTurn) -> None:
     """Whoever was asked does not answer."""
     await until(ASKED.is_set)
 
 
-async def connecting(turn: Turn) -> None:
+async def connecting(turn: OpenTurn) -> None:
     """There is a socket, and no connection."""
     await until(lambda: turn.phase() is Phase.CONNECT and open_sockets() > turn.sockets)
 
 
-async def accepted(turn: Turn) -> None:
+async def accepted(turn: OpenTurn) -> None:
     """There is a connection, and no TLS."""
     await until(lambda: turn.claude.open_connections == 1)
 
 
-async def requested(turn: Turn) -> None:
+async def requested(turn: OpenTurn) -> None:
     """The whole request has arrived."""
     await until(lambda: len(turn.claude.requests) == 1)
 
 
-async def answering(turn: Turn) -> None:
+async def answering(turn: OpenTurn) -> None:
     """The headers of the response have come."""
     await until(lambda: turn.phase() is Phase.FIRST_TOKEN)
 
 
-async def producing(turn: Turn) -> None:
+async def producing(turn: OpenTurn) -> None:
     """The response has begun a block."""
     await until(lambda: turn.phase() is Phase.STREAMING)
 
 
-async def heard(turn: Turn) -> None:
+async def heard(turn: OpenTurn) -> None:
     """The caller has heard the first piece."""
     await anext(turn.stream)
 
 
-async def failed(turn: Turn) -> None:
+async def failed(turn: OpenTurn) -> None:
     """An attempt has failed; the wait before the next has begun."""
     await turn.failed.wait()
 
@@ -171,7 +171,7 @@ class State:
         whole: whether the answer is complete, so that closing the adapter may lose nothing.
     """
 
-    reached: Callable[[Turn], Awaitable[None]]
+    reached: Callable[[OpenTurn], Awaitable[None]]
     step: Step = SLOW
     place: Place = anywhere
     tls: bool = False

@@ -17,7 +17,7 @@ from tests.support.adapters import MakeLLM
 from tests.support.leftovers import complaints, open_sockets, other_tasks, until
 from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
-from tests.support.turn_states import ASKED, STATES, WHOLE, State, Turn
+from tests.support.turn_states import ASKED, STATES, WHOLE, OpenTurn, State
 
 AT_ONCE_S = 1.0
 """Bound for closing, in seconds; what would end a state by itself takes far longer."""
@@ -32,15 +32,15 @@ def only_our_garbage() -> Iterator[None]:
     gc.unfreeze()
 
 
-Close = Callable[[Turn, State], Awaitable[None]]
+Close = Callable[[OpenTurn, State], Awaitable[None]]
 
 
-async def close_stream(turn: Turn, state: State) -> None:
+async def close_stream(turn: OpenTurn, state: State) -> None:
     """The application calls `aclose()` of the stream."""
     await turn.stream.aclose()
 
 
-async def cancel_reader(turn: Turn, state: State) -> None:
+async def cancel_reader(turn: OpenTurn, state: State) -> None:
     """A barge-in as livekit does it: the task is cancelled that reads the stream."""
     reading = asyncio.create_task(read_stream(turn.stream))
     await asyncio.sleep(0)
@@ -48,7 +48,7 @@ async def cancel_reader(turn: Turn, state: State) -> None:
     await asyncio.wait([reading])
 
 
-async def close_adapter(turn: Turn, state: State) -> None:
+async def close_adapter(turn: OpenTurn, state: State) -> None:
     """The application calls `aclose()` of the adapter, and reads on: the turn has to end."""
     await turn.adapter.aclose()
     heard = await read_stream(turn.stream)
@@ -74,7 +74,7 @@ async def _close(
     """A function of its own, so that its caller can collect what it has let go of."""
     loop = asyncio.get_running_loop()
     stream = adapter.chat(chat_ctx=conversation())
-    turn = Turn(claude, adapter, stream, sockets)
+    turn = OpenTurn(claude, adapter, stream, sockets)
     adapter.on("error", lambda event: turn.failed.set())
     await state.reached(turn)
 

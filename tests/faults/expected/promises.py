@@ -12,21 +12,23 @@ from math import inf
 
 from livekit.agents import APIError
 
-from .naming import Failing, asked_wait_s, failing_of, named
-from .table import (
+from tests.faults.catalogue.table import (
     AFTER_TOOL,
     CALL,
     HEARD_AGAIN,
     OTHER_TEXT,
     TEXT,
+    WARM_TURNS,
     Cell,
-    Drive,
     Limits,
+    Scenario,
     Sort,
     When,
     Where,
     limits_of,
 )
+
+from .naming import Failing, asked_wait_s, failing_of, named
 
 MAX_PAUSES = 5
 """README: a turn that server tools paused is continued up to this many times."""
@@ -65,13 +67,13 @@ class Expectation:
 
 def expected(cell: Cell) -> Expectation:
     """What the promises say about *cell*."""
-    if cell.drive in (Drive.CANCEL, Drive.BARGE_IN):
+    if cell.scenario in (Scenario.CANCEL, Scenario.BARGE_IN):
         return _cancelled(cell)
     limits = limits_of(cell)
-    if cell.drive is Drive.FALLBACK:
+    if cell.scenario is Scenario.FALLBACK:
         return _with_fallback(cell, limits)
     turn = _turn(cell, limits, faulty=_FAULTY[cell.when])
-    if cell.drive is Drive.SESSION:
+    if cell.scenario is Scenario.SESSION:
         return _in_session(cell, turn)
     return turn
 
@@ -123,7 +125,7 @@ def _failed_or_recovered(cell: Cell, limits: Limits, faulty: float) -> Expectati
     heard = cell.heard_before
     if cell.fault.sort is Sort.STOPPED:
         heard = cell.fault.text
-    resumes = cell.drive is Drive.RESUME and failing.resumable
+    resumes = cell.scenario is Scenario.RESUME and failing.resumable
     # Promise 3: no retry once text was heard, except one resume. Promise 2: never more than the
     # policy allows, never more than the failure is worth.
     allowed = min(limits.max_attempts, failing.attempts)
@@ -166,10 +168,6 @@ def _requests(cell: Cell, *, failed: int, recovered: bool) -> int:
     unseen = cell.where is Where.CONNECTING
     warmed = WARM_TURNS.get(cell.fault.sort, 0)
     return warmed + (0 if unseen else failed) + recovered
-
-
-WARM_TURNS = {Sort.DARK_POOL: 4, Sort.DROPPED_POOL: 4}
-"""Turns that fill the pool before the fault; their requests count."""
 
 
 def _silence_s(cell: Cell, limits: Limits, *, failed: int, heard: str) -> float:
@@ -217,7 +215,7 @@ def _paused(cell: Cell, limits: Limits, faulty: float) -> Expectation:
     )
 
 
-# --- other drives -------------------------------------------------------------------------------
+# --- other scenarios ----------------------------------------------------------------------------
 
 
 def _in_session(cell: Cell, turn: Expectation) -> Expectation:

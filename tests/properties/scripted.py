@@ -20,14 +20,14 @@ from resilient_claude.response.sse import Event
 from resilient_claude.testing.rules.request import validate
 from resilient_claude.transport.exchange import Exchange
 
-from .answers import Answer, Attempt
-from .scripts import PROMPT, SILENCES, Script, Turn, fault
+from .scripted_answers import AttemptSeen, ScriptedAnswer
+from .scripts import PROMPT, SILENCES, ScriptedAttempt, ScriptedTurn, fault
 from .virtual_time import FOR_EVER_S
 
 PING: Event = {"type": "ping"}
 
 
-class SimulatedClaude:
+class ScriptedClaude:
     """Plays the scripts, one per attempt, and keeps the books.
 
     Attributes:
@@ -35,10 +35,10 @@ class SimulatedClaude:
         complaints: what was wrong with a request.
     """
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: ScriptedTurn) -> None:
         self._turn = turn
         self._first: list[Any] = []
-        self.attempts: list[Attempt] = []
+        self.attempts: list[AttemptSeen] = []
         self.complaints: list[str] = []
 
     async def open_exchange(
@@ -53,7 +53,7 @@ class SimulatedClaude:
         """In place of `transport.open_exchange`."""
         number = len(self.attempts) + 1
         script = self._turn.scripts[min(number, len(self._turn.scripts)) - 1]
-        attempt = Attempt(number, self._kind(request), _now())
+        attempt = AttemptSeen(number, self._kind(request), _now())
         for before in self.attempts:
             before.continued |= b'"srvtoolu_%d_' % before.number in request.content()
         self.attempts.append(attempt)
@@ -63,7 +63,7 @@ class SimulatedClaude:
         except BaseException:
             attempt.ended = _now()
             raise
-        answer = Answer(script, attempt, self._resumed(request, attempt, script))
+        answer = ScriptedAnswer(script, attempt, self._resumed(request, attempt, script))
         reads = await stack.enter_async_context(aclosing(_reads(script, attempt, answer.events)))
         evidence.enter(Phase.FIRST_TOKEN)
         return Exchange({"request-id": f"req_{number}"}, lambda: anext(reads, None))
@@ -87,7 +87,9 @@ class SimulatedClaude:
         if error is not None:
             self.complaints.append(error.message)
 
-    async def _connect(self, script: Script, attempt: Attempt, evidence: Evidence) -> None:
+    async def _connect(
+        self, script: ScriptedAttempt, attempt: AttemptSeen, evidence: Evidence
+    ) -> None:
         headers = {} if script.retry_after is None else {"retry-after": script.retry_after}
         refused = script.refused
         has_status = refused is not None and refused.isdecimal()
@@ -102,7 +104,9 @@ class SimulatedClaude:
             attempt.retry_after_s = _seconds(script.retry_after) if has_status else None
             await _refuse(refused, headers)
 
-    def _resumed(self, request: Request, attempt: Attempt, script: Script) -> str | None:
+    def _resumed(
+        self, request: Request, attempt: AttemptSeen, script: ScriptedAttempt
+    ) -> str | None:
         """What a resumed answer says first; None if this is none."""
         if attempt.kind != "resume":
             return None
@@ -143,7 +147,7 @@ async def _refuse(name: str, headers: dict[str, str]) -> None:
 
 
 async def _reads(
-    script: Script, attempt: Attempt, events: list[Event]
+    script: ScriptedAttempt, attempt: AttemptSeen, events: list[Event]
 ) -> AsyncGenerator[list[Event], None]:
     """The reads of one attempt."""
     cut = len(events) if script.breaks_after is None else script.breaks_after % (len(events) + 1)

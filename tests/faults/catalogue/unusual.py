@@ -8,10 +8,11 @@ from typing import Any
 
 from resilient_claude.testing import Answer
 
+from .bad_responses import ALONE, BLOCK, BLOCK_STOP, DELTA, PING, REST, START, STOP
 from .raw import (
     Finish,
     Forever,
-    Script,
+    RawScript,
     Send,
     answer_events,
     error_event,
@@ -20,18 +21,28 @@ from .raw import (
     streamed,
     whole,
 )
-from .responses import ALONE, BLOCK, BLOCK_STOP, DELTA, PING, REST, START, STOP
 from .streams import EVERY, INDISCREET, ONCE
-from .table import BOOKING, SPOKEN, SPOKEN_BOOKING, TEXT, Drive, Fault, Responds, Sort, When, Where
+from .table import (
+    BOOKING,
+    SPOKEN,
+    SPOKEN_BOOKING,
+    TEXT,
+    FaultSpec,
+    Responds,
+    Scenario,
+    Sort,
+    When,
+    Where,
+)
 
 # --- unusual and right --------------------------------------------------------------------------
 
 
-def harmless(name: str, means: Answer | Script | bytes, **facts: Any) -> Fault:
+def harmless(name: str, means: Answer | RawScript | bytes, **facts: Any) -> FaultSpec:
     """An answer that is whole, however it is written; bytes are the body of its stream."""
     step = streamed(means) if isinstance(means, bytes) else means
-    given = {"text": TEXT, "whens": EVERY, "drives": ALONE, **facts}
-    return Fault(name, Sort.HARMLESS, Responds(step), **given)
+    given = {"text": TEXT, "whens": EVERY, "scenarios": ALONE, **facts}
+    return FaultSpec(name, Sort.HARMLESS, Responds(step), **given)
 
 
 def block(kind: str, **fields: Any) -> dict[str, Any]:
@@ -61,11 +72,13 @@ TWO_TEXTS = [
     *(block("text", text=""), delta("text_delta", text="Alpha bravo "), BLOCK_STOP),
     *at(2, block("text", text=""), delta("text_delta", text="charlie delta echo."), BLOCK_STOP),
 ]
-IN_SESSION = (Drive.DIRECT, Drive.SESSION)
+IN_SESSION = (Scenario.DIRECT, Scenario.SESSION)
 
 HARMLESS = (
-    harmless("one-byte-at-a-time", Answer(UNICODE, drip_bytes=1), text=UNICODE, drives=IN_SESSION),
-    harmless("crlf", Answer(TEXT, line_end="\r\n"), drives=IN_SESSION),
+    harmless(
+        "one-byte-at-a-time", Answer(UNICODE, drip_bytes=1), text=UNICODE, scenarios=IN_SESSION
+    ),
+    harmless("crlf", Answer(TEXT, line_end="\r\n"), scenarios=IN_SESSION),
     harmless("crlf-one-byte-at-a-time", Answer(TEXT, line_end="\r\n", drip_bytes=1)),
     harmless("cr", Answer(TEXT, line_end="\r")),
     harmless("byte-order-mark", b"\xef\xbb\xbf" + NAMELESS),
@@ -79,21 +92,23 @@ HARMLESS = (
     harmless("pings-everywhere", sse([PING, START, PING, BLOCK, PING, *REST])),
     harmless("two-message-deltas", sse([START, BLOCK, *REST[:-1], DELTA, STOP])),
     harmless("huge-deltas", Answer(pieces=HUGE), text="".join(HUGE)),
-    harmless("gzip", streamed(gzip.compress(WHOLE), content_encoding="gzip"), drives=IN_SESSION),
+    harmless("gzip", streamed(gzip.compress(WHOLE), content_encoding="gzip"), scenarios=IN_SESSION),
     harmless("deflate", streamed(zlib.compress(WHOLE), content_encoding="deflate")),
     harmless("no-content-type", streamed(WHOLE, content_type="")),
     harmless(
         "until-the-connection-closes",
-        Script((Send(head(transfer_encoding="", connection="close") + WHOLE), Finish("close"))),
+        RawScript((Send(head(transfer_encoding="", connection="close") + WHOLE), Finish("close"))),
     ),
     harmless(
         "early-hints",
-        Script((Send(b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"), *whole(SPOKEN).actions)),
+        RawScript(
+            (Send(b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"), *whole(SPOKEN).actions)
+        ),
     ),
     harmless(
         "body-left-open",
-        Script((Send(head() + b"%x\r\n%b\r\n" % (len(WHOLE), WHOLE)), Forever())),
-        drives=IN_SESSION,
+        RawScript((Send(head() + b"%x\r\n%b\r\n" % (len(WHOLE), WHOLE)), Forever())),
+        scenarios=IN_SESSION,
     ),
     harmless("stop-reason-of-tomorrow", Answer(TEXT, stop_reason="end_of_tomorrow")),
     harmless("message-stop-twice", WHOLE + sse([STOP])),
@@ -104,14 +119,14 @@ HARMLESS = (
         sse(answer_events(BOOKING)) + error_event("api_error", INDISCREET),
         text="",
         tool=True,
-        drives=IN_SESSION,
+        scenarios=IN_SESSION,
     ),
     harmless(
         "tool-without-a-delta",
         sse([START, BOOKED, BLOCK_STOP, *answer_events(BOOKING)[-2:]]),
         text="",
         tool=True,
-        drives=IN_SESSION,
+        scenarios=IN_SESSION,
     ),
     harmless(
         "text-in-the-start-of-a-block",
@@ -121,18 +136,18 @@ HARMLESS = (
         "text-around-a-server-tool",
         sse([START, *TWO_TEXTS[:3], *at(1, SEARCH, BLOCK_STOP), *TWO_TEXTS[3:], DELTA, STOP]),
     ),
-    harmless("thinking-first", Answer(TEXT, thinking="Kilo lima."), drives=IN_SESSION),
+    harmless("thinking-first", Answer(TEXT, thinking="Kilo lima."), scenarios=IN_SESSION),
 )
 
 # --- properly ended -----------------------------------------------------------------------------
 
 
-def stopped(reason: str, name: str, step: Answer | None = None, **facts: Any) -> Fault:
+def stopped(reason: str, name: str, step: Answer | None = None, **facts: Any) -> FaultSpec:
     """A message with this stop reason; *step* if its events are not an answer's."""
     text = facts.get("text", "")
     means = Responds(step or Answer(text, stop_reason=reason))
     given = {"whens": ONCE, "stop_reason": reason, **facts}
-    return Fault(f"{reason}-{name}".replace("_", "-"), Sort.STOPPED, means, **given)
+    return FaultSpec(f"{reason}-{name}".replace("_", "-"), Sort.STOPPED, means, **given)
 
 
 def cut_tool(text: str, reason: str) -> Answer:

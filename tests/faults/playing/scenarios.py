@@ -12,10 +12,10 @@ from livekit.agents import Agent, AgentSession, APIError, function_tool, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 
 from resilient_claude import ResilientClaudeLLM
+from tests.faults.catalogue.table import OTHER_TEXT, PROMPT, Scenario, limits_of
 from tests.support.listening import conversation
 
 from .servers import Claude
-from .table import OTHER_TEXT, PROMPT, Drive, limits_of
 
 if TYPE_CHECKING:
     from .play import Play
@@ -80,7 +80,7 @@ async def session_with(
     adapter._prewarm_task = asyncio.create_task(asyncio.sleep(0))
     session: AgentSession[None] = AgentSession(llm=adapter)
     session.on("error", lambda event: _session_failed(play, event.error))
-    await session.start(Receptionist(play))
+    await session.start(BookingAgent(play))
     try:
         yield session
     finally:
@@ -117,7 +117,7 @@ async def barge_in(play: Play, adapter: ResilientClaudeLLM, claude: Claude) -> N
             await speech
 
 
-class Receptionist(Agent):
+class BookingAgent(Agent):
     """Books tables, and notes how often it was made to."""
 
     def __init__(self, play: Play) -> None:
@@ -163,12 +163,12 @@ class _OtherStream(llm.LLMStream):
         self._event_ch.send_nowait(llm.ChatChunk(id="other", delta=delta))
 
 
-DRIVES = {
-    Drive.DIRECT: direct,
-    Drive.CLIENT: direct,
-    Drive.RESUME: direct,
-    Drive.SESSION: in_session,
-    Drive.FALLBACK: fallback,
-    Drive.CANCEL: cancel,
-    Drive.BARGE_IN: barge_in,
+SCENARIOS = {
+    Scenario.DIRECT: direct,
+    Scenario.CLIENT: direct,
+    Scenario.RESUME: direct,
+    Scenario.SESSION: in_session,
+    Scenario.FALLBACK: fallback,
+    Scenario.CANCEL: cancel,
+    Scenario.BARGE_IN: barge_in,
 }

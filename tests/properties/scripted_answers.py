@@ -10,7 +10,7 @@ from typing import Any
 
 from resilient_claude.response.sse import Event
 
-from .scripts import Block, Script
+from .scripts import ScriptedAttempt, ScriptedBlock
 from .virtual_time import FOR_EVER_S
 
 _WORDS = (
@@ -26,7 +26,7 @@ def words(number: int, start: int, count: int) -> str:
 
 
 @dataclass
-class Attempt:
+class AttemptSeen:
     """One attempt, as the simulated Claude saw it.
 
     Attributes:
@@ -110,19 +110,19 @@ def _pieces(text: str, sizes: tuple[int, ...]) -> Iterator[str]:
         start += size
 
 
-class Answer:
+class ScriptedAnswer:
     """The events of one attempt; tells the attempt what it will say."""
 
-    def __init__(self, script: Script, attempt: Attempt, resumed: str | None) -> None:
+    def __init__(self, script: ScriptedAttempt, attempt: AttemptSeen, resumed: str | None) -> None:
         self._script = script
         self._attempt = attempt
         self._resumed = resumed
         self._words = 0
         blocks = script.blocks
         if resumed is not None and all(block.kind != "text" for block in blocks):
-            blocks = (Block("text"), *blocks)
+            blocks = (ScriptedBlock("text"), *blocks)
         if script.stop_reason == "pause_turn":
-            blocks = (*blocks, Block("search"))  # what it pauses for
+            blocks = (*blocks, ScriptedBlock("search"))  # what it pauses for
         usage = {"input_tokens": 2**attempt.number, "output_tokens": 1}
         message = {"id": f"msg_{attempt.number}", "usage": usage}
         self.events: list[Event] = [{"type": "message_start", "message": message}]
@@ -136,7 +136,9 @@ class Answer:
             {"type": "message_stop"},
         ]
 
-    def _content(self, index: int, block: Block) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def _content(
+        self, index: int, block: ScriptedBlock
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """A block's start and its deltas."""
         if block.kind == "text":
             pieces = _pieces(self._text(block.words), self._script.piece_chars)

@@ -10,10 +10,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from resilient_claude import failure_of
+from tests.faults.catalogue.table import (
+    CALL,
+    KEY,
+    OTHER_KEY,
+    Cell,
+    FaultSpec,
+    Scenario,
+    Sort,
+    Where,
+)
+from tests.faults.playing.play import Seen
 
-from .play import Seen
 from .promises import Expectation
-from .table import CALL, KEY, OTHER_KEY, Cell, Drive, Fault, Sort, Where
 
 CLOSING_S = 5.0
 """Promise 7 says 5 ms; `test_cancel.py` takes the median. Here, many
@@ -34,7 +43,7 @@ def broken_promises(cell: Cell, promised: Expectation, seen: Seen) -> list[str]:
         *_about_the_error(promised, seen),
         *_about_the_lines(cell, promised, seen),
         *_about_the_time(cell, promised, seen),
-        *_about_the_drive(cell, promised, seen),
+        *_about_the_scenario(cell, promised, seen),
         *_about_the_report(cell, promised, seen),
         *(f"leaked: {leak}" for leak in seen.leaked),
         *_leaks_secrets(seen),
@@ -107,7 +116,7 @@ def _about_the_lines(cell: Cell, promised: Expectation, seen: Seen) -> Iterator[
     yield from _numbered(seen.lines, first=promised.attempts[0] if paused else 1)
 
 
-def _about_the_evidence(fault: Fault, fields: dict[str, Any]) -> Iterator[str]:
+def _about_the_evidence(fault: FaultSpec, fields: dict[str, Any]) -> Iterator[str]:
     """Promise 6: the line names what came over the wire, and what the system said."""
     yield from _differs("error type", fault.error_type, fields["error_type"])
     if fault.sort is Sort.STATUS:
@@ -148,24 +157,24 @@ def _numbered(lines: list[tuple[str, dict[str, Any]]], *, first: int) -> Iterato
 
 
 def _about_the_time(cell: Cell, promised: Expectation, seen: Seen) -> Iterator[str]:
-    if cell.drive in (Drive.CANCEL, Drive.BARGE_IN):
+    if cell.scenario in (Scenario.CANCEL, Scenario.BARGE_IN):
         if seen.closing_s is None or seen.closing_s > CLOSING_S:
             yield f"closing: promised {CLOSING_S} s, got {seen.closing_s}"
     elif seen.silence_s is not None and seen.silence_s > promised.silence_s:
         yield f"silence: promised {promised.silence_s} s, got {seen.silence_s:.2f}"
 
 
-def _about_the_drive(cell: Cell, promised: Expectation, seen: Seen) -> Iterator[str]:
-    if cell.drive in (Drive.SESSION, Drive.BARGE_IN):
+def _about_the_scenario(cell: Cell, promised: Expectation, seen: Seen) -> Iterator[str]:
+    if cell.scenario in (Scenario.SESSION, Scenario.BARGE_IN):
         yield from _differs("history", promised.text, seen.said)
-    if cell.drive is Drive.FALLBACK:
+    if cell.scenario is Scenario.FALLBACK:
         asked = int(promised.failing is not None and promised.error is None)
         yield from _differs("times that the other provider was asked", asked, seen.other_asked)
 
 
 def _about_the_report(cell: Cell, promised: Expectation, seen: Seen) -> Iterator[str]:
     """What `claude_turn_ended` tells is what happened."""
-    if cell.drive is Drive.FALLBACK or not seen.turns:
+    if cell.scenario is Scenario.FALLBACK or not seen.turns:
         return  # nobody heard the probe
     told = sum(turn.text_chars for turn in seen.turns)
     yield from _differs("characters reported", len(promised.text), told)
@@ -173,7 +182,7 @@ def _about_the_report(cell: Cell, promised: Expectation, seen: Seen) -> Iterator
     yield from _differs("tool calls reported", len(promised.calls), told)
     last = seen.turns[-1]
     yield from _differs("failure reported", promised.error is not None, last.failure is not None)
-    hung_up = cell.drive in (Drive.CANCEL, Drive.BARGE_IN)
+    hung_up = cell.scenario in (Scenario.CANCEL, Scenario.BARGE_IN)
     yield from _differs("cancellation reported", hung_up, last.cancelled)
 
 
@@ -193,7 +202,7 @@ def _leaks_secrets(seen: Seen) -> Iterator[str]:
 
 def silent_success(cell: Cell, seen: Seen) -> bool:
     """Whether a turn ended well although nothing was said, done or told."""
-    if cell.drive in (Drive.CANCEL, Drive.BARGE_IN):
+    if cell.scenario in (Scenario.CANCEL, Scenario.BARGE_IN):
         return False
     told = any(name == "claude.outcome" for name, _ in seen.lines)
     return not (seen.text or seen.calls or seen.errors or told)

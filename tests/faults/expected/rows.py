@@ -12,9 +12,10 @@ from math import inf
 
 from livekit.agents import APIError
 
+from tests.faults.catalogue.table import AFTER_TEXT, IN_TOOL, Cell, Scenario, Sort, When, Where
+
 from .naming import failing_of
 from .promises import MAX_PAUSES, Expectation, expected
-from .table import AFTER_TEXT, IN_TOOL, Cell, Drive, Sort, When, Where
 
 TESTS = "tests/faults/test_matrix.py"
 
@@ -64,7 +65,7 @@ def row_of(cell: Cell) -> str:
     if sort is Sort.STOPPED and cell.fault.text:
         return "interrupted" if cell.fault.tool else "cut-short"
     attempts = failing_of(cell).attempts
-    if cell.drive is Drive.RESUME and failing_of(cell).resumable:
+    if cell.scenario is Scenario.RESUME and failing_of(cell).resumable:
         return "resumed"
     if cell.where in AFTER_TEXT:
         return "interrupted"
@@ -101,7 +102,7 @@ def table(cells: Iterable[Cell]) -> list[str]:
     plain = [cell for cell in cells if not _in_two_minds(cell)]
     lines = ["| fault | first attempt only | always | tests |", "|---|---|---|---|"]
     for row in ROWS:
-        mine = [cell for cell in plain if row_of(cell) == row.key and cell.drive in DRIVES]
+        mine = [cell for cell in plain if row_of(cell) == row.key and cell.scenario in SCENARIOS]
         first = _one(row, {say(cell) for cell in mine if cell.when is When.FIRST})
         always = _one(row, {say(cell) for cell in mine if cell.when is When.ALWAYS})
         if always == first or not always:
@@ -111,7 +112,7 @@ def table(cells: Iterable[Cell]) -> list[str]:
     return lines
 
 
-DRIVES = (Drive.DIRECT, Drive.RESUME, Drive.SESSION)
+SCENARIOS = (Scenario.DIRECT, Scenario.RESUME, Scenario.SESSION)
 """In the others somebody else answers, or nobody listens any more."""
 
 

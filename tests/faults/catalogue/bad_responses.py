@@ -13,21 +13,21 @@ from aiohttp.http_exceptions import HttpProcessingError
 from resilient_claude.testing import HttpError, Raw
 from resilient_claude.testing.script.wire import error_body
 
-from .raw import Finish, Forever, Script, Send, answer_events, head, json_response, sse, streamed
+from .raw import Finish, Forever, RawScript, Send, answer_events, head, json_response, sse, streamed
 from .streams import CANCELLED, GONE, INDISCREET, LASTING, ONCE
-from .table import BOOKING, SPOKEN, TEXT, Drive, Fault, Responds, Sort, Where
+from .table import BOOKING, SPOKEN, TEXT, FaultSpec, Responds, Scenario, Sort, Where
 
-ALONE = (Drive.DIRECT,)
+ALONE = (Scenario.DIRECT,)
 WITH_RESULT = (Where.RESPONSE, Where.TOOL_RESULT)
 # Reading the body as what it claims to be failed.
 UNREADABLE = (ValueError, zlib.error, aiohttp.ClientError, HttpProcessingError)
 
 
-def status_fault(status: int, name: str = "", **facts: Any) -> Fault:
+def status_fault(status: int, name: str = "", **facts: Any) -> FaultSpec:
     """An error of the API with its HTTP status."""
     headers = facts.setdefault("headers", {})
     step = HttpError(status, message=INDISCREET, headers=headers, body=facts.pop("body", None))
-    return Fault(
+    return FaultSpec(
         name or str(status),
         Sort.STATUS,
         Responds(step),
@@ -52,11 +52,11 @@ TRANSIENT = (408, 409, 429, 500, 502, 503, 504, 529)
 
 STATUSES = (
     *(status_fault(status, whens=ONCE) for status in (400, 401, 402, 403, 404, 413)),
-    *(status_fault(status, whens=ONCE, drives=ALONE) for status in (405, 418, 422, 499)),
-    *(status_fault(s, drives=LASTING, wheres=WITH_RESULT) for s in TRANSIENT),
-    *(status_fault(status, whens=ONCE, drives=ALONE) for status in (501, 520, 524)),
+    *(status_fault(status, whens=ONCE, scenarios=ALONE) for status in (405, 418, 422, 499)),
+    *(status_fault(s, scenarios=LASTING, wheres=WITH_RESULT) for s in TRANSIENT),
+    *(status_fault(status, whens=ONCE, scenarios=ALONE) for status in (501, 520, 524)),
     *(
-        status_fault(s, f"{s}-retry-after-fits", headers={"retry-after": "0.1"}, drives=ALONE)
+        status_fault(s, f"{s}-retry-after-fits", headers={"retry-after": "0.1"}, scenarios=ALONE)
         for s in (429, 503, 529)
     ),
     *(
@@ -67,18 +67,18 @@ STATUSES = (
         429,
         "429-retry-after-ms-wins",
         headers={"retry-after-ms": "100", "retry-after": "600"},
-        drives=ALONE,
+        scenarios=ALONE,
     ),
-    status_fault(429, "429-retry-after-soon", headers={"retry-after": "soon"}, drives=ALONE),
-    status_fault(429, "429-retry-after-negative", headers={"retry-after": "-5"}, drives=ALONE),
-    status_fault(429, "429-retry-after-date", headers={"retry-after": FAR_AWAY}, drives=ALONE),
+    status_fault(429, "429-retry-after-soon", headers={"retry-after": "soon"}, scenarios=ALONE),
+    status_fault(429, "429-retry-after-negative", headers={"retry-after": "-5"}, scenarios=ALONE),
+    status_fault(429, "429-retry-after-date", headers={"retry-after": FAR_AWAY}, scenarios=ALONE),
     status_fault(429, "429-spend-limit", body=SPENT, spend_limit=True, whens=ONCE),
     *(
         status_fault(s, f"{s}-should-not-retry", headers={"x-should-retry": "false"}, whens=ONCE)
         for s in (429, 500, 529)
     ),
     *(
-        status_fault(s, f"{s}-should-retry", headers={"x-should-retry": "true"}, drives=ALONE)
+        status_fault(s, f"{s}-should-retry", headers={"x-should-retry": "true"}, scenarios=ALONE)
         for s in (400, 404)
     ),
     *(
@@ -87,13 +87,13 @@ STATUSES = (
             f"{status}-redirect",
             headers={"location": "http://127.0.0.1:1/v1/messages"},
             whens=ONCE,
-            drives=ALONE,
+            scenarios=ALONE,
         )
         for status in (301, 302, 307, 308)
     ),
     # A proxy or load balancer in between: no error of the API, no request-id.
     *(
-        Fault(
+        FaultSpec(
             f"{status}-of-a-proxy",
             Sort.STATUS,
             Responds(Raw(f"<html>Bad gateway<!-- {INDISCREET} -->", status=status)),
@@ -103,71 +103,75 @@ STATUSES = (
         )
         for status in (403, 502, 503)
     ),
-    Fault(
+    FaultSpec(
         "500-without-a-body",
         Sort.STATUS,
         Responds(Raw(b"", status=500)),
         status=500,
         request_id=False,
         whens=ONCE,
-        drives=ALONE,
+        scenarios=ALONE,
     ),
-    Fault(
+    FaultSpec(
         "500-with-a-body-without-end",
         Sort.STATUS,
-        Responds(Script((Send(head(500)), Forever(b"4000\r\n" + b"x" * 0x4000 + b"\r\n", 0.001)))),
+        Responds(
+            RawScript((Send(head(500)), Forever(b"4000\r\n" + b"x" * 0x4000 + b"\r\n", 0.001)))
+        ),
         status=500,
         # A client of the application reads it for as long as the clock lets it.
-        drives=(*ALONE, Drive.SESSION, Drive.FALLBACK, Drive.CANCEL),
+        scenarios=(*ALONE, Scenario.SESSION, Scenario.FALLBACK, Scenario.CANCEL),
     ),
-    Fault(
+    FaultSpec(
         "500-with-a-body-that-drips",
         Sort.SILENT,
-        Responds(Script((Send(head(500)), Forever(b"1\r\nx\r\n")))),
+        Responds(RawScript((Send(head(500)), Forever(b"1\r\nx\r\n")))),
         status=500,
-        drives=CANCELLED,
+        scenarios=CANCELLED,
     ),
 )
 
 FOREIGN = (
-    Fault(
+    FaultSpec(
         "html",
         Sort.FOREIGN,
         Responds(Raw(b"<html>Log in</html>")),
         wheres=WITH_RESULT,
-        drives=CANCELLED,
+        scenarios=CANCELLED,
     ),
-    Fault("json", Sort.FOREIGN, Responds(Raw(b"{}", content_type="application/json"))),
-    Fault(
+    FaultSpec("json", Sort.FOREIGN, Responds(Raw(b"{}", content_type="application/json"))),
+    FaultSpec(
         "error-as-json",
         Sort.FOREIGN,
-        Responds(Script((Send(json_response(200, error_body("api_error", INDISCREET, "req"))),))),
-        whens=ONCE,
-    ),
-    Fault(
-        "message-as-json",
-        Sort.FOREIGN,
         Responds(
-            Script((Send(json_response(200, {"content": [{"type": "text", "text": TEXT}]})),))
+            RawScript((Send(json_response(200, error_body("api_error", INDISCREET, "req"))),))
         ),
         whens=ONCE,
     ),
-    Fault("nothing", Sort.ENDED, Responds(Raw(b"", content_type="text/event-stream"))),
-    Fault(
+    FaultSpec(
+        "message-as-json",
+        Sort.FOREIGN,
+        Responds(
+            RawScript((Send(json_response(200, {"content": [{"type": "text", "text": TEXT}]})),))
+        ),
+        whens=ONCE,
+    ),
+    FaultSpec("nothing", Sort.ENDED, Responds(Raw(b"", content_type="text/event-stream"))),
+    FaultSpec(
         "nothing-of-no-type",
         Sort.ENDED,
-        Responds(Script((Send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),))),
+        Responds(RawScript((Send(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),))),
         whens=ONCE,
-        drives=ALONE,
+        scenarios=ALONE,
     ),
-    Fault(
+    FaultSpec(
         "204",
         Sort.ENDED,
-        Responds(Script((Send(b"HTTP/1.1 204 No Content\r\n\r\n"),))),
+        Responds(RawScript((Send(b"HTTP/1.1 204 No Content\r\n\r\n"),))),
         whens=ONCE,
-        drives=ALONE,
+        scenarios=ALONE,
     ),
-    Fault(
+    FaultSpec(
         "html-called-an-event-stream",
         Sort.ENDED,
         Responds(Raw(b"<html>\n\n<p>Log in", content_type="text/event-stream")),
@@ -176,10 +180,10 @@ FOREIGN = (
 )
 
 
-def wrong(name: str, *events: dict[str, Any] | bytes, **facts: Any) -> Fault:
+def wrong(name: str, *events: dict[str, Any] | bytes, **facts: Any) -> FaultSpec:
     """A response whose events are these, in one write."""
-    given = {"whens": ONCE, "drives": (Drive.DIRECT, Drive.SESSION), **facts}
-    return Fault(name, Sort.MALFORMED, Responds(streamed(sse(events))), **given)
+    given = {"whens": ONCE, "scenarios": (Scenario.DIRECT, Scenario.SESSION), **facts}
+    return FaultSpec(name, Sort.MALFORMED, Responds(streamed(sse(events))), **given)
 
 
 START, BLOCK, PING, *DELTAS, BLOCK_STOP, DELTA, STOP = answer_events(SPOKEN)
@@ -216,46 +220,46 @@ MALFORMED = (
     wrong("tool-input-is-not-json", sse(TOOL_EVENTS).replace(b": 4}", b": ")),
     wrong("tool-input-is-no-object", START, TOOL_EVENTS[1], FOUR, *TOOL_EVENTS[-3:]),
     wrong("tool-never-closed", *(e for e in TOOL_EVENTS if e["type"] != "content_block_stop")),
-    Fault(
+    FaultSpec(
         "garbage-for-http",
         Sort.MALFORMED,
-        Responds(Script((Send(b"\x00\x16\x03 garbage\r\n\r\n"), Finish("close")))),
+        Responds(RawScript((Send(b"\x00\x16\x03 garbage\r\n\r\n"), Finish("close")))),
         roots=UNREADABLE,
     ),
-    Fault(
+    FaultSpec(
         "garbage-for-a-chunk",
         Sort.MALFORMED,
-        Responds(Script((Send(head() + b"no-size\r\n" + sse([START])), Forever()))),
+        Responds(RawScript((Send(head() + b"no-size\r\n" + sse([START])), Forever()))),
         roots=UNREADABLE,
         whens=ONCE,
     ),
-    Fault(
+    FaultSpec(
         "header-too-long",
         Sort.MALFORMED,
-        Responds(Script((Send(head(x_long="x" * 100_000)), Forever()))),
+        Responds(RawScript((Send(head(x_long="x" * 100_000)), Forever()))),
         roots=UNREADABLE,
         whens=ONCE,
-        drives=ALONE,
+        scenarios=ALONE,
     ),
-    Fault(
+    FaultSpec(
         "event-without-end",
         Sort.MALFORMED,
-        Responds(Script((Send(head()), Forever(CHUNK, 0.0001)))),
+        Responds(RawScript((Send(head()), Forever(CHUNK, 0.0001)))),
         whens=ONCE,
-        drives=ALONE,
+        scenarios=ALONE,
     ),
-    Fault(
+    FaultSpec(
         "gzip-that-is-none",
         Sort.MALFORMED,
         Responds(streamed(sse(answer_events(SPOKEN)), content_encoding="gzip")),
         roots=UNREADABLE,
         whens=ONCE,
     ),
-    Fault(
+    FaultSpec(
         "body-shorter-than-told",
         Sort.CUT,
         Responds(
-            Script(
+            RawScript(
                 (
                     Send(head(transfer_encoding="", content_length="9999") + sse([START, BLOCK])),
                     Finish("close"),
@@ -265,11 +269,11 @@ MALFORMED = (
         roots=GONE,
         whens=ONCE,
     ),
-    Fault(
+    FaultSpec(
         "gzip-truncated",
         Sort.ENDED,
         Responds(streamed(gzip.compress(sse([START, BLOCK]))[:-12], content_encoding="gzip")),
         whens=ONCE,
-        drives=ALONE,
+        scenarios=ALONE,
     ),
 )

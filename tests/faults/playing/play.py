@@ -15,13 +15,21 @@ import anthropic
 from livekit.agents import llm
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, TurnEnded
+from tests.faults.catalogue.raw import HeardText
+from tests.faults.catalogue.table import (
+    KEY,
+    WARM_TURNS,
+    Cell,
+    Scenario,
+    Sort,
+    When,
+    Where,
+    limits_of,
+)
 from tests.support.listening import conversation
 
-from .drives import DRIVES
-from .promises import WARM_TURNS
-from .raw import Ear
+from .scenarios import SCENARIOS
 from .servers import Claude, claude_for
-from .table import KEY, Cell, Drive, Sort, When, Where, limits_of
 from .watch import Watch
 
 HUNG_S = 60.0
@@ -72,7 +80,7 @@ class Play:
         self.cell = cell
         self._setting_up = setting_up
         self.watch = watch
-        self.ear = Ear()
+        self.heard_text = HeardText()
         self.seen = Seen()
         self.failed_once = asyncio.Event()
         self._failures = 0
@@ -85,7 +93,7 @@ class Play:
                 # One after the other: together they would keep the loop busy for a second, and
                 # the clocks of other cells would run out.
                 async with self._setting_up:
-                    server = claude_for(self.cell, self.ear, self.watch)
+                    server = claude_for(self.cell, self.heard_text, self.watch)
                     claude = await stack.enter_async_context(server)
                     await asyncio.sleep(0)
                     adapter = make_adapter(self.cell, claude)
@@ -105,7 +113,7 @@ class Play:
         claude.strike()
         await asyncio.sleep(0)
         try:
-            await DRIVES[self.cell.drive](self, adapter, claude)
+            await SCENARIOS[self.cell.scenario](self, adapter, claude)
         finally:
             await adapter.aclose()
             await adapter.client.close()  # which the application does, if it made it
@@ -158,7 +166,7 @@ class Play:
             self.broke_the_silence()
         if chunk.delta.content:
             self.seen.text += chunk.delta.content
-            self.ear.hear(chunk.delta.content)
+            self.heard_text.hear(chunk.delta.content)
         return [(call.name, call.arguments) for call in chunk.delta.tool_calls]
 
     def fail(self, error: BaseException) -> None:
@@ -173,7 +181,7 @@ class Play:
             await asyncio.wait_for(self.failed_once.wait(), _CLOSED_S)
             return  # and so into the wait before the next attempt
         if cell.heard_before:
-            await self.ear.until(cell.heard_before)
+            await self.heard_text.until(cell.heard_before)
         elif cell.where is not Where.CONNECTING:
             await until(lambda: claude.requests() > 0)
         elif cell.fault.means == "dns-hang":
@@ -226,7 +234,7 @@ def make_adapter(cell: Cell, claude: Claude) -> ResilientClaudeLLM:
         environment["SSL_CERT_FILE"] = claude.ca_file
     with mock.patch.dict(os.environ, environment, clear=True):
         arguments: dict[str, Any] = {"api_key": KEY, "base_url": claude.base_url}
-        if cell.drive is Drive.CLIENT:  # whose own retries would multiply with ours
+        if cell.scenario is Scenario.CLIENT:  # whose own retries would multiply with ours
             arguments = {"client": anthropic.AsyncAnthropic(**arguments, max_retries=5)}
         return ResilientClaudeLLM(
             **arguments,
@@ -236,7 +244,7 @@ def make_adapter(cell: Cell, claude: Claude) -> ResilientClaudeLLM:
                 wait_base_s=limits.wait_s,
                 throttled_wait_base_s=limits.wait_s,
                 wait_cap_s=limits.wait_s,
-                on_interruption="resume" if cell.drive is Drive.RESUME else "raise",
+                on_interruption="resume" if cell.scenario is Scenario.RESUME else "raise",
             ),
             timeout=Timeouts(**limits.clocks),
         )

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from resilient_claude.testing import Answer, Break, Garbage, SimulatedClaude, Step
-
-from .raw import Ear, RawServer, Script, broken_after, whole
-from .table import (
+from tests.faults.catalogue.raw import HeardText, RawScript, RawServer, broken_after, whole
+from tests.faults.catalogue.table import (
     AFTER_TOOL,
     BOOKING,
     HEARD,
@@ -22,13 +21,14 @@ from .table import (
     TEXT,
     Breaks,
     Cell,
-    Drive,
     Responds,
+    Scenario,
     Sort,
     When,
     Where,
     Wire,
 )
+
 from .watch import HOST, Watch
 
 _POINTS = {
@@ -72,12 +72,12 @@ class Claude:
 
 
 @asynccontextmanager
-async def claude_for(cell: Cell, ear: Ear, watch: Watch) -> AsyncIterator[Claude]:
+async def claude_for(cell: Cell, heard_text: HeardText, watch: Watch) -> AsyncIterator[Claude]:
     """The server that plays *cell*, its faults below HTTP not yet switched on."""
     steps, default = scripted(cell)
     tls = cell.wire is Wire.TLS
-    if any(isinstance(step, Script) for step in (*steps, default)):
-        raw = RawServer([_as_script(step) for step in (*steps, default)], ear, tls=tls)
+    if any(isinstance(step, RawScript) for step in (*steps, default)):
+        raw = RawServer([_as_raw_script(step) for step in (*steps, default)], heard_text, tls=tls)
         # In a context of its own, so that its tasks do not count as the adapter's.
         nobody = contextvars.Context()
         await asyncio.get_running_loop().create_task(raw.start(), context=nobody)
@@ -105,16 +105,16 @@ async def claude_for(cell: Cell, ear: Ear, watch: Watch) -> AsyncIterator[Claude
         yield claude
 
 
-def scripted(cell: Cell) -> tuple[list[Step | Script], Step | Script]:
+def scripted(cell: Cell) -> tuple[list[Step | RawScript], Step | RawScript]:
     """What each request gets, and what every later one gets."""
     fault, after = faulty_step(cell), Answer(AFTER_TOOL)
     if fault is None:
         return [], SPOKEN
     healthy = _healthy(cell)
-    before: list[Step | Script] = [BOOKING] if cell.where is Where.TOOL_RESULT else []
+    before: list[Step | RawScript] = [BOOKING] if cell.where is Where.TOOL_RESULT else []
     if cell.fault.sort is Sort.HARMLESS:
         return [fault], after
-    if cell.drive is Drive.RESUME and cell.where is Where.TEXT and cell.when is When.ALWAYS:
+    if cell.scenario is Scenario.RESUME and cell.where is Where.TEXT and cell.when is When.ALWAYS:
         return [fault, _broken_again(cell)], after  # a second resume would find it healthy
     match cell.when:
         case When.FIRST:
@@ -125,7 +125,7 @@ def scripted(cell: Cell) -> tuple[list[Step | Script], Step | Script]:
             return before, fault
 
 
-def _broken_again(cell: Cell) -> Script:
+def _broken_again(cell: Cell) -> RawScript:
     """The rest of the answer, which breaks after one more word."""
     assert isinstance(cell.fault.means, Breaks)
     rest, how = Answer(TEXT.removeprefix(HEARD)), cell.fault.means.how
@@ -135,12 +135,12 @@ def _broken_again(cell: Cell) -> Script:
 def _healthy(cell: Cell) -> Answer:
     if cell.where is Where.TOOL_RESULT:
         return Answer(AFTER_TOOL)
-    if cell.drive is Drive.RESUME:
+    if cell.scenario is Scenario.RESUME:
         return Answer(TEXT.removeprefix(cell.heard_before))
     return cell.answer
 
 
-def faulty_step(cell: Cell) -> Step | Script | None:
+def faulty_step(cell: Cell) -> Step | RawScript | None:
     """The fault as a response; None if it is below HTTP."""
     match cell.fault.means:
         case Responds(step):
@@ -156,8 +156,8 @@ def faulty_step(cell: Cell) -> Step | Script | None:
             return None
 
 
-def _as_script(step: Step | Script) -> Script:
-    if isinstance(step, Script):
+def _as_raw_script(step: Step | RawScript) -> RawScript:
+    if isinstance(step, RawScript):
         return step
     assert isinstance(step, Answer), step
     return whole(step)

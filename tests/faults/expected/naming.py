@@ -11,7 +11,7 @@ from math import inf
 
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-from .table import Cell, Drive, Sort, Where, limits_of
+from tests.faults.catalogue.table import Cell, Scenario, Sort, Where, limits_of
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _silent(cell: Cell) -> Failing:
         return named("timeout", "server", error=APIError)
     # Without an answer to a look-up, not even this machine's network was left. The transport of an
     # application's client does not tell how far it came.
-    watched = cell.drive is not Drive.CLIENT
+    watched = cell.scenario is not Scenario.CLIENT
     origin = "local" if cell.fault.name == "dns-hangs" and watched else None
     kinds = {"timeout"} if waiting else {"stall"}
     if cell.fault.name == "empty-deltas-only" and cell.where is Where.CONTENT:

@@ -1,7 +1,7 @@
 """The words of the matrix: what a fault is, where it strikes, how often, and how it is driven.
 
-Everything here is a frozen value. `catalogue.py` lists the faults, `promises.py` says what must
-come of each cell, `play.py` finds out what does.
+Everything here is a frozen value. `cells.py` makes the cells of all faults, `expected` says what
+must come of each, `playing` finds out what does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 from resilient_claude.testing import Answer, Step, ToolUse
 
-from .raw import How, Script
+from .raw import How, RawScript
 
 KEY = "sk-ant-api03-this-key-is-for-the-fault-matrix-only"
 OTHER_KEY = "sk-ant-oat01-the-key-of-somebody-else"
@@ -86,7 +86,7 @@ class When(StrEnum):
     ALWAYS = "always"
 
 
-class Drive(StrEnum):
+class Scenario(StrEnum):
     """Who asks for the turn."""
 
     DIRECT = "direct"
@@ -111,7 +111,7 @@ class Wire(StrEnum):
 
 
 class Sort(StrEnum):
-    """What a fault is in the words of the promises; each sort has its rules in `promises.py`."""
+    """What a fault is in the words of the promises; each sort has its rules in `expected`."""
 
     DNS = "dns"
     UNREACHABLE = "unreachable"
@@ -134,6 +134,9 @@ class Sort(StrEnum):
     DARK_POOL = "dark-pool"
     DROPPED_POOL = "dropped-pool"
 
+
+WARM_TURNS = {Sort.DARK_POOL: 4, Sort.DROPPED_POOL: 4}
+"""Turns that fill the pool before the fault; their requests count."""
 
 Strike = Literal[
     "refuse",
@@ -162,11 +165,11 @@ class Breaks:
 class Responds:
     """The whole response is this."""
 
-    step: Step | Script
+    step: Step | RawScript
 
 
 @dataclass(frozen=True)
-class Fault:
+class FaultSpec:
     """One way in which a turn goes wrong, as a fact; what must come of it is derived.
 
     Attributes:
@@ -175,7 +178,7 @@ class Fault:
         means: how it is made.
         wheres: where it strikes.
         whens: how often; most faults in all three ways.
-        drives: how the turn is driven, apart from `RESUME`, which follows from the place.
+        scenarios: how the turn is driven, apart from `RESUME`, which follows from the place.
         wires: over what.
         roots: classes of which the end of the cause chain must be one; empty where the verdict
             is ours or the API's, so that there is nothing below it.
@@ -194,7 +197,7 @@ class Fault:
     means: Strike | Breaks | Responds
     wheres: tuple[Where, ...] = (Where.RESPONSE,)
     whens: tuple[When, ...] = tuple(When)
-    drives: tuple[Drive, ...] = (Drive.DIRECT, Drive.SESSION, Drive.FALLBACK)
+    scenarios: tuple[Scenario, ...] = (Scenario.DIRECT, Scenario.SESSION, Scenario.FALLBACK)
     wires: tuple[Wire, ...] = (Wire.TCP,)
     roots: tuple[type[BaseException], ...] = ()
     status: int | None = None
@@ -214,10 +217,10 @@ class Fault:
 class Cell:
     """One fault, at one place, so often, driven so, over this: one test."""
 
-    fault: Fault
+    fault: FaultSpec
     where: Where
     when: When
-    drive: Drive
+    scenario: Scenario
     wire: Wire
 
     @property
@@ -231,7 +234,7 @@ class Cell:
         return HEARD_BEFORE.get(self.where, "")
 
     def __str__(self) -> str:
-        parts = (self.fault.name, self.where, self.when, self.drive, self.wire)
+        parts = (self.fault.name, self.where, self.when, self.scenario, self.wire)
         return "/".join(str(part) for part in parts)
 
 
@@ -284,6 +287,6 @@ LINGERING = Limits(max_silence_s=1e7, clocks=_LONG, wait_s=1e6)
 
 def limits_of(cell: Cell) -> Limits:
     """The limits that *cell* runs under."""
-    if cell.drive in (Drive.CANCEL, Drive.BARGE_IN):
+    if cell.scenario in (Scenario.CANCEL, Scenario.BARGE_IN):
         return LINGERING
     return HASTY if cell.fault.sort in (Sort.SILENT, Sort.DARK_POOL) else PATIENT

@@ -63,7 +63,7 @@ class Watch:
 current_watch: ContextVar[Watch | None] = ContextVar("current_watch", default=None)
 
 
-class _Ears(logging.Handler):
+class _LogCapture(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(name)s %(message)s"))
@@ -79,8 +79,8 @@ class _Ears(logging.Handler):
 
 
 @contextmanager
-def watching(loop: asyncio.AbstractEventLoop, strays: list[str]) -> Iterator[None]:
-    """Tell everything that happens in *loop* to the cell it belongs to; the rest to *strays*."""
+def watching(loop: asyncio.AbstractEventLoop, unclaimed: list[str]) -> Iterator[None]:
+    """Tell everything that happens in *loop* to the cell it belongs to; the rest to *unclaimed*."""
 
     def make_task(
         loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **more: Any
@@ -94,7 +94,7 @@ def watching(loop: asyncio.AbstractEventLoop, strays: list[str]) -> Iterator[Non
 
     def accident(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         watch = current_watch.get()
-        accidents = strays if watch is None else watch.accidents
+        accidents = unclaimed if watch is None else watch.accidents
         accidents.append(f"{context.get('message')}: {context.get('exception')!r} {context}")
 
     look_up = loop.getaddrinfo
@@ -105,10 +105,10 @@ def watching(loop: asyncio.AbstractEventLoop, strays: list[str]) -> Iterator[Non
             return await watch.resolve(port)
         return await look_up(host, port, **more)
 
-    ears, adapter_logger = _Ears(), logging.getLogger(LOGGER_NAME)
+    capture, adapter_logger = _LogCapture(), logging.getLogger(LOGGER_NAME)
     level = adapter_logger.level
     adapter_logger.setLevel(logging.DEBUG)
-    logging.getLogger().addHandler(ears)
+    logging.getLogger().addHandler(capture)
     loop.set_task_factory(make_task)  # type: ignore[arg-type]
     loop.set_exception_handler(accident)
     loop.getaddrinfo = getaddrinfo  # type: ignore[method-assign]
@@ -118,5 +118,5 @@ def watching(loop: asyncio.AbstractEventLoop, strays: list[str]) -> Iterator[Non
         loop.getaddrinfo = look_up  # type: ignore[method-assign]
         loop.set_exception_handler(None)
         loop.set_task_factory(None)
-        logging.getLogger().removeHandler(ears)
+        logging.getLogger().removeHandler(capture)
         adapter_logger.setLevel(level)

@@ -22,9 +22,9 @@ from .table import (
     PROMPT,
     TEXT,
     Breaks,
-    Drive,
-    Fault,
+    FaultSpec,
     Responds,
+    Scenario,
     Sort,
     Strike,
     When,
@@ -33,9 +33,9 @@ from .table import (
 )
 
 BOTH = (Wire.TCP, Wire.TLS)
-USUAL = (Drive.DIRECT, Drive.CLIENT, Drive.SESSION, Drive.FALLBACK)
-CANCELLED = (*USUAL, Drive.CANCEL)
-LASTING = (*CANCELLED, Drive.BARGE_IN)
+USUAL = (Scenario.DIRECT, Scenario.CLIENT, Scenario.SESSION, Scenario.FALLBACK)
+CANCELLED = (*USUAL, Scenario.CANCEL)
+LASTING = (*CANCELLED, Scenario.BARGE_IN)
 ONCE = (When.FIRST, When.ALWAYS)
 EVERY = (When.ALWAYS,)
 AT_CONNECTING = (Where.CONNECTING,)
@@ -63,191 +63,197 @@ UNTRUSTED: tuple[tuple[str, Strike], ...] = (
 )
 NO_HANDSHAKE: tuple[Strike, ...] = ("tls-plaintext", "tls-alert")
 CONNECTING = (
-    Fault(
+    FaultSpec(
         "refused",
         Sort.UNREACHABLE,
         "refuse",
         wheres=AT_CONNECTING,
-        drives=CANCELLED,
+        scenarios=CANCELLED,
         wires=BOTH,
         roots=(ConnectionRefusedError,),
     ),
-    Fault(
+    FaultSpec(
         "no-route",
         Sort.UNREACHABLE,
         "no-route",
         wheres=AT_CONNECTING,
-        drives=USUAL,
+        scenarios=USUAL,
         roots=(OSError,),
     ),
-    Fault(
+    FaultSpec(
         "unknown-host",
         Sort.DNS,
         "dns",
         wheres=AT_CONNECTING,
-        drives=CANCELLED,
+        scenarios=CANCELLED,
         roots=(socket.gaierror,),
     ),
-    Fault(
+    FaultSpec(
         "dns-hangs",
         Sort.SILENT,
         "dns-hang",
         wheres=AT_CONNECTING,
-        drives=LASTING,
+        scenarios=LASTING,
         roots=(TimeoutError,),
     ),
     *(
-        Fault(
+        FaultSpec(
             name,
             Sort.UNTRUSTED,
             strike,
             wheres=AT_CONNECTING,
             whens=EVERY,
-            drives=USUAL,
+            scenarios=USUAL,
             wires=(Wire.TLS,),
             roots=(ssl.SSLCertVerificationError,),
         )
         for name, strike in UNTRUSTED
     ),
     *(
-        Fault(
+        FaultSpec(
             strike,
             Sort.HANDSHAKE,
             strike,
             wheres=AT_CONNECTING,
-            drives=USUAL,
+            scenarios=USUAL,
             wires=(Wire.TLS,),
             roots=(ssl.SSLError,),
         )
         for strike in NO_HANDSHAKE
     ),
-    Fault(
+    FaultSpec(
         "tls-hangs",
         Sort.SILENT,
         "tls-hang",
         wheres=AT_CONNECTING,
         # Not over httpx2's own transport, which leaves a socket to the garbage collector when it is
         # cancelled there: httpcore2/_backends/anyio.py, `start_tls` closes on `Exception` only.
-        drives=tuple(drive for drive in LASTING if drive is not Drive.CLIENT),
+        scenarios=tuple(scenario for scenario in LASTING if scenario is not Scenario.CLIENT),
         wires=(Wire.TLS,),
         roots=(TimeoutError,),
     ),
     *(
-        Fault(
+        FaultSpec(
             f"{name}-at-accept",
             Sort.CUT,
             Responds(Break(how, at="accept")),
             wheres=AT_CONNECTING,
-            drives=USUAL,
+            scenarios=USUAL,
             wires=BOTH,
             roots=GONE,
         )
         for name, how in ACCEPTED
     ),
-    Fault(
+    FaultSpec(
         "hang-at-accept",
         Sort.SILENT,
         Responds(Break("stall", at="accept")),
         wheres=AT_CONNECTING,
-        drives=LASTING,
+        scenarios=LASTING,
         roots=(TimeoutError,),
     ),
-    Fault(
+    FaultSpec(
         "pool-went-dark",
         Sort.DARK_POOL,
         "go-dark",
         wheres=AT_CONNECTING,
         whens=(When.FIRST,),
-        drives=LASTING,
+        scenarios=LASTING,
         wires=BOTH,
         roots=(TimeoutError,),
     ),
-    Fault(
+    FaultSpec(
         "idle-connections-dropped",
         Sort.DROPPED_POOL,
         "drop-idle",
         wheres=AT_CONNECTING,
         whens=(When.FIRST,),
-        drives=USUAL,
+        scenarios=USUAL,
         wires=BOTH,
     ),
 )
 
 ANYWHERE = (Where.REQUEST, *IN_STREAM, Where.TOOL_RESULT)
 BREAKS = (
-    Fault(
+    FaultSpec(
         "reset",
         Sort.CUT,
         Breaks("reset"),
         wheres=ANYWHERE,
-        drives=USUAL,
+        scenarios=USUAL,
         wires=BOTH,
         roots=(ConnectionResetError,),
     ),
-    Fault(
-        "closed", Sort.CUT, Breaks("close"), wheres=ANYWHERE, drives=USUAL, wires=BOTH, roots=GONE
+    FaultSpec(
+        "closed",
+        Sort.CUT,
+        Breaks("close"),
+        wheres=ANYWHERE,
+        scenarios=USUAL,
+        wires=BOTH,
+        roots=GONE,
     ),
-    Fault("ended", Sort.ENDED, Breaks("end"), wheres=IN_STREAM, drives=USUAL, wires=BOTH),
-    Fault(
+    FaultSpec("ended", Sort.ENDED, Breaks("end"), wheres=IN_STREAM, scenarios=USUAL, wires=BOTH),
+    FaultSpec(
         "hang",
         Sort.SILENT,
         Breaks("stall"),
         wheres=ANYWHERE,
-        drives=LASTING,
+        scenarios=LASTING,
         wires=BOTH,
         roots=(TimeoutError,),
     ),
-    Fault(
+    FaultSpec(
         "pings-only",
         Sort.SILENT,
         Breaks("pings"),
         wheres=IN_STREAM,
-        drives=CANCELLED,
+        scenarios=CANCELLED,
         roots=(TimeoutError,),
     ),
-    Fault(
+    FaultSpec(
         "comments-only",
         Sort.SILENT,
         Breaks("comments"),
         wheres=IN_STREAM,
-        drives=CANCELLED,
+        scenarios=CANCELLED,
         roots=(TimeoutError,),
     ),
-    Fault(
+    FaultSpec(
         "empty-deltas-only",
         Sort.SILENT,
         Breaks("empty_deltas"),
         # Elsewhere an empty delta needs a new block, and would be out of order for its own reason.
         wheres=(Where.CONTENT, Where.TOOL_JSON, Where.TEXT, Where.TOOL_AFTER_TEXT),
-        drives=CANCELLED,
+        scenarios=CANCELLED,
         roots=(TimeoutError,),
     ),
-    Fault(
+    FaultSpec(
         "invalid-json",
         Sort.MALFORMED,
         Breaks(f'event: content_block_delta\ndata: {{"type": "{TEXT}\n\n'.encode()),
         wheres=IN_STREAM,
-        drives=USUAL,
+        scenarios=USUAL,
         roots=(json.JSONDecodeError,),
     ),
-    Fault(
+    FaultSpec(
         "overloaded-error-event",
         Sort.EVENT,
         Breaks(SseError("overloaded_error", INDISCREET)),
         wheres=(*IN_STREAM, Where.TOOL_RESULT),
-        drives=CANCELLED,
+        scenarios=CANCELLED,
         error_type="overloaded_error",
     ),
 )
 
 EVENTS = tuple(
-    Fault(
+    FaultSpec(
         error_type.replace("_", "-") + "-event",
         Sort.EVENT,
         Breaks(SseError(error_type, INDISCREET)),
         wheres=(Where.HEADERS, Where.CONTENT, Where.TEXT, Where.TOOL_STOP),
         whens=ONCE,
-        drives=(Drive.DIRECT, Drive.FALLBACK),
+        scenarios=(Scenario.DIRECT, Scenario.FALLBACK),
         error_type=error_type,
     )
     for error_type in (

@@ -54,13 +54,13 @@ class Finish:
 
 
 @dataclass(frozen=True)
-class Script:
+class RawScript:
     """What one `POST /v1/messages` gets. The connection lives on unless an action ends it."""
 
     actions: tuple[Send | UntilHeard | Forever | Finish, ...]
 
 
-class Ear:
+class HeardText:
     """What the caller has heard so far. Whoever reads the stream tells it."""
 
     def __init__(self) -> None:
@@ -95,11 +95,13 @@ class RawServer:
         connections: how many were accepted.
     """
 
-    def __init__(self, scripts: Sequence[Script], ear: Ear, *, tls: bool = False) -> None:
+    def __init__(
+        self, scripts: Sequence[RawScript], heard_text: HeardText, *, tls: bool = False
+    ) -> None:
         self.requests = 0
         self.connections = 0
         self._scripts = list(scripts)
-        self._ear = ear
+        self._heard_text = heard_text
         self._certificates = Certificates.issue() if tls else None
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
@@ -159,7 +161,7 @@ class RawServer:
                     writer.write(data)
                     await writer.drain()
                 case UntilHeard(text):
-                    await self._ear.until(text)
+                    await self._heard_text.until(text)
                 case Forever(data, every_s):
                     await _forever(reader, writer, data, every_s)
                     return False
@@ -213,10 +215,10 @@ def head(status: int = 200, **headers: str) -> bytes:
     return http1.head(status, merged)
 
 
-def streamed(*parts: bytes, **headers: Any) -> Script:
+def streamed(*parts: bytes, **headers: Any) -> RawScript:
     """A whole response whose body is *parts*, each one chunk and all in one write."""
     body = b"".join(http1.chunk(part) for part in parts)
-    return Script((Send(head(**headers) + body + http1.TERMINATOR),))
+    return RawScript((Send(head(**headers) + body + http1.TERMINATOR),))
 
 
 def sse(events: Sequence[Mapping[str, Any] | bytes]) -> bytes:
@@ -230,7 +232,7 @@ def answer_events(answer: Answer) -> list[dict[str, Any]]:
     return [dict(event) for event in events if not isinstance(event, bytes)]
 
 
-def broken_after(heard: str, answer: Answer, at: str, how: How | bytes, *, count: int) -> Script:
+def broken_after(heard: str, answer: Answer, at: str, how: How | bytes, *, count: int) -> RawScript:
     """*answer* up to its *count*th piece at the point *at*; once *heard* is heard, it breaks.
 
     Bytes instead of a way to break are sent there, and then the regular end of the body.
@@ -240,28 +242,28 @@ def broken_after(heard: str, answer: Answer, at: str, how: How | bytes, *, count
     sent = b"".join(http1.chunk(piece.data) for piece in pieces[:index])
     started = (Send(head() + sent), UntilHeard(heard))
     if isinstance(how, bytes):
-        return Script((*started, Send(http1.chunk(how) + http1.TERMINATOR)))
+        return RawScript((*started, Send(http1.chunk(how) + http1.TERMINATOR)))
     if isinstance(how, SseError):
         error = wire.encode(wire.error_body(how.type, how.message, REQUEST_ID))
-        return Script((*started, Send(http1.chunk(error) + http1.TERMINATOR)))
+        return RawScript((*started, Send(http1.chunk(error) + http1.TERMINATOR)))
     match how:
         case "reset" | "close":
-            return Script((*started, Finish(how)))
+            return RawScript((*started, Finish(how)))
         case "end":
-            return Script((*started, Send(http1.TERMINATOR)))
+            return RawScript((*started, Send(http1.TERMINATOR)))
         case "stall":
-            return Script((*started, Forever()))
+            return RawScript((*started, Forever()))
         case "pings":
-            return Script((*started, Forever(http1.chunk(wire.encode(wire.PING)))))
+            return RawScript((*started, Forever(http1.chunk(wire.encode(wire.PING)))))
         case "comments":
-            return Script((*started, Forever(http1.chunk(wire.COMMENT))))
+            return RawScript((*started, Forever(http1.chunk(wire.COMMENT))))
         case "empty_deltas":
             *once, again = wire.empty_delta(answer_events(answer)[:index])
             first = Send(b"".join(http1.chunk(wire.encode(event)) for event in once))
-            return Script((*started, first, Forever(http1.chunk(wire.encode(again)))))
+            return RawScript((*started, first, Forever(http1.chunk(wire.encode(again)))))
 
 
-def whole(answer: Answer) -> Script:
+def whole(answer: Answer) -> RawScript:
     """*answer* as `SimulatedClaude` plays it."""
     return streamed(*(piece.data for piece in wire.pieces(answer)))
 
