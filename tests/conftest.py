@@ -12,14 +12,14 @@ from livekit.agents import llm
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.telemetry.log import LOGGER_NAME
 from resilient_claude.testing import SimulatedClaude
-from tests.support.adapters import KEY, MakeLLM, shrunk_policy, shrunk_timeouts
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import read_stream
 
 
 @pytest.fixture
 def make_llm(monkeypatch: pytest.MonkeyPatch) -> MakeLLM:
-    """Adapters with shrunk clocks, for a simulated Claude over TCP or TLS."""
+    """Adapters with short waits, for a simulated Claude over TCP or TLS."""
 
     def make(claude: SimulatedClaude, **arguments: Any) -> ResilientClaudeLLM:
         if claude.base_url.startswith("https"):
@@ -29,7 +29,6 @@ def make_llm(monkeypatch: pytest.MonkeyPatch) -> MakeLLM:
             **{
                 **({} if "client" in arguments else where),
                 "retry": shrunk_policy(),
-                "timeout": shrunk_timeouts(),
                 **arguments,
             }
         )

@@ -11,9 +11,9 @@ import pytest
 from livekit.agents import function_tool, llm
 from pydantic import PydanticUserError
 
-from resilient_claude import ResilientClaudeLLM, RetryPolicy, failure_of
+from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
-from tests.support.adapters import KEY, MakeLLM, shrunk_timeouts
+from tests.support.adapters import KEY, MakeLLM
 from tests.support.lines import Lines
 from tests.support.listening import GREETING, conversation, read_stream
 
@@ -108,7 +108,7 @@ async def test_prewarm_leaves_a_tool_that_cannot_be_sent_to_the_turn(make_llm: M
 async def test_aclose_ends_a_running_turn_with_an_error(make_llm: MakeLLM) -> None:
     """It would otherwise hang until a clock runs out, or retry against a closed client."""
     with SimulatedClaude(default=Break("stall", at="text", answer=GREETING)) as claude:
-        adapter = make_llm(claude, timeout=shrunk_timeouts(stall_s=30))
+        adapter = make_llm(claude, timeout=Timeouts(stall_s=30))
         reading = asyncio.create_task(read_stream(adapter.chat(chat_ctx=conversation())))
         await asyncio.to_thread(claude.wait_for_requests, 1)
         await asyncio.sleep(0.05)

@@ -15,7 +15,7 @@ from resilient_claude.failures.faults import Fault
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.translator import Translator
 from resilient_claude.testing import Answer, SimulatedClaude
-from tests.support.adapters import KEY, shrunk_policy, shrunk_timeouts
+from tests.support.adapters import KEY, shrunk_policy
 from tests.support.listening import Heard, conversation, read_stream
 
 from .profiles import searched
@@ -268,7 +268,6 @@ async def test_a_broken_chunk_ends_the_attempt_at_once(garbage: bytes) -> None:
         api_key=KEY,
         base_url=f"http://{host}:{port}",
         retry=shrunk_policy(max_attempts=1),
-        timeout=shrunk_timeouts(stall_s=1.0),
     )
     heard = await read_stream(adapter.chat(chat_ctx=conversation()))
     await adapter.aclose()

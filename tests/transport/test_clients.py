@@ -26,7 +26,7 @@ from resilient_claude.testing import Answer, ToolUse
 from resilient_claude.testing.script import wire
 from resilient_claude.testing.serving import http1
 from resilient_claude.testing.serving.http1 import RecordedRequest
-from tests.support.adapters import KEY, shrunk_policy, shrunk_timeouts
+from tests.support.adapters import KEY, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import Heard, conversation, read_stream
 from tests.support.serving import Serving, reset_when_closed
@@ -207,12 +207,11 @@ CLIENTS = {
 
 @asynccontextmanager
 async def adapter_with(client: Any) -> AsyncIterator[ResilientClaudeLLM]:
-    """An adapter with shrunk clocks; at the end both it and *client* are closed."""
+    """An adapter with short waits; at the end both it and *client* are closed."""
     adapter = ResilientClaudeLLM(
         model=MODEL,
         client=client,
         retry=shrunk_policy(max_attempts=3),
-        timeout=shrunk_timeouts(),
     )
     try:
         yield adapter

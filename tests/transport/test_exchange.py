@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from livekit.agents import APIError
 
-from resilient_claude import ResilientClaudeLLM, TurnEnded, failure_of
+from resilient_claude import ResilientClaudeLLM, Timeouts, TurnEnded, failure_of
 from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.testing.script import wire
-from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import GREETING, conversation, fails_always, read_stream
 
@@ -39,7 +39,7 @@ async def test_after_a_transport_failure_no_pooled_connection_is_used(
     """A pool that went dark would otherwise swallow one attempt per connection in it."""
     with SimulatedClaude(default=Answer("Hello there.", piece_s=0.02)) as claude:
         client = client_for(claude, name)
-        adapter = make_llm(claude, client=client)
+        adapter = make_llm(claude, client=client, timeout=Timeouts(response_s=SHORT_S))
         await asyncio.gather(
             *[read_stream(adapter.chat(chat_ctx=conversation())) for _ in range(4)]
         )

@@ -10,14 +10,15 @@ import time
 
 import pytest
 
+from resilient_claude import Timeouts
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
-from tests.support.adapters import MakeLLM
+from tests.support.adapters import SHORT_S, MakeLLM
 from tests.support.listening import GREETING, conversation, read_stream
 
 UNCLOSED = """
 import asyncio
 from livekit.agents import llm
-from resilient_claude import ResilientClaudeLLM
+from resilient_claude import Timeouts, ResilientClaudeLLM
 from resilient_claude.testing import SimulatedClaude
 
 async def main(base_url):
@@ -34,7 +35,7 @@ with SimulatedClaude() as claude:
 def test_an_adapter_that_nobody_closes_ends_quietly() -> None:
     """An AgentSession does not close its LLM, so a worker's log would be full of complaints."""
     result = subprocess.run(
-        [sys.executable, "-c", UNCLOSED], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", UNCLOSED], capture_output=True, text=True, timeout=300, check=False
     )
 
     assert (result.stdout, result.stderr, result.returncode) == ("Hello.\n", "", 0)
@@ -78,7 +79,7 @@ async def test_a_healthy_connection_is_used_again(make_llm: MakeLLM) -> None:
 async def test_after_a_transport_failure_no_pooled_connection_is_used(make_llm: MakeLLM) -> None:
     """A pool that went dark would otherwise swallow one attempt per connection in it."""
     with SimulatedClaude(default=Answer("Hello.", piece_s=0.02)) as claude:
-        adapter = make_llm(claude)
+        adapter = make_llm(claude, timeout=Timeouts(response_s=SHORT_S))
         await asyncio.gather(
             *[read_stream(adapter.chat(chat_ctx=conversation())) for _ in range(4)]
         )

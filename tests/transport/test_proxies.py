@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 
-from resilient_claude import failure_of
+from resilient_claude import Timeouts, failure_of
 from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.testing.serving.tls import TlsMode
-from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import Heard, conversation, read_stream
 from tests.support.proxy import Does, Proxy
@@ -34,22 +34,28 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-async def heard_from(claude: SimulatedClaude, make_llm: MakeLLM) -> Heard:
+async def heard_from(
+    claude: SimulatedClaude, make_llm: MakeLLM, timeout: Timeouts | None = None
+) -> Heard:
     """One turn of an adapter that is made now, and so reads the environment now."""
-    adapter = make_llm(claude, retry=shrunk_policy(max_attempts=3))
+    adapter = make_llm(claude, retry=shrunk_policy(max_attempts=3), timeout=timeout)
     heard = await read_stream(adapter.chat(chat_ctx=conversation()))
     await adapter.aclose()
     return heard
 
 
 async def heard_behind(
-    proxy: Proxy, claude: SimulatedClaude, make_llm: MakeLLM, environment: pytest.MonkeyPatch
+    proxy: Proxy,
+    claude: SimulatedClaude,
+    make_llm: MakeLLM,
+    environment: pytest.MonkeyPatch,
+    timeout: Timeouts | None = None,
 ) -> Heard:
     """One turn, with *proxy* for everything."""
     async with proxy.listening() as url:
         environment.setenv("HTTPS_PROXY", url)
         environment.setenv("HTTP_PROXY", url)
-        return await heard_from(claude, make_llm)
+        return await heard_from(claude, make_llm, timeout)
 
 
 # --- through it and around it -------------------------------------------------------------------
@@ -188,8 +194,9 @@ async def test_a_proxy_that_fails_once_is_not_heard(
     """Proxies are restarted, too."""
     does, kind = UNTIL_THE_TUNNEL_STANDS[name]
     proxy = Proxy(does, "forward")
+    timeout = Timeouts(connect_s=SHORT_S) if does == "hang" else None
     with SimulatedClaude(HELLO, tls=True) as claude:
-        heard = await heard_behind(proxy, claude, make_llm, environment)
+        heard = await heard_behind(proxy, claude, make_llm, environment, timeout)
 
         assert (heard.text, heard.error) == ("Hello, this is Claude.", None)
         assert (len(proxy.asked), len(claude.requests)) == (2, 1)
@@ -203,8 +210,9 @@ async def test_until_the_tunnel_stands_it_is_this_network_s_affair(
 ) -> None:
     """Claude has not been reached yet, and TLS has not begun."""
     does, _ = UNTIL_THE_TUNNEL_STANDS[name]
+    timeout = Timeouts(connect_s=SHORT_S) if does == "hang" else None
     with SimulatedClaude(HELLO, tls=True) as claude:
-        await heard_behind(Proxy(does, "forward"), claude, make_llm, environment)
+        await heard_behind(Proxy(does, "forward"), claude, make_llm, environment, timeout)
 
     (line,) = lines.named("claude.attempt_failed")
     assert (line["origin"], line["phase"]) == ("local", "connect")
@@ -223,7 +231,8 @@ async def test_tls_that_fails_inside_of_the_tunnel_is_named_tls(
         claude.tls_mode(mode)
         async with Proxy("forward").listening() as url:
             environment.setenv("HTTPS_PROXY", url)
-            adapter = make_llm(claude)
+            timeout = Timeouts(connect_s=SHORT_S) if mode == "hang" else None
+            adapter = make_llm(claude, timeout=timeout)
             adapter.on("error", lambda event: claude.tls_mode("normal"))
             heard = await read_stream(adapter.chat(chat_ctx=conversation()))
             await adapter.aclose()
@@ -264,9 +273,9 @@ async def test_a_proxy_that_always_hangs_ends_in_a_timeout(
     make_llm: MakeLLM, environment: pytest.MonkeyPatch
 ) -> None:
     """Within the budget of silence, as everything does."""
-    proxy = Proxy("hang")
+    proxy, timeout = Proxy("hang"), Timeouts(connect_s=SHORT_S)
     with SimulatedClaude(HELLO, tls=True) as claude:
-        heard = await heard_behind(proxy, claude, make_llm, environment)
+        heard = await heard_behind(proxy, claude, make_llm, environment, timeout)
 
     assert type(heard.error) is APITimeoutError
     assert len(proxy.asked) == 3

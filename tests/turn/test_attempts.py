@@ -18,7 +18,7 @@ from livekit.agents import (
 )
 from livekit.agents.types import APIConnectOptions
 
-from resilient_claude import ResilientClaudeLLM, failure_of
+from resilient_claude import ResilientClaudeLLM, Timeouts, failure_of
 from resilient_claude.testing import (
     Answer,
     Break,
@@ -31,7 +31,7 @@ from resilient_claude.testing import (
 )
 from resilient_claude.testing.script.answers import How, Point
 from resilient_claude.testing.serving.tls import TlsMode
-from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import GREETING, conversation, fails_always, read_stream
 
@@ -68,8 +68,9 @@ async def test_a_fault_on_the_first_attempt_is_not_heard(
     already awaited coroutine", 39 s of silence. Here an attempt shares nothing with the next.
     """
     step, kind, origin = BEFORE_OUTPUT[name]
+    timeout = Timeouts(response_s=SHORT_S, first_token_s=SHORT_S) if kind == "timeout" else None
     with SimulatedClaude(step, GREETING) as claude:
-        adapter = make_llm(claude)
+        adapter = make_llm(claude, timeout=timeout)
 
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
@@ -103,8 +104,9 @@ async def test_a_failed_tls_handshake_is_not_heard(
     mode: TlsMode, make_llm: MakeLLM, lines: Lines
 ) -> None:
     """A load balancer with one bad host."""
+    timeout = Timeouts(connect_s=SHORT_S) if mode == "hang" else None
     with SimulatedClaude(GREETING, tls=True) as claude:
-        adapter = make_llm(claude)
+        adapter = make_llm(claude, timeout=timeout)
         claude.tls_mode(mode)
         adapter.on("error", lambda event: claude.tls_mode("normal"))
 
@@ -136,7 +138,9 @@ async def test_refused_always_ends_in_the_operating_system_s_error(
 async def test_an_unknown_host_ends_in_gaierror(make_llm: MakeLLM) -> None:
     """`.invalid` never resolves (RFC 6761)."""
     with SimulatedClaude() as claude:
-        adapter = make_llm(claude, base_url="http://claude.invalid", retry=shrunk_policy())
+        adapter = make_llm(
+            claude, base_url="http://claude.invalid", retry=shrunk_policy(max_silence_s=2.0)
+        )
         error, root = await fails_always(adapter)
 
     assert isinstance(root, socket.gaierror)
@@ -179,7 +183,11 @@ async def test_silence_is_bounded(how: How, at: Point, make_llm: MakeLLM) -> Non
     if at == "request" and how != "stall":
         at = "headers"
     with SimulatedClaude(default=Break(how, at=at)) as claude:
-        adapter = make_llm(claude)
+        adapter = make_llm(
+            claude,
+            retry=shrunk_policy(max_silence_s=2.0),
+            timeout=Timeouts(response_s=0.6, first_token_s=1.8),
+        )
         started = asyncio.get_running_loop().time()
         error, _ = await fails_always(adapter)
         elapsed_s = asyncio.get_running_loop().time() - started
@@ -251,7 +259,7 @@ async def test_retry_after_within_the_budget_is_honoured(
 async def test_retry_after_beyond_the_budget_fails_at_once(make_llm: MakeLLM) -> None:
     """Ten seconds of silence are no kindness to a caller."""
     with SimulatedClaude(HttpError(429, headers={"retry-after": "10"}), GREETING) as claude:
-        error, _ = await fails_always(make_llm(claude))
+        error, _ = await fails_always(make_llm(claude, retry=shrunk_policy(max_silence_s=9.0)))
 
         assert len(claude.requests) == 1
     assert isinstance(error, APIStatusError)
@@ -271,8 +279,9 @@ async def test_after_text_was_heard_nothing_is_sent_again(
 ) -> None:
     """Promise 3: the caller would hear the beginning twice."""
     answer = Answer("One two three four.", piece_s=0.03)
+    timeout = Timeouts(stall_s=SHORT_S) if how == "stall" else None
     with SimulatedClaude(Break(how, at="text", answer=answer), GREETING) as claude:
-        adapter = make_llm(claude)
+        adapter = make_llm(claude, timeout=timeout)
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -338,10 +347,10 @@ async def test_conn_options_cap_attempts_and_waiting(make_llm: MakeLLM) -> None:
     with SimulatedClaude(default=Break("stall", at="request")) as claude:
         started = asyncio.get_running_loop().time()
         error, _ = await fails_always(
-            make_llm(claude), conn_options=APIConnectOptions(max_retry=0, timeout=0.4)
+            make_llm(claude), conn_options=APIConnectOptions(max_retry=0, timeout=1.0)
         )
         elapsed_s = asyncio.get_running_loop().time() - started
 
         assert len(claude.requests) == 1
     assert isinstance(error, APITimeoutError)
-    assert elapsed_s < 1.0
+    assert elapsed_s < 2.0

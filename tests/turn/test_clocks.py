@@ -16,7 +16,7 @@ from resilient_claude.failures.faults import ClockExpired
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.response.translator import Activity
 from resilient_claude.turn.clocks import Clocks
-from tests.support.adapters import KEY, shrunk_policy, shrunk_timeouts
+from tests.support.adapters import KEY, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
 
@@ -137,7 +137,7 @@ async def test_a_connect_that_hangs_is_this_network_s_affair(lines: Lines) -> No
             api_key=KEY,
             base_url=f"https://127.0.0.1:{port}",
             retry=shrunk_policy(max_attempts=1),
-            timeout=shrunk_timeouts(connect_s=0.1),
+            timeout=Timeouts(connect_s=0.1),
         )
         await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()

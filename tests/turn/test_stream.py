@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from livekit.agents import APIError, APITimeoutError, llm, tokenize
 
-from resilient_claude import Outcome, TurnEnded, failure_of
+from resilient_claude import Outcome, Timeouts, TurnEnded, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, ToolUse
 from resilient_claude.testing.script import wire
 from resilient_claude.turn.stream import MAX_PAUSES
-from tests.support.adapters import MakeLLM, shrunk_policy, shrunk_timeouts
+from tests.support.adapters import SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
 
@@ -139,8 +139,9 @@ async def test_an_answer_that_broke_off_is_resumed_once(
     how: Any, continuation: str, make_llm: MakeLLM, lines: Lines
 ) -> None:
     """Everything already spoken stays spoken, once, however Claude takes it up again."""
+    timeout = Timeouts(stall_s=SHORT_S) if how == "stall" else None
     with SimulatedClaude(Break(how, at="text", answer=BROKEN), Answer(continuation)) as claude:
-        heard, ended = await turn(make_llm(claude, **resuming()))
+        heard, ended = await turn(make_llm(claude, timeout=timeout, **resuming()))
 
         assert (heard.text, heard.error) == ("One two three four.", None)
         assert len(claude.requests) == 2
@@ -352,12 +353,12 @@ async def test_a_handler_that_raises_does_not_end_the_turn(make_llm: MakeLLM, li
 
 async def test_a_healthy_thinking_phase_is_not_cut(make_llm: MakeLLM) -> None:
     """It outlives the silence budget and the clock for text, because it makes progress."""
-    slow = Answer("Yes.", thinking="one two three four five six seven eight", piece_s=0.1)
+    slow = Answer("Yes.", thinking="one two three four five six seven eight", piece_s=0.3)
     with SimulatedClaude(slow) as claude:
         adapter = make_llm(
             claude,
-            retry=shrunk_policy(max_silence_s=0.3),
-            timeout=shrunk_timeouts(stall_s=0.25, response_s=0.25),
+            retry=shrunk_policy(max_silence_s=SHORT_S),
+            timeout=Timeouts(stall_s=SHORT_S),
         )
         heard, _ = await turn(adapter)
 
@@ -367,7 +368,7 @@ async def test_a_healthy_thinking_phase_is_not_cut(make_llm: MakeLLM) -> None:
 async def test_empty_deltas_are_no_progress(make_llm: MakeLLM) -> None:
     """A stream that only pretends to go on is cut like one that stops."""
     with SimulatedClaude(Break("empty_deltas", at="text", answer=BROKEN)) as claude:
-        heard, ended = await turn(make_llm(claude))
+        heard, ended = await turn(make_llm(claude, timeout=Timeouts(stall_s=SHORT_S)))
 
     assert heard.text == "One two "
     assert ended.failure is not None
@@ -376,8 +377,8 @@ async def test_empty_deltas_are_no_progress(make_llm: MakeLLM) -> None:
 
 async def test_a_slow_first_byte_succeeds_on_a_later_attempt(make_llm: MakeLLM) -> None:
     """The response clock doubles, so a slow service is not cut for ever."""
-    with SimulatedClaude(default=Answer("Hi.", first_byte_s=0.7)) as claude:
-        heard, _ = await turn(make_llm(claude, timeout=shrunk_timeouts(response_s=0.4)))
+    with SimulatedClaude(default=Answer("Hi.", first_byte_s=1.2 * SHORT_S)) as claude:
+        heard, _ = await turn(make_llm(claude, timeout=Timeouts(response_s=SHORT_S)))
 
         assert (heard.text, len(claude.requests)) == ("Hi.", 2)
 
