@@ -153,3 +153,32 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     """`hasattr` and `from resilient_claude import x` depend on it."""
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = resilient_claude.nothing
+
+
+# --- the tests ----------------------------------------------------------------------------------
+
+TESTS = Path(__file__).parent
+TESTED_ELSEWHERE = {
+    "response.blocks": "tests/response/test_translator.py plays whole messages, block by block",
+    "response.outcomes": "tests/response/test_translator.py ends answers for every stop reason",
+    "transport.envelopes": "tests/transport/test_sdk.py compares what is sent with the SDK's own",
+}
+"""Modules without tests of their own name, and where they are tested."""
+
+
+def test_every_module_has_its_tests_in_the_same_place() -> None:
+    """Who changes a module looks for its tests under its own name, and there alone."""
+    rooms = {*MAY_IMPORT} - {"llm", "testing"}
+    modules = {
+        name.removeprefix(f"{NAME}.")
+        for name, path in MODULES.items()
+        if room_of(name) in rooms and path.name != "__init__.py"
+    }
+
+    without = {
+        module
+        for module in modules
+        if not TESTS.joinpath(*module.split(".")[:-1], f"test_{module.split('.')[-1]}.py").exists()
+    }
+
+    assert without == {*TESTED_ELSEWHERE}

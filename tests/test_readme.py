@@ -25,9 +25,9 @@ from resilient_claude import (
 )
 from resilient_claude.telemetry.log import EVENTS
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
+from tests.support.adapters import KEY
 
 from .benchmarks import conversation as desk
-from .conftest import KEY
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)

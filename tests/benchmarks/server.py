@@ -1,5 +1,8 @@
 """A fast, healthy Messages API on loopback, in a process of its own. Imports nothing of ours.
 
+A fourth Claude beside the simulated, the raw and the scripted one: their scripts, records and
+checks would cost more than what is measured here.
+
 The first part of the path says what is streamed: `/500at0/v1/messages` are 500 tokens at once,
 `/160at80/v1/messages` are 160 tokens at 80 per second, each with the time it was sent at.
 """

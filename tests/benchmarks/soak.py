@@ -27,7 +27,7 @@ from rich.table import Table
 
 from . import conversation, report
 from .contenders import OURS, PLUGIN, LiveKit, contender, has_plugin
-from .faults import TEXT, TOOL, FaultyClaude
+from .faulty_claude import TEXT, TOOL, FaultyClaude
 from .server import ROOT
 
 CALLERS = 24

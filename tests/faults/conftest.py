@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 import pytest_asyncio
 
-from .cells import CELLS
-from .play import Play, Seen
-from .table import HASTY, Cell, Drive, limits_of
-from .watch import Watch, current_watch, watching
+from tests.faults.catalogue.cells import CELLS
+from tests.faults.catalogue.table import HASTY, Cell, Scenario, limits_of
+from tests.faults.playing.play import Play, Seen
+from tests.faults.playing.watch import Watch, current_watch, watching
 
 # Cells that wait for a clock hardly need the processor, the others hardly wait.
 WAITING_AT_ONCE = 24
@@ -21,7 +21,7 @@ WORKING_AT_ONCE = 3
 # A worker of pytest-xdist is not told which tests it will get, but they mostly come in order.
 AHEAD = 32
 # The first session of a process loads models for speech, which takes seconds.
-FIRST_OF_ALL = next(cell for cell in CELLS if cell.drive is Drive.SESSION)
+FIRST_OF_ALL = next(cell for cell in CELLS if cell.scenario is Scenario.SESSION)
 
 
 class Matrix:
@@ -32,11 +32,11 @@ class Matrix:
         ahead: how many of them are begun before their tests.
 
     Attributes:
-        strays: exceptions and warnings of the loop that no cell can be blamed for.
+        unclaimed: exceptions and warnings of the loop that no cell can be blamed for.
     """
 
-    def __init__(self, cells: Sequence[Cell], *, ahead: int, strays: list[str]) -> None:
-        self.strays = strays
+    def __init__(self, cells: Sequence[Cell], *, ahead: int, unclaimed: list[str]) -> None:
+        self.unclaimed = unclaimed
         self._cells = list(cells)
         self._ahead = ahead
         self._begun: dict[Cell, asyncio.Task[Seen]] = {}
@@ -88,10 +88,10 @@ async def matrix(request: pytest.FixtureRequest) -> AsyncIterator[Matrix]:
     shared = hasattr(request.config, "workerinput")  # set by pytest-xdist in its workers
     gc.collect()
     gc.freeze()  # a full collection takes 150 ms with livekit and the SDK imported
-    strays: list[str] = []
-    with watching(asyncio.get_running_loop(), strays):
+    unclaimed: list[str] = []
+    with watching(asyncio.get_running_loop(), unclaimed):
         await Play(FIRST_OF_ALL, Watch(), asyncio.Lock()).run()
-        matrix = Matrix(cells or CELLS, ahead=AHEAD if shared else len(CELLS), strays=strays)
+        matrix = Matrix(cells or CELLS, ahead=AHEAD if shared else len(CELLS), unclaimed=unclaimed)
         yield matrix
         await matrix.stop()
     gc.unfreeze()

@@ -1,8 +1,7 @@
 """Every fault, at every place, as often as told, driven in every way: what comes of it.
 
-`streams.py`, `responses.py` and `unusual.py` list the faults, `cells.py` makes the cells of them,
-`naming.py` and `promises.py` derive what must come of each, `play.py` and `drives.py` find out what
-does, `verdict.py` compares, and `rows.py` sums it up for the README.
+`catalogue` lists the faults and makes the cells of them, `playing` finds out what comes of each,
+`expected` derives what must come of it and compares, and sums it up for the README.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ import gc
 
 import pytest
 
-from .cells import CELLS
+from tests.faults.catalogue.cells import CELLS
+from tests.faults.catalogue.table import Cell
+from tests.faults.expected.promises import expected
+from tests.faults.expected.rows import row_of
+from tests.faults.expected.verdict import broken_promises, doubled_text, ghost_calls, silent_success
+
 from .conftest import Matrix
-from .promises import expected
-from .rows import row_of
-from .table import Cell
-from .verdict import broken_promises, doubled_text, ghost_calls, silent_success
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -44,4 +44,4 @@ async def test_over_all_cells(matrix: Matrix) -> None:
     assert [str(cell) for cell, seen in played if silent_success(cell, seen)] == []
     assert [str(cell) for cell, seen in played if doubled_text(seen)] == []
     assert [str(cell) for cell, seen in played if ghost_calls(cell, seen)] == []
-    assert matrix.strays == []
+    assert matrix.unclaimed == []

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from resilient_claude import RetryPolicy
-
-from .cells import CELLS
-from .rows import ROWS, TESTS, Row, row_of, table
+from tests.faults.catalogue.cells import CELLS
+from tests.faults.expected.rows import ROWS, TESTS, Row, row_of, table
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,14 +12,14 @@ from resilient_claude import Outcome, failure_of
 from resilient_claude.transport.exchange import DRAIN_S
 from resilient_claude.turn.parts import MAX_PAUSES
 
-from .answers import Attempt
-from .playing import Result
-from .scripts import PROMPT, Script
+from .playing import TurnResult
+from .scripted_answers import AttemptSeen
+from .scripts import PROMPT, ScriptedAttempt
 
 _QUOTED_CHARS = 12  # a run of private text this long is a quotation
 
 
-def check(result: Result) -> None:
+def check(result: TurnResult) -> None:
     """Check everything.
 
     Raises:
@@ -29,20 +29,20 @@ def check(result: Result) -> None:
         promise(result)
 
 
-def scripts_of(result: Result) -> Iterator[tuple[Attempt, Script]]:
+def scripts_of(result: TurnResult) -> Iterator[tuple[AttemptSeen, ScriptedAttempt]]:
     """Each attempt with its script."""
     scripts = result.turn.scripts
     for attempt in result.claude.attempts:
         yield attempt, scripts[min(attempt.number, len(scripts)) - 1]
 
 
-def delivered(result: Result, attempt: Attempt) -> bool:
+def delivered(result: TurnResult, attempt: AttemptSeen) -> bool:
     """Whether anything of *attempt* reached the caller."""
     ids = {call_id for call_id, _, _ in result.calls}
     return bool(result.text_of(attempt)) or any(call_id in ids for call_id, _, _ in attempt.calls)
 
 
-def max_attempts(result: Result) -> int:
+def max_attempts(result: TurnResult) -> int:
     """What the policy and the connection options allow together."""
     options = result.turn.conn_options
     if options is DEFAULT_API_CONNECT_OPTIONS:
@@ -50,7 +50,7 @@ def max_attempts(result: Result) -> int:
     return min(result.turn.policy.max_attempts, options.max_retry + 1)
 
 
-def silence_begins(result: Result, attempt: Attempt) -> float:
+def silence_begins(result: TurnResult, attempt: AttemptSeen) -> float:
     """When the silence began that *attempt* shall end.
 
     With the turn, with the last word heard, or with the end of a message that server tools
@@ -65,7 +65,7 @@ def silence_begins(result: Result, attempt: Attempt) -> float:
 # --- how it ends --------------------------------------------------------------------------------
 
 
-def ends_exactly_once(result: Result) -> None:
+def ends_exactly_once(result: TurnResult) -> None:
     """One end, told once, and everybody is told the same."""
     assert len(result.ended) == 1, f"claude_turn_ended came {len(result.ended)} times"
     (ended,) = result.ended
@@ -83,7 +83,7 @@ def ends_exactly_once(result: Result) -> None:
         assert failure_of(result.error) == ended.failure
 
 
-def is_no_success_without_message_stop(result: Result) -> None:
+def is_no_success_without_message_stop(result: TurnResult) -> None:
     """Half an answer is never passed off as one."""
     (ended,) = result.ended
     if ended.outcome is not None:
@@ -92,12 +92,12 @@ def is_no_success_without_message_stop(result: Result) -> None:
         assert result.text or result.calls or ended.outcome is Outcome.EMPTY
 
 
-def cancelling_is_instant(result: Result) -> None:
+def cancelling_is_instant(result: TurnResult) -> None:
     """A barge-in waits for nothing."""
     assert result.closing_s == 0.0
 
 
-def a_lost_turn_ends_at_once(result: Result) -> None:
+def a_lost_turn_ends_at_once(result: TurnResult) -> None:
     """Nobody waits when there is nothing to wait for."""
     (ended,) = result.ended
     assert result.finished is not None
@@ -110,7 +110,7 @@ def a_lost_turn_ends_at_once(result: Result) -> None:
 # --- nothing twice ------------------------------------------------------------------------------
 
 
-def text_is_said_once(result: Result) -> None:
+def text_is_said_once(result: TurnResult) -> None:
     """Each attempt's text is a beginning of what it said; together they are said once."""
     heard = [a for a in result.claude.attempts if result.text_of(a)]
     intended = "".join(a.text for a in heard)
@@ -126,13 +126,13 @@ def text_is_said_once(result: Result) -> None:
         assert said == intended, f"said only {said!r} of {intended!r}"
 
 
-def delivery_follows_the_order_of_attempts(result: Result) -> None:
+def delivery_follows_the_order_of_attempts(result: TurnResult) -> None:
     """No chunk of an attempt comes after one of a later attempt."""
     numbers = [int(c.id.removeprefix("msg_")) for _, c in result.chunks if c.id]
     assert numbers == sorted(numbers)
 
 
-def what_was_heard_is_not_asked_for_again(result: Result) -> None:
+def what_was_heard_is_not_asked_for_again(result: TurnResult) -> None:
     """After a delivery there is no other attempt but one that goes on from there."""
     for attempt, following in pairwise(result.claude.attempts):
         calls = {call[0] for call in attempt.calls} & {call[0] for call in result.calls}
@@ -145,12 +145,12 @@ def what_was_heard_is_not_asked_for_again(result: Result) -> None:
             assert following.kind == "continuation"
 
 
-def it_is_resumed_at_most_once(result: Result) -> None:
+def it_is_resumed_at_most_once(result: TurnResult) -> None:
     """Two breaks in one answer are not bad luck any more."""
     assert sum(a.kind == "resume" for a in result.claude.attempts) <= 1
 
 
-def tools_run_once_and_whole(result: Result) -> None:
+def tools_run_once_and_whole(result: TurnResult) -> None:
     """Every call at most once, as Claude made it, and only of a message that came whole."""
     assert len({call_id for call_id, _, _ in result.calls}) == len(result.calls)
     expected = [
@@ -165,7 +165,7 @@ def tools_run_once_and_whole(result: Result) -> None:
 # --- how often ----------------------------------------------------------------------------------
 
 
-def requests_are_bounded(result: Result) -> None:
+def requests_are_bounded(result: TurnResult) -> None:
     """As many as the policy says, and one for every part that goes on from another."""
     attempts = result.claude.attempts
     pauses = sum(a.continued for a in attempts)
@@ -174,12 +174,12 @@ def requests_are_bounded(result: Result) -> None:
     assert len(attempts) <= max_attempts(result) + pauses + resumes
 
 
-def every_request_is_valid(result: Result) -> None:
+def every_request_is_valid(result: TurnResult) -> None:
     """The API takes it, and a resumed one tells what was heard."""
     assert result.claude.complaints == []
 
 
-def it_is_not_given_up_early(result: Result) -> None:
+def it_is_not_given_up_early(result: TurnResult) -> None:
     """A failure that may pass is tried again as long as the policy allows."""
     (ended,) = result.ended
     failure, turn = ended.failure, result.turn
@@ -196,13 +196,15 @@ def it_is_not_given_up_early(result: Result) -> None:
     assert last.ended + longest_wait_s >= latest - 1e-6
 
 
-def a_healthy_claude_is_heard(result: Result) -> None:
+def a_healthy_claude_is_heard(result: TurnResult) -> None:
     """An attempt that is answered at once, in full, succeeds: it is not cut by an older clock."""
     (ended,) = result.ended
     if ended.failure is None or not result.claude.attempts:
         return
     *_, (_, script) = scripts_of(result)
-    healthy = Script(blocks=script.blocks, piece_chars=script.piece_chars, repeats=script.repeats)
+    healthy = ScriptedAttempt(
+        blocks=script.blocks, piece_chars=script.piece_chars, repeats=script.repeats
+    )
     texts = [block.kind in ("text", "thinking") for block in script.blocks]
     assert not (script == healthy and all(texts) and any(b.kind == "text" for b in script.blocks))
 
@@ -210,14 +212,14 @@ def a_healthy_claude_is_heard(result: Result) -> None:
 # --- when ---------------------------------------------------------------------------------------
 
 
-def no_attempt_starts_too_late(result: Result) -> None:
+def no_attempt_starts_too_late(result: TurnResult) -> None:
     """None past the end of the silence budget."""
     for attempt in result.claude.attempts:
         latest = silence_begins(result, attempt) + result.turn.policy.max_silence_s
         assert attempt.started <= latest, f"attempt {attempt.number} starts too late"
 
 
-def silence_is_bounded(result: Result) -> None:
+def silence_is_bounded(result: TurnResult) -> None:
     """No attempt without content outlives the budget, nor the caller's own limit."""
     options, policy = result.turn.conn_options, result.turn.policy
     for attempt in result.claude.attempts:
@@ -228,7 +230,7 @@ def silence_is_bounded(result: Result) -> None:
         assert first <= latest + 1e-6, f"attempt {attempt.number}: {first} > {latest}"
 
 
-def no_stall_is_waited_out(result: Result) -> None:
+def no_stall_is_waited_out(result: TurnResult) -> None:
     """Text that stops is cut after one clock, thinking after another."""
     timeouts = result.turn.timeouts
     for attempt in result.claude.attempts:
@@ -240,7 +242,7 @@ def no_stall_is_waited_out(result: Result) -> None:
             assert attempt.ended <= latest + 1e-6
 
 
-def waits_are_as_asked(result: Result) -> None:
+def waits_are_as_asked(result: TurnResult) -> None:
     """Between two attempts: not less than the service asked for, not more than the cap."""
     cap_s = result.turn.policy.wait_cap_s
     for attempt, following in pairwise(result.claude.attempts):
@@ -253,7 +255,7 @@ def waits_are_as_asked(result: Result) -> None:
 # --- what is told -------------------------------------------------------------------------------
 
 
-def each_failed_attempt_has_one_line(result: Result) -> None:
+def each_failed_attempt_has_one_line(result: TurnResult) -> None:
     """In order, and the turn has one line of its own."""
     (ended,) = result.ended
     numbers = [fields["attempt"] for fields in result.named("claude.attempt_failed")]
@@ -268,7 +270,7 @@ def each_failed_attempt_has_one_line(result: Result) -> None:
     assert recovered == int(ended.outcome is not None and numbers != [])
 
 
-def the_application_is_told_of_each_failure(result: Result) -> None:
+def the_application_is_told_of_each_failure(result: TurnResult) -> None:
     """Recoverable ones and, at most once, the one that is not."""
     recoverable = [error for error in result.errors if error.recoverable]
     final = [error for error in result.errors if not error.recoverable]
@@ -277,14 +279,14 @@ def the_application_is_told_of_each_failure(result: Result) -> None:
     assert len(final) == int(result.ended[0].failure is not None)
 
 
-def all_tokens_are_accounted_for(result: Result) -> None:
+def all_tokens_are_accounted_for(result: TurnResult) -> None:
     """Heard or wasted, but billed."""
     (ended,) = result.ended
     tokens = sum(a.tokens for a in result.claude.attempts)
     assert ended.usage.total_tokens + ended.wasted_tokens == tokens
 
 
-def nothing_private_is_told(result: Result) -> None:
+def nothing_private_is_told(result: TurnResult) -> None:
     """Neither what the caller said nor what Claude said, in any line or message."""
     told = str(result.lines) + "".join(map(str, result.errors))
     told += "".join(_messages(result.error))
@@ -301,7 +303,7 @@ def _messages(exc: BaseException | None) -> Iterator[str]:
         exc = exc.__cause__
 
 
-PROMISES: tuple[Callable[[Result], None], ...] = (
+PROMISES: tuple[Callable[[TurnResult], None], ...] = (
     ends_exactly_once,
     is_no_success_without_message_stop,
     cancelling_is_instant,

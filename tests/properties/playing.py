@@ -18,9 +18,9 @@ from livekit.agents import llm
 from resilient_claude import ResilientClaudeLLM, TurnEnded
 
 from . import virtual_time
-from .answers import Attempt
-from .scripts import PROMPT, Cancel, Turn
-from .simulation import SimulatedClaude
+from .scripted import ScriptedClaude
+from .scripted_answers import AttemptSeen
+from .scripts import PROMPT, Cancel, ScriptedTurn
 
 
 def _now() -> float:
@@ -43,11 +43,11 @@ class _Log:
 
 
 @dataclass
-class Result:
+class TurnResult:
     """What one turn looked like from every side."""
 
-    turn: Turn
-    claude: SimulatedClaude
+    turn: ScriptedTurn
+    claude: ScriptedClaude
     started: float
     chunks: list[tuple[float, llm.ChatChunk]] = field(default_factory=list)
     error: BaseException | None = None
@@ -64,7 +64,7 @@ class Result:
         """All the text that was delivered."""
         return "".join(c.delta.content or "" for _, c in self.chunks if c.delta is not None)
 
-    def text_of(self, attempt: Attempt) -> str:
+    def text_of(self, attempt: AttemptSeen) -> str:
         """The text that was delivered of one attempt, whose id its chunks carry."""
         chunks = [c for _, c in self.chunks if c.id == f"msg_{attempt.number}"]
         return "".join(c.delta.content or "" for c in chunks if c.delta is not None)
@@ -89,7 +89,7 @@ class Result:
         return [fields for name, fields in self.lines if name == event]
 
 
-def play(turn: Turn) -> Result:
+def play(turn: ScriptedTurn) -> TurnResult:
     """Play *turn* to its end; nothing may be left of it."""
     return virtual_time.run(_play(turn))
 
@@ -110,10 +110,10 @@ def _never(request: httpx2.Request) -> httpx2.Response:
     raise AssertionError("open_exchange is replaced")
 
 
-async def _play(turn: Turn) -> Result:
+async def _play(turn: ScriptedTurn) -> TurnResult:
     log = _Log()
-    claude = SimulatedClaude(turn)
-    result = Result(turn, claude, _now(), lines=log.lines)
+    claude = ScriptedClaude(turn)
+    result = TurnResult(turn, claude, _now(), lines=log.lines)
     adapter = ResilientClaudeLLM(
         **_asked(turn.observed),
         model=turn.model,
@@ -135,7 +135,7 @@ async def _play(turn: Turn) -> Result:
     return result
 
 
-def _context(turn: Turn) -> llm.ChatContext:
+def _context(turn: ScriptedTurn) -> llm.ChatContext:
     context = llm.ChatContext.empty()
     context.add_message(role="user", content=PROMPT)
     if turn.after_tool_result:
@@ -145,7 +145,7 @@ def _context(turn: Turn) -> llm.ChatContext:
     return context
 
 
-async def _listen(stream: llm.LLMStream, result: Result) -> None:
+async def _listen(stream: llm.LLMStream, result: TurnResult) -> None:
     cancel = result.turn.cancel
     try:
         async for chunk in stream:
@@ -158,7 +158,7 @@ async def _listen(stream: llm.LLMStream, result: Result) -> None:
 
 
 async def _barge_in(
-    stream: llm.LLMStream, cancel: Cancel, result: Result, reading: asyncio.Task[None]
+    stream: llm.LLMStream, cancel: Cancel, result: TurnResult, reading: asyncio.Task[None]
 ) -> None:
     if cancel.after_s is not None:
         await asyncio.wait([reading], timeout=cancel.after_s)

@@ -22,7 +22,7 @@ _REQUEST = httpx2.Request("POST", "https://api.anthropic.com/v1/messages")
 
 
 @dataclass(frozen=True)
-class Block:
+class ScriptedBlock:
     """A content block: `text` of so many words, `thinking`, a `search`, or a `tool` call."""
 
     kind: str
@@ -31,7 +31,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Script:
+class ScriptedAttempt:
     """What one attempt meets.
 
     Attributes:
@@ -55,7 +55,7 @@ class Script:
     refused: str | None = None
     refused_early: bool = False
     retry_after: str | None = None
-    blocks: tuple[Block, ...] = (Block("text", 3),)
+    blocks: tuple[ScriptedBlock, ...] = (ScriptedBlock("text", 3),)
     stop_reason: str = ""
     piece_chars: tuple[int, ...] = (4,)
     rhythm: tuple[tuple[float, int], ...] = ((0.0, 1),)
@@ -75,10 +75,10 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class Turn:
+class ScriptedTurn:
     """One turn: what the application configured, and what its attempts meet; the last for ever."""
 
-    scripts: tuple[Script, ...]
+    scripts: tuple[ScriptedAttempt, ...]
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     timeouts: Timeouts = field(default_factory=Timeouts)
     conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS

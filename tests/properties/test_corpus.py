@@ -16,9 +16,10 @@ from livekit.agents import APIError
 
 from resilient_claude import failure_of
 from resilient_claude.testing import Answer, SimulatedClaude
+from tests.support.adapters import MakeLLM, shrunk_policy
+from tests.support.listening import conversation, read_stream
 
-from ..conftest import MakeLLM, conversation, read_stream, shrunk_policy
-from .streams import cut_into, read
+from .stream_strategies import cut_into, read
 
 CORPUS = Path(os.environ.get("CLAUDE_STREAMS", Path(__file__).parents[3] / "shared" / "corpus"))
 SHORT_BYTES = 6_000

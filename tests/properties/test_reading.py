@@ -20,7 +20,7 @@ from resilient_claude.response.sse import Event, EventDecoder
 from resilient_claude.response.translator import Translator
 
 from .profiles import searched
-from .streams import cut_into, read
+from .stream_strategies import cut_into, read
 
 SIZES = st.lists(st.integers(1, 40), max_size=4)
 FRAGMENTS = st.sampled_from(

@@ -1,7 +1,7 @@
 """Requests that follow from others: what Claude said goes back, and the API takes it.
 
-`tests/test_request.py` searches histories of messages and calls; here are those that a turn leaves
-behind, those of other kinds of items, and the requests that go on with one (`continued`,
+`tests/request/test_build.py` searches histories of messages and calls; here are those that a turn
+leaves behind, those of other kinds of items, and the requests that go on with one (`continued`,
 `resumed`).
 """
 
@@ -27,7 +27,7 @@ from resilient_claude.response.translator import Translator
 from resilient_claude.testing.rules.request import validate
 
 from .profiles import searched
-from .streams import Stream, streams
+from .stream_strategies import Stream, streams
 
 MODELS = st.sampled_from(
     ["claude-sonnet-4-5", "claude-sonnet-4-6", "claude-opus-4-8", "claude-opus-5-5", "gateway/x"]

@@ -15,17 +15,11 @@ from resilient_claude.failures.faults import Fault
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.translator import Translator
 from resilient_claude.testing import Answer, SimulatedClaude
+from tests.support.adapters import KEY, shrunk_policy
+from tests.support.listening import Heard, conversation, read_stream
 
-from ..conftest import (
-    KEY,
-    Heard,
-    conversation,
-    read_stream,
-    shrunk_policy,
-    shrunk_timeouts,
-)
 from .profiles import searched
-from .streams import Read, Stream, cut_into, read, streams
+from .stream_strategies import Read, Stream, cut_into, read, streams
 
 SIZES = st.lists(st.integers(1, 90), max_size=3)
 
@@ -274,7 +268,6 @@ async def test_a_broken_chunk_ends_the_attempt_at_once(garbage: bytes) -> None:
         api_key=KEY,
         base_url=f"http://{host}:{port}",
         retry=shrunk_policy(max_attempts=1),
-        timeout=shrunk_timeouts(stall_s=1.0),
     )
     heard = await read_stream(adapter.chat(chat_ctx=conversation()))
     await adapter.aclose()

@@ -20,17 +20,19 @@ from resilient_claude import RetryPolicy, Timeouts
 from .invariants import check
 from .playing import play
 from .profiles import searched
-from .scripts import BREAKS, REFUSALS, Block, Cancel, Script, Turn, fault
-from .simulation import HEARD, SimulatedClaude
+from .scripted import HEARD, ScriptedClaude
+from .scripts import BREAKS, REFUSALS, Cancel, ScriptedAttempt, ScriptedBlock, ScriptedTurn, fault
 
 # Around every clock's default, just below and just above.
 WAITS = st.sampled_from(
     [0.0, 0.05, 1.0, 2.9, 3.1, 5.9, 6.1, 7.9, 8.1, 12.1, 17.9, 18.1, 20.1, 29.9, 31.0]
 )
 BLOCKS = st.lists(
-    st.builds(Block, st.just("text"), st.integers(1, 6))
-    | st.builds(Block, st.just("thinking"), st.integers(1, 3))
-    | st.builds(Block, st.sampled_from(["search", "tool"]), valid=st.integers(0, 5).map(bool)),
+    st.builds(ScriptedBlock, st.just("text"), st.integers(1, 6))
+    | st.builds(ScriptedBlock, st.just("thinking"), st.integers(1, 3))
+    | st.builds(
+        ScriptedBlock, st.sampled_from(["search", "tool"]), valid=st.integers(0, 5).map(bool)
+    ),
     max_size=3,
 ).map(tuple)
 PIECES = st.lists(st.integers(1, 12), min_size=1, max_size=3).map(tuple)
@@ -65,18 +67,20 @@ PARTS: dict[str, Any] = {
     "breaks_after": st.integers(3, 20),
     "breaks": st.sampled_from(BREAKS),
 }
-TALK = Script(blocks=(Block("text", 4),), rhythm=((0.0, 1), (0.01, 2)))
+TALK = ScriptedAttempt(blocks=(ScriptedBlock("text", 4),), rhythm=((0.0, 1), (0.01, 2)))
 SCRIPT = st.one_of(
     st.just(TALK),
-    st.builds(Script, **ANSWER),
-    st.builds(Script, **ANSWER, **BREAK),
-    st.builds(Script, **ANSWER, **BREAK),
-    st.builds(Script, **{**ANSWER, "rhythm": SLOW}, connect_s=st.sampled_from([0.0, 1.0, 2.9])),
-    st.builds(Script, **ANSWER, response_s=WAITS),
-    st.builds(Script, **REFUSAL),
-    st.builds(Script, **REFUSAL, connect_s=WAITS, response_s=WAITS),
+    st.builds(ScriptedAttempt, **ANSWER),
+    st.builds(ScriptedAttempt, **ANSWER, **BREAK),
+    st.builds(ScriptedAttempt, **ANSWER, **BREAK),
+    st.builds(
+        ScriptedAttempt, **{**ANSWER, "rhythm": SLOW}, connect_s=st.sampled_from([0.0, 1.0, 2.9])
+    ),
+    st.builds(ScriptedAttempt, **ANSWER, response_s=WAITS),
+    st.builds(ScriptedAttempt, **REFUSAL),
+    st.builds(ScriptedAttempt, **REFUSAL, connect_s=WAITS, response_s=WAITS),
 )
-TALK = Script(blocks=(Block("text", 4),), rhythm=((0.0, 1), (0.01, 2)))
+TALK = ScriptedAttempt(blocks=(ScriptedBlock("text", 4),), rhythm=((0.0, 1), (0.01, 2)))
 SCRIPTS = st.lists(SCRIPT, min_size=1, max_size=6).map(tuple)
 POLICIES = st.builds(
     RetryPolicy,
@@ -104,7 +108,7 @@ CANCELS = st.builds(
     steps=st.integers(0, 12),
 )
 TURNS = st.builds(
-    Turn,
+    ScriptedTurn,
     scripts=SCRIPTS,
     policy=POLICIES,
     timeouts=TIMEOUTS,
@@ -118,14 +122,14 @@ TURNS = st.builds(
 
 @searched(400)
 @given(TURNS)
-def test_any_turn(turn: Turn) -> None:
+def test_any_turn(turn: ScriptedTurn) -> None:
     """Faults, waits, pauses, tools and limits in any order."""
     check(play(turn))
 
 
 @searched(200)
 @given(TURNS, CANCELS)
-def test_any_turn_cancelled_at_any_moment(turn: Turn, cancel: Cancel) -> None:
+def test_any_turn_cancelled_at_any_moment(turn: ScriptedTurn, cancel: Cancel) -> None:
     """A caller who speaks up: at once, in a wait, in the middle of a word, at the very end."""
     check(play(replace(turn, cancel=cancel)))
 
@@ -133,53 +137,61 @@ def test_any_turn_cancelled_at_any_moment(turn: Turn, cancel: Cancel) -> None:
 @searched(300)
 @given(
     answer=st.builds(
-        Script, blocks=BLOCKS.map(lambda blocks: (Block("text", 6), *blocks)), **PARTS
+        ScriptedAttempt,
+        blocks=BLOCKS.map(lambda blocks: (ScriptedBlock("text", 6), *blocks)),
+        **PARTS,
     ),
-    again=st.builds(Script, blocks=st.just((Block("text"),)), **PARTS) | SCRIPT,
+    again=st.builds(ScriptedAttempt, blocks=st.just((ScriptedBlock("text"),)), **PARTS) | SCRIPT,
     unbroken=st.booleans(),
     model=st.sampled_from(["claude-sonnet-4-6", "claude-sonnet-4-5"]),
 )
 def test_any_answer_that_breaks_off_is_resumed(
-    answer: Script, again: Script, unbroken: bool, model: str
+    answer: ScriptedAttempt, again: ScriptedAttempt, unbroken: bool, model: str
 ) -> None:
     """Wherever it breaks, in the middle of a word too, it is said to the end and only once."""
     if unbroken:
         again = replace(again, breaks_after=None)
     policy = RetryPolicy(on_interruption="resume", resume_instruction=f"{HEARD}{{said}}")
-    check(play(Turn((answer, again), policy=policy, model=model)))
+    check(play(ScriptedTurn((answer, again), policy=policy, model=model)))
 
 
 # --- found by the search ------------------------------------------------------------------------
 
 RESUMING = RetryPolicy(on_interruption="resume", resume_instruction=f"{HEARD}{{said}}")
-ONE_WORD = Script(blocks=(Block("text", 1),))
-FOUND: dict[str, Turn] = {
+ONE_WORD = ScriptedAttempt(blocks=(ScriptedBlock("text", 1),))
+FOUND: dict[str, ScriptedTurn] = {
     # The task that would tell is cancelled before its first step.
-    "cancelled before it began": Turn((TALK,), cancel=Cancel()),
+    "cancelled before it began": ScriptedTurn((TALK,), cancel=Cancel()),
     # Claude waits for the tool's result, which only livekit can bring.
-    "paused with a tool call": Turn(
-        (Script(blocks=(Block("tool"), Block("search")), stop_reason="pause_turn"),)
+    "paused with a tool call": ScriptedTurn(
+        (
+            ScriptedAttempt(
+                blocks=(ScriptedBlock("tool"), ScriptedBlock("search")), stop_reason="pause_turn"
+            ),
+        )
     ),
     # `message_delta` is no content, so it must not lift the silence budget.
-    "silent after an empty message": Turn(
-        (Script(blocks=(), breaks_after=2, breaks="pings"),),
+    "silent after an empty message": ScriptedTurn(
+        (ScriptedAttempt(blocks=(), breaks_after=2, breaks="pings"),),
         policy=RetryPolicy(max_silence_s=5.0),
     ),
     # The clock for thinking (30 s) outlasts the silence budget (20 s), which began with the text.
-    "broken off in a long thought": Turn(
+    "broken off in a long thought": ScriptedTurn(
         (
-            Script(
-                blocks=(Block("text", 3), Block("thinking", 1)), breaks_after=11, breaks="pings"
+            ScriptedAttempt(
+                blocks=(ScriptedBlock("text", 3), ScriptedBlock("thinking", 1)),
+                breaks_after=11,
+                breaks="pings",
             ),
             TALK,
         ),
         policy=RESUMING,
     ),
     # A search that takes longer than the silence budget is healthy; its continuation must live.
-    "paused after a long search without a word": Turn(
+    "paused after a long search without a word": ScriptedTurn(
         (
-            Script(
-                blocks=(Block("search"), Block("search")),
+            ScriptedAttempt(
+                blocks=(ScriptedBlock("search"), ScriptedBlock("search")),
                 stop_reason="pause_turn",
                 rhythm=((7.0, 2),),
             ),
@@ -187,30 +199,33 @@ FOUND: dict[str, Turn] = {
         ),
     ),
     # Two faults, a pause, two faults: five attempts, of which three were to be the most.
-    "faults before and after a pause": Turn(
+    "faults before and after a pause": ScriptedTurn(
         (
-            Script(refused="529"),
-            Script(refused="529"),
-            Script(blocks=(), stop_reason="pause_turn"),
-            Script(refused="529"),
-            Script(refused="529"),
+            ScriptedAttempt(refused="529"),
+            ScriptedAttempt(refused="529"),
+            ScriptedAttempt(blocks=(), stop_reason="pause_turn"),
+            ScriptedAttempt(refused="529"),
+            ScriptedAttempt(refused="529"),
             TALK,
         ),
         policy=RetryPolicy(max_attempts=3),
     ),
     # "th1q1e" was heard of "th1q1ere": an older model goes on with "re", without a space.
-    "a prefill in the middle of a word": Turn(
-        (Script(blocks=(Block("text", 2),), piece_chars=(13,), breaks_after=3), TALK),
+    "a prefill in the middle of a word": ScriptedTurn(
+        (
+            ScriptedAttempt(blocks=(ScriptedBlock("text", 2),), piece_chars=(13,), breaks_after=3),
+            TALK,
+        ),
         policy=RESUMING,
         model="claude-sonnet-4-5",
     ),
     # "ye1" was heard of "ye1q0s": a newer model repeats all that was heard, and completes it.
-    "the only word broke off": Turn(
+    "the only word broke off": ScriptedTurn(
         (replace(ONE_WORD, piece_chars=(3,), breaks_after=3), ONE_WORD), policy=RESUMING
     ),
-    "broken off after a comma": Turn(
+    "broken off after a comma": ScriptedTurn(
         (
-            Script(blocks=(Block("text", 12),), piece_chars=(76,), breaks_after=3),
+            ScriptedAttempt(blocks=(ScriptedBlock("text", 12),), piece_chars=(76,), breaks_after=3),
             replace(TALK, repeats="nothing"),
         ),
         policy=RESUMING,
@@ -226,7 +241,7 @@ def test_found(name: str) -> None:
 
 def test_a_first_attempt_without_a_byte_is_spoken_over_within_seven_seconds() -> None:
     """By default: one clock, one short wait, one answer."""
-    result = play(Turn((Script(refused="silence"), TALK)))
+    result = play(ScriptedTurn((ScriptedAttempt(refused="silence"), TALK)))
 
     assert result.error is None
     assert result.heard_at()[0] - result.started <= 7.0
@@ -234,7 +249,7 @@ def test_a_first_attempt_without_a_byte_is_spoken_over_within_seven_seconds() ->
 
 def test_silence_for_ever_is_an_error_within_the_budget() -> None:
     """By default: 20 s, whatever the number of attempts."""
-    result = play(Turn((Script(refused="silence"),)))
+    result = play(ScriptedTurn((ScriptedAttempt(refused="silence"),)))
 
     assert result.error is not None
     assert result.finished is not None
@@ -247,16 +262,16 @@ VIRTUAL_START_S = 1000.0
 @pytest.mark.parametrize("name", ["529", "refused"])
 def test_an_outage_of_twelve_seconds_is_ridden_out(name: str) -> None:
     """By default, with whatever waits are drawn: the plugin gives up after five."""
-    healthy = SimulatedClaude.open_exchange
+    healthy = ScriptedClaude.open_exchange
 
-    async def in_an_outage(self: SimulatedClaude, *arguments: Any, **keywords: Any) -> Any:
+    async def in_an_outage(self: ScriptedClaude, *arguments: Any, **keywords: Any) -> Any:
         if asyncio.get_running_loop().time() < VIRTUAL_START_S + 12.0:
             raise fault(name, {})
         return await healthy(self, *arguments, **keywords)
 
     for _ in range(20):
-        with patch.object(SimulatedClaude, "open_exchange", in_an_outage):
-            result = play(Turn((TALK,)))
+        with patch.object(ScriptedClaude, "open_exchange", in_an_outage):
+            result = play(ScriptedTurn((TALK,)))
 
         assert result.error is None
         assert 12.0 <= result.heard_at()[0] - result.started <= 20.0

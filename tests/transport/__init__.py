@@ -1,0 +1,1 @@
+"""Tests of `resilient_claude.transport`: one exchange over real sockets."""

@@ -8,7 +8,8 @@ from livekit.agents import llm
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.testing import Answer, SimulatedClaude
-from tests.conftest import KEY, conversation, read_stream
+from tests.support.adapters import KEY
+from tests.support.listening import conversation, read_stream
 
 
 async def test_the_channel_the_task_and_the_error_flag(simulated_claude: SimulatedClaude) -> None:

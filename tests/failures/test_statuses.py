@@ -1,0 +1,160 @@
+"""Answers with an error status: whose fault, and whether to ask again."""
+
+from __future__ import annotations
+
+import anthropic
+import httpx2
+import pytest
+
+from resilient_claude.failures.classify import classify
+from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import FailureKind, Origin, Phase
+from resilient_claude.failures.statuses import kind_of_error_type, retry_after_s, status_of
+from tests.support.exceptions import CONNECTING, REQUEST, STREAMING, status_error
+
+STATUSES = [
+    (400, "invalid_request_error", FailureKind.REJECTED, Origin.CALLER, False),
+    (401, "authentication_error", FailureKind.AUTH, Origin.CALLER, False),
+    (402, "billing_error", FailureKind.BILLING, Origin.CALLER, False),
+    (403, "permission_error", FailureKind.AUTH, Origin.CALLER, False),
+    (404, "not_found_error", FailureKind.REJECTED, Origin.CALLER, False),
+    (408, None, FailureKind.SERVER, Origin.REMOTE, True),
+    (409, "conflict_error", FailureKind.SERVER, Origin.REMOTE, True),
+    (413, "request_too_large", FailureKind.REJECTED, Origin.CALLER, False),
+    (429, "rate_limit_error", FailureKind.RATE_LIMITED, Origin.REMOTE, True),
+    (500, "api_error", FailureKind.SERVER, Origin.REMOTE, True),
+    (502, None, FailureKind.SERVER, Origin.REMOTE, True),
+    (503, None, FailureKind.SERVER, Origin.REMOTE, True),
+    (504, "timeout_error", FailureKind.SERVER, Origin.REMOTE, True),
+    (529, "overloaded_error", FailureKind.OVERLOADED, Origin.REMOTE, True),
+]
+
+
+@pytest.mark.parametrize(("status", "error_type", "kind", "origin", "retryable"), STATUSES)
+def test_statuses(
+    status: int, error_type: str | None, kind: FailureKind, origin: Origin, retryable: bool
+) -> None:
+    """What cannot get better is not asked again: a live call has no time for it."""
+    failure = classify(status_error(status, error_type=error_type), Evidence(Phase.RESPONSE))
+
+    assert (failure.kind, failure.origin, failure.retryable) == (kind, origin, retryable)
+    assert (failure.status, failure.error_type, failure.request_id) == (status, error_type, "req_1")
+
+
+def test_a_spend_limit_under_429_is_billing() -> None:
+    """No waiting heals it; a fallback provider or a human does."""
+    exc = status_error(429, details={"error_code": "enforced_spend_limit_reached"})
+
+    assert classify(exc, CONNECTING).kind is FailureKind.BILLING
+    assert not classify(exc, CONNECTING).retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "retryable"), [(400, "true", True), (503, "false", False)]
+)
+def test_x_should_retry_outranks_the_status(status: int, asked: str, retryable: bool) -> None:
+    """The service knows better than a table. Source: anthropic/_base_client.py."""
+    exc = status_error(status, headers={"x-should-retry": asked})
+
+    assert classify(exc, CONNECTING).retryable is retryable
+
+
+def test_an_error_page_without_request_id_is_of_unknown_origin() -> None:
+    """Without Anthropic's request id, any proxy on the way may have written it."""
+    response = httpx2.Response(502, text="<html>Bad Gateway</html>", request=REQUEST)
+    exc = anthropic.InternalServerError("x", response=response, body="<html>Bad Gateway</html>")
+
+    failure = classify(exc, Evidence(Phase.RESPONSE))
+
+    assert (failure.kind, failure.origin) == (FailureKind.SERVER, Origin.UNKNOWN)
+    assert failure.root_message == "HTTP 502 without an API error in its body"
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.25"}, 0.25),
+        ({"retry-after-ms": "1500", "retry-after": "60"}, 1.5),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:40 GMT"}, 10.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:10 GMT"}, 0.0),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "soon"}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
+    """Seconds, milliseconds or a date; nonsense counts as not asked."""
+    assert retry_after_s(headers, lambda: 90.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("error_type", "kind"),
+    [
+        ("overloaded_error", FailureKind.OVERLOADED),
+        ("rate_limit_error", FailureKind.RATE_LIMITED),
+        ("invalid_request_error", FailureKind.REJECTED),
+        ("authentication_error", FailureKind.AUTH),
+        ("billing_error", FailureKind.BILLING),
+        ("api_error", FailureKind.SERVER),
+        ("new_error", FailureKind.SERVER),
+        (None, FailureKind.SERVER),
+    ],
+)
+def test_the_kind_of_an_error_event(error_type: str | None, kind: FailureKind) -> None:
+    """A type nobody has documented is a server error, which may pass."""
+    assert kind_of_error_type(error_type) is kind
+
+
+@pytest.mark.parametrize(
+    ("exc", "status"),
+    [(status_error(529), 529), (ConnectionResetError(), None), (KeyError(), None)],
+)
+def test_only_the_sdk_s_status_errors_have_a_status(exc: Exception, status: int | None) -> None:
+    """Everything else is named by its causes."""
+    assert status_of(exc) == status
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "kind", "retryable"),
+    [
+        (200, "overloaded_error", FailureKind.OVERLOADED, True),
+        (200, "invalid_request_error", FailureKind.REJECTED, False),
+        (200, None, FailureKind.SERVER, True),
+        (422, "overloaded_error", FailureKind.OVERLOADED, False),
+        (422, None, FailureKind.REJECTED, False),
+        (500, "invalid_request_error", FailureKind.SERVER, True),
+        (500, "overloaded_error", FailureKind.OVERLOADED, True),
+    ],
+)
+def test_the_status_and_the_type_where_they_disagree(
+    status: int, error_type: str | None, kind: FailureKind, retryable: bool
+) -> None:
+    """Under 200 only the type tells; a broken server may say anything about the request."""
+    failure = classify(status_error(status, error_type=error_type), CONNECTING)
+
+    assert (failure.kind, failure.retryable) == (kind, retryable)
+
+
+def test_a_proxy_that_wants_credentials_is_on_our_side() -> None:
+    """407 is never Anthropic's."""
+    assert classify(status_error(407), CONNECTING).origin is Origin.LOCAL
+
+
+@pytest.mark.parametrize(
+    ("evidence", "phase"), [(CONNECTING, "response"), (STREAMING, "streaming")]
+)
+def test_a_status_is_of_the_response_unless_it_came_in_the_stream(
+    evidence: Evidence, phase: str
+) -> None:
+    """A response that has a status has come as far as that."""
+    assert classify(status_error(529), evidence).phase == phase
+
+
+def test_an_id_that_is_none_is_not_told() -> None:
+    """A gateway may write anything into a header, and the id goes into logs."""
+    exc = status_error(503, headers={"request-id": "my card number is 4711"})
+
+    assert classify(exc, Evidence(Phase.RESPONSE, request_id="req_2")).request_id == "req_2"

@@ -1,0 +1,1 @@
+"""How a cell is played, and what is seen of it."""

@@ -1,0 +1,218 @@
+"""A history from turn to turn: what is remembered of it changes nothing but the time it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from livekit.agents import llm
+
+from resilient_claude.request.encoding import encode
+from resilient_claude.request.history.cache import MOST_CONVERSATIONS, PlainHistories
+from tests.benchmarks import conversation
+from tests.support.builders import chat
+
+from .test_plain import CALL, WORDS, histories, plain_messages, unknown
+
+
+def _say_more(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    items += draw(histories())
+
+
+def _take_back(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    del items[at:]
+
+
+def _forget_the_oldest(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    del items[:at]
+
+
+def _replace(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    items[at : at + 1] = draw(histories())
+
+
+def _change_in_place(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    for item in items[at : at + 1]:
+        name = draw(st.sampled_from(["role", "content", "id", "arguments", "call_id", "is_error"]))
+        if name == "content" and item.type == "message":
+            item.content[draw(st.integers(0, len(item.content))) :] = [draw(WORDS)]
+        elif name in ("role", "id", "arguments", "call_id", "is_error") and hasattr(item, name):
+            words = ["user", "assistant", "1", "2-0", '{"b":2}']
+            value = draw(st.booleans() if name == "is_error" else st.sampled_from(words))
+            setattr(item, name, value)
+
+
+def _copy(items: list[Any], at: int, draw: st.DrawFn) -> None:
+    items[:] = deepcopy(items)
+
+
+EDITS: list[Callable[[list[Any], int, st.DrawFn], None]] = [
+    _say_more,
+    _say_more,
+    _take_back,
+    _forget_the_oldest,
+    _replace,
+    _change_in_place,
+    _copy,
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_what_is_known_of_earlier_turns_changes_nothing(data: st.DataObject) -> None:
+    """An edited, shortened or exchanged history is sent as it is; what was sent stays as it was."""
+    history, items = PlainHistories(), data.draw(histories())
+    sent: list[tuple[list[dict[str, Any]], list[dict[str, Any]], bytes]] = []
+
+    for _ in range(data.draw(st.integers(2, 6))):
+        context = llm.ChatContext(items)
+        known, fresh = history.messages(context), plain_messages(context)
+        assert known == fresh
+        if known is not None and fresh is not None:
+            body = encode({"messages": known[0]})
+            assert body == encode({"messages": fresh[0]})
+            sent.append((known[0], deepcopy(unknown(known[0])), body))
+        draw: Any = data.draw
+        data.draw(st.sampled_from(EDITS))(items, data.draw(st.integers(0, len(items))), draw)
+
+    event(f"plain turns: {len(sent)}")
+    for messages, as_sent, body in sent:
+        assert messages == as_sent
+        assert encode({"messages": unknown(messages)}) == body
+
+
+def _append(item: Any) -> None:
+    item.content.append("And more.")
+
+
+def _exchange(item: Any) -> None:
+    item.content[0] = "Another word."
+
+
+TAKEN = "the id of the first item"
+CHANGES: dict[str, list[Callable[[Any], None]]] = {
+    "message": [
+        _append,
+        _exchange,
+        lambda item: setattr(item, "role", "user" if item.role == "assistant" else "assistant"),
+        lambda item: setattr(item, "id", TAKEN),
+    ],
+    "function_call": [
+        lambda item: setattr(item, "arguments", '{"another":1}'),
+        lambda item: setattr(item, "name", "another"),
+        lambda item: setattr(item, "call_id", "another"),
+        lambda item: setattr(item, "group_id", TAKEN),
+        lambda item: setattr(item, "id", TAKEN),
+    ],
+    "function_call_output": [
+        lambda item: setattr(item, "output", "another"),
+        lambda item: setattr(item, "call_id", "another"),
+        lambda item: setattr(item, "is_error", True),
+    ],
+}
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_an_item_that_was_changed_in_place_is_not_sent_as_it_was(at: int) -> None:
+    """Applications redact and shorten what was said, and a stale copy would undo it unseen."""
+    kind = conversation.long(12).items[at].type
+    for change in CHANGES[kind]:
+        history, context = PlainHistories(), conversation.long(12)
+        context.items[0].id = TAKEN
+        for _ in range(3):
+            assert history.messages(context) is not None
+
+        change(context.items[at])
+
+        assert history.messages(context) == plain_messages(context)
+
+
+@pytest.mark.parametrize("start", [0, 1, 2, 5, 9])
+def test_items_that_were_taken_away_are_gone(start: int) -> None:
+    """Applications shorten long histories, in front above all, and cut between call and result."""
+    for end in range(start + 1, 40):
+        histories, context = PlainHistories(), conversation.long(40)
+        for _ in range(3):
+            histories.messages(context)
+
+        gone = context.items[start:end] + context.items[end + 3 : end + 7]
+        for cut in (slice(start, end), slice(start + 3, start + 7)):
+            del context.items[cut]
+            assert histories.messages(context) == plain_messages(context), (cut, end)
+        context.items += gone  # as nobody would, and their ids are free to be used again
+        assert histories.messages(context) == plain_messages(context), end
+
+
+def reused(turns: Sequence[tuple[list[dict[str, Any]], list[str]] | None]) -> list[int]:
+    """How many messages each turn has from the one before."""
+    counts = []
+    for before, after in pairwise(turns):
+        assert before is not None
+        assert after is not None
+        known = {id(message) for message in before[0]}
+        counts.append(sum(id(message) in known for message in after[0]))
+    return counts
+
+
+def test_a_shortened_history_is_not_converted_again() -> None:
+    """An agent that keeps the last hundred items shortens its history in every turn."""
+    histories, context = PlainHistories(), conversation.long()
+    turns: list[Any] = [histories.messages(context)]
+    for _ in range(4):
+        context.add_message(role="assistant", content="Done.")
+        context.add_message(role="user", content="Thank you.")
+        context.truncate(max_items=90)
+        turns.append(histories.messages(context))
+
+    assert min(reused(turns[1:])) > 60
+    assert turns[-1] is not None
+    assert all(message.json for message in turns[-1][0][:-3])
+
+
+def test_nothing_is_kept_of_a_history_that_fails_half_way() -> None:
+    """It will be mended, or the next caller has another one: both are sent as they are."""
+    histories = PlainHistories()
+    context = chat(("user", "My PIN is 4711."), CALL.model_copy(update={"call_id": 7}))
+    for _ in range(3):
+        with pytest.raises(TypeError):
+            histories.messages(context)
+
+    other = chat(("user", "Hello."))
+    assert histories.messages(other) == plain_messages(other)
+    context.items[1:] = chat(CALL, ("output", "a", "Sunny")).items
+    assert histories.messages(context) == plain_messages(context) is not None
+
+
+def test_conversations_may_take_turns() -> None:
+    """A second agent that listens in has a history of its own on the same adapter."""
+    histories = PlainHistories()
+    contexts = [conversation.long(), conversation.long()]
+    contexts[1].items[0] = contexts[0].items[0]  # two calls of the same agent
+    turns: list[list[Any]] = [[], []]
+    for number in range(6):
+        turns[number % 2].append(histories.messages(contexts[number % 2]))
+        histories.messages(chat(("system", "Judge."), ("user", f"Was turn {number} polite?")))
+
+    assert min(reused(turns[0][1:]) + reused(turns[1][1:])) > 60
+    assert len(histories._recent) <= MOST_CONVERSATIONS
+
+
+def test_a_turn_costs_what_is_new_in_it() -> None:
+    """A long call must not become slower with every turn."""
+    history, context = PlainHistories(), conversation.long()
+    first = history.messages(context)
+    context.add_message(role="assistant", content="Done.")
+    second = history.messages(context)
+    context.add_message(role="user", content="Thank you.")
+    third = history.messages(context)
+
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    reused = [new is known for new, known in zip(third[0], second[0], strict=False)]
+    assert reused[:-1] == [True] * (len(second[0]) - 2) + [False]

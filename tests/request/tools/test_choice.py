@@ -1,0 +1,119 @@
+"""The tool choice in the API's words, as far as the model takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from resilient_claude.request.models import Model
+from resilient_claude.request.tools.choice import add_tool_choice, api_tool_choice
+from tests.support.builders import NEWEST, PREFILL, SAMPLING
+
+from .test_definitions import WEATHER
+
+NAMED: Any = {"type": "function", "function": {"name": "weather"}}
+
+
+def choose(
+    choice: Any, parallel: bool | None = None, *, model: str = SAMPLING, **fields: Any
+) -> tuple[object, str | None]:
+    """The tool choice in the body, and why it is not the one asked for."""
+    body = {"tools": [WEATHER]} | fields
+    reason = add_tool_choice(body, Model.parse(model), choice=choice, parallel=parallel)
+    return body.get("tool_choice"), reason
+
+
+@pytest.mark.parametrize(
+    ("choice", "parallel", "sent"),
+    [
+        (None, None, None),
+        (None, True, {"type": "auto", "disable_parallel_tool_use": False}),
+        (None, False, {"type": "auto", "disable_parallel_tool_use": True}),
+        ("auto", None, {"type": "auto"}),
+        ("required", False, {"type": "any", "disable_parallel_tool_use": True}),
+        ("none", False, {"type": "none"}),
+        (NAMED, None, {"type": "tool", "name": "weather"}),
+    ],
+)
+def test_tool_choice_in_the_apis_words(choice: Any, parallel: bool | None, sent: object) -> None:
+    """`none` keeps the tools: dropping them would break a history with calls, and the cache."""
+    assert choose(choice, parallel) == (sent, None)
+
+
+def test_the_bodys_own_tool_choice_stays() -> None:
+    """`extra_kwargs` win."""
+    assert choose("required", False, tool_choice={"type": "auto"}) == ({"type": "auto"}, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "reason"),
+    [
+        (SAMPLING, None, None),
+        (SAMPLING, "disabled", None),
+        (NEWEST, None, "sent as auto: model claude-opus-5-5 rejects a forced tool choice"),
+        (
+            SAMPLING,
+            "adaptive",
+            "sent as auto: model claude-sonnet-4-6 rejects a forced tool choice together with"
+            " thinking",
+        ),
+        (
+            PREFILL,
+            "enabled",
+            f"sent as auto: model {PREFILL} rejects a forced tool choice together with thinking",
+        ),
+        ("claude-sonnet-5", "adaptive", None),
+    ],
+)
+@pytest.mark.parametrize(
+    ("choice", "forced"),
+    [("required", {"type": "any"}), (NAMED, {"type": "tool", "name": "weather"})],
+)
+def test_forced_tool_choice_is_relaxed_where_the_api_rejects_it(
+    model: str, thinking: str | None, reason: str | None, choice: Any, forced: dict[str, Any]
+) -> None:
+    """A 400 on every turn is worse than a model that may choose; the operator is told once."""
+    fields: dict[str, Any] = {"thinking": {"type": thinking}} if thinking else {}
+
+    sent = choose(choice, model=model, **fields)
+
+    assert sent == (({"type": "auto"}, reason) if reason else (forced, None))
+
+
+def test_forced_tool_choice_without_tools_is_left_out_and_reported() -> None:
+    """A constructor's "required" also meets turns without tools, such as a summary."""
+    assert choose("required", tools=[]) == (None, "not sent: the request has no tools")
+    assert choose("auto", False, tools=[]) == (None, None)
+    assert choose(None, tools=[]) == (None, None)
+
+
+def test_naming_a_missing_tool_is_refused() -> None:
+    """The API's 400 would come after the caller has already waited."""
+    with pytest.raises(
+        ValueError, match="tool_choice names 'wether', which is not among the tools"
+    ):
+        choose({"type": "function", "function": {"name": "wether"}})
+
+
+def test_a_tool_inside_an_mcp_toolset_can_be_named() -> None:
+    """Its tools are only known to the server."""
+    toolset = {"type": "mcp_toolset", "mcp_server_name": "shop"}
+
+    assert choose(NAMED, tools=[toolset])[0] == {"type": "tool", "name": "weather"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "got"),
+    [
+        ("any", "'any'"),
+        ({"type": "tool", "name": "weather"}, "dict"),
+        ({"type": "function", "function": {}}, "dict"),
+        ({"type": "function"}, "dict"),
+        (7, "int"),
+    ],
+)
+def test_unknown_tool_choice_is_refused(choice: Any, got: str) -> None:
+    """The plugin sends "auto" for anything it does not know."""
+    with pytest.raises(ValueError, match=f"tool_choice must be .*, got {got}$"):
+        api_tool_choice(choice)

@@ -1,0 +1,25 @@
+"""The log events of the adapter as a test compares them."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+
+class Lines(logging.Handler):
+    """The log events of the adapter, as (event, fields)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = {k: v for k, v in vars(record).items() if k not in _RECORD}
+        self.events.append((record.getMessage(), fields))
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        """The fields of every line with this event name."""
+        return [fields for name, fields in self.events if name == event]
+
+
+_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime"}

@@ -1,0 +1,128 @@
+"""One exchange over transports that are not ours: their pools, and their way to the last byte."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from livekit.agents import APIError
+
+from resilient_claude import ResilientClaudeLLM, Timeouts, TurnEnded, failure_of
+from resilient_claude.testing import Answer, SimulatedClaude
+from resilient_claude.testing.script import wire
+from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
+from tests.support.lines import Lines
+from tests.support.listening import GREETING, conversation, fails_always, read_stream
+
+TRANSPORTS: dict[str, Any] = {
+    "httpx2": lambda: None,
+    "the SDK's aiohttp": anthropic.DefaultAioHttpClient,
+}
+
+
+def client_for(claude: SimulatedClaude, name: str) -> anthropic.AsyncAnthropic:
+    """A client that the application made, on the transport *name*."""
+    http_client = TRANSPORTS[name]()
+    return anthropic.AsyncAnthropic(
+        api_key=KEY, base_url=claude.base_url, http_client=http_client, max_retries=5
+    )
+
+
+@pytest.mark.parametrize("name", TRANSPORTS)
+async def test_after_a_transport_failure_no_pooled_connection_is_used(
+    name: str, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """A pool that went dark would otherwise swallow one attempt per connection in it."""
+    with SimulatedClaude(default=Answer("Hello there.", piece_s=0.02)) as claude:
+        client = client_for(claude, name)
+        adapter = make_llm(claude, client=client, timeout=Timeouts(response_s=SHORT_S))
+        await asyncio.gather(
+            *[read_stream(adapter.chat(chat_ctx=conversation())) for _ in range(4)]
+        )
+        assert claude.open_connections == 4
+
+        claude.go_dark()
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        await client.close()
+
+        assert (heard.text, heard.error) == ("Hello there.", None)
+        assert claude.connections == 5
+    assert len(lines.named("claude.attempt_failed")) == 1
+
+
+@pytest.mark.parametrize("name", TRANSPORTS)
+async def test_a_healthy_connection_is_used_again(name: str, make_llm: MakeLLM) -> None:
+    """The body is read to its end, without which no pool takes the connection back."""
+    with SimulatedClaude(default=Answer("Hello there.")) as claude:
+        client = client_for(claude, name)
+        adapter = make_llm(claude, client=client)
+        for _ in range(3):
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        await client.close()
+
+        assert [request.connection for request in claude.requests] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", TRANSPORTS)
+async def test_a_last_event_without_its_blank_line_counts(
+    name: str, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """Some streams end with `message_stop` and one line end; the answer is whole."""
+    *pieces, stop = [piece.data for piece in wire.pieces(Answer("Hello there."))]
+    bare = Answer(events=[*pieces, stop.removesuffix(b"\n")])
+    with SimulatedClaude(bare) as claude:
+        client = client_for(claude, name)
+        adapter = make_llm(claude, client=client)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        await client.close()
+
+    assert (heard.text, heard.error) == ("Hello there.", None)
+    assert lines.events == []
+
+
+class Odd:
+    """A client with the one method that is called, and nothing else of the SDK's."""
+
+    base_url = httpx2.URL("http://127.0.0.1:1")
+
+    async def post(self, *arguments: Any, **options: Any) -> Any:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+
+
+async def test_a_client_of_somebody_s_own_fails_with_a_name(lines: Lines) -> None:
+    """Whatever it lacks: an error of livekit's, one line per attempt, and an end that is told."""
+    client: Any = Odd()
+    adapter = ResilientClaudeLLM(client=client, retry=shrunk_policy(max_attempts=2))
+    ended: list[TurnEnded] = []
+    adapter.on("claude_turn_ended", ended.append)
+
+    heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+
+    assert isinstance(heard.error, APIError)
+    assert [line["kind"] for line in lines.named("claude.attempt_failed")] == ["connect"] * 2
+    assert [end.failure for end in ended] == [failure_of(heard.error)]
+
+
+async def test_a_mistake_below_the_sdk_is_a_bug(
+    make_llm: MakeLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK wraps whatever it meets in a connection error; its cause tells the truth."""
+
+    def broken(*arguments: object) -> None:
+        raise KeyError("my card number")
+
+    monkeypatch.setattr("resilient_claude.transport.pool.Connector", broken)
+    with SimulatedClaude(GREETING) as claude:
+        error, root = await fails_always(make_llm(claude))
+
+    failure = failure_of(error)
+    assert failure is not None
+    assert (failure.kind, failure.root_type) == ("bug", "KeyError")
+    assert "card" not in str(root)

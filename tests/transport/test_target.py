@@ -1,0 +1,182 @@
+"""Whom a turn asks: the key, the address and the client, as given and at the moment of asking."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import anthropic
+import pytest
+
+from resilient_claude import ResilientClaudeLLM, failure_of
+from resilient_claude.testing import (
+    Break,
+    HttpError,
+    SimulatedClaude,
+)
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
+from tests.support.lines import Lines
+from tests.support.listening import GREETING, conversation, fails_always, read_stream
+
+
+async def test_a_callable_key_is_asked_before_every_attempt(make_llm: MakeLLM) -> None:
+    """A key that was rotated during an outage is found by the next attempt."""
+    keys = iter(["sk-ant-one", "sk-ant-two"])
+    with SimulatedClaude(HttpError(529), GREETING) as claude:
+        adapter = make_llm(claude, api_key=lambda: next(keys))
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        sent = [
+            request.headers.get("x-api-key") or request.headers["authorization"].split()[-1]
+            for request in claude.requests
+        ]
+    assert sent == ["sk-ant-one", "sk-ant-two"]
+
+
+async def test_an_awaitable_key_is_awaited(make_llm: MakeLLM) -> None:
+    """Secret managers are asked over the network."""
+
+    async def key() -> str:
+        return KEY
+
+    with SimulatedClaude(GREETING) as claude:
+        adapter = make_llm(claude, api_key=key)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert heard.text == "Hello, this is Claude."
+
+
+async def test_a_key_function_that_fails_is_the_caller_s_side(make_llm: MakeLLM) -> None:
+    """Not a bug of the adapter, and not the network's fault."""
+
+    def key() -> str:
+        raise PermissionError("vault sealed")
+
+    with SimulatedClaude() as claude:
+        error, root = await fails_always(
+            make_llm(claude, api_key=key, retry=shrunk_policy(max_attempts=2))
+        )
+
+    assert isinstance(root, PermissionError)
+    failure = failure_of(error)
+    assert failure is not None
+    assert (failure.kind, failure.origin) == ("auth", "caller")
+
+
+async def test_a_client_of_the_application_stays_open(make_llm: MakeLLM) -> None:
+    """It may serve other things; and with it, no API key is needed here."""
+    with SimulatedClaude(HttpError(529), Break("reset", at="headers"), GREETING) as claude:
+        client = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url, max_retries=5)
+        adapter = make_llm(claude, client=client)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert heard.text == "Hello, this is Claude."
+        assert len(claude.requests) == 3
+        assert not client.is_closed()
+        await client.close()
+
+
+async def test_a_key_function_whose_task_was_cancelled_is_no_barge_in(make_llm: MakeLLM) -> None:
+    """A refresh that others share may be cancelled; the turn must not end in silence."""
+
+    async def key() -> str:
+        raise asyncio.CancelledError
+
+    with SimulatedClaude() as claude:
+        error, _ = await fails_always(
+            make_llm(claude, api_key=key, retry=shrunk_policy(max_attempts=2))
+        )
+
+    failure = failure_of(error)
+    assert failure is not None
+    assert (failure.kind, failure.origin) == ("auth", "caller")
+
+
+async def test_a_barge_in_while_the_key_is_awaited_is_a_barge_in(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """Whoever hung up must not be told that the vault failed."""
+    asked = asyncio.Event()
+
+    async def key() -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return KEY
+
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, api_key=key)
+        stream = adapter.chat(chat_ctx=conversation())
+        await asked.wait()
+
+        await stream.aclose()
+        await adapter.aclose()
+
+    assert lines.events == []
+
+
+async def test_a_base_url_beside_a_client_is_an_error() -> None:
+    """One of the two would be ignored in silence, and requests go where nobody meant them to."""
+    client = anthropic.AsyncAnthropic(api_key=KEY)
+
+    with pytest.raises(ValueError, match="base_url has no effect with client="):
+        ResilientClaudeLLM(client=client, base_url="https://gateway.example")
+
+    await client.close()
+
+
+def test_a_missing_key_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The most common first mistake."""
+    monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+
+    with pytest.raises(ValueError, match="pass api_key= or set ANTHROPIC_API_KEY"):
+        ResilientClaudeLLM()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "ANTHROPIC_BASE_URL must begin with http"),
+        ("127.0.0.1:8080", "ANTHROPIC_BASE_URL must begin with http"),
+        ("https://h/v1", "ANTHROPIC_BASE_URL must not end in /v1"),
+    ],
+)
+def test_a_bad_address_in_the_environment_is_named(
+    monkeypatch: pytest.MonkeyPatch, url: str, message: str
+) -> None:
+    """The first caller would find out, turn by turn, and no line would name the variable."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
+
+    with pytest.raises(ValueError, match=message):
+        ResilientClaudeLLM(api_key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"api_key": ""}, ValueError, "api_key is empty: pass api_key= or set ANTHROPIC_API_KEY"),
+        ({"api_key": "sk-ant-secret\n"}, ValueError, r"U\+000A at position 13 of 14"),
+        ({"api_key": 7}, TypeError, "api_key must be a str, got int"),
+        ({"base_url": "nonsense"}, ValueError, "base_url must begin with http"),
+        ({"base_url": "http://h:99999"}, ValueError, "base_url is not a URL"),
+        ({"base_url": 7}, ValueError, "base_url must begin with http"),
+        ({"base_url": "https://h/v1"}, ValueError, "base_url must not end in /v1"),
+        ({"base_url": "https://h/v1/"}, ValueError, "base_url must not end in /v1"),
+        ({"client": "x"}, TypeError, "client must be an async anthropic client, got str"),
+        (
+            {"client": anthropic.AsyncAnthropic(api_key="k")},
+            ValueError,
+            "api_key has no effect with client=",
+        ),
+    ],
+)
+def test_a_bad_argument_says_what_was_wrong(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """At construction, and without the key in it: in the first call, somebody is on the phone."""
+    with pytest.raises(error, match=message) as raised:
+        ResilientClaudeLLM(**{"api_key": KEY, **arguments})
+
+    assert "secret" not in str(raised.value)

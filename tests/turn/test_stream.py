@@ -1,0 +1,484 @@
+"""Turns in several parts, and what is told about them at their end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from livekit.agents import APIError, APITimeoutError, llm, tokenize
+
+from resilient_claude import Outcome, Timeouts, TurnEnded, failure_of
+from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, ToolUse
+from resilient_claude.testing.script import wire
+from resilient_claude.turn.parts import MAX_PAUSES
+from tests.support.adapters import SHORT_S, MakeLLM, shrunk_policy
+from tests.support.lines import Lines
+from tests.support.listening import conversation, read_stream
+
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+
+
+def paused(text: str, *, container: str | None = None) -> Answer:
+    """An answer that stops after *text* and a search, because the search takes long."""
+    start = {"id": "msg_1", "model": "m", "role": "assistant", "type": "message", "content": []}
+    start["usage"] = {"input_tokens": 10, "output_tokens": 1}  # type: ignore[assignment]
+    blocks: list[dict[str, Any]] = []
+    index = 0
+    if text:
+        blocks += [
+            block_start(0, {"type": "text", "text": ""}),
+            block_delta(0, {"type": "text_delta", "text": text}),
+            {"type": "content_block_stop", "index": 0},
+        ]
+        index = 1
+    blocks += [
+        block_start(index, SEARCH),
+        block_delta(index, {"type": "input_json_delta", "partial_json": '{"query": "menu"}'}),
+        {"type": "content_block_stop", "index": index},
+    ]
+    delta: dict[str, Any] = {"stop_reason": "pause_turn", "stop_sequence": None}
+    if container:
+        delta["container"] = {"id": container, "expires_at": "2026-12-01T00:00:00Z"}
+    return Answer(
+        events=[
+            {"type": "message_start", "message": start},
+            *blocks,
+            {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 20}},
+            {"type": "message_stop"},
+        ]
+    )
+
+
+def block_start(index: int, block: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "content_block_start", "index": index, "content_block": block}
+
+
+def block_delta(index: int, delta: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "content_block_delta", "index": index, "delta": delta}
+
+
+async def turn(adapter: llm.LLM[Any], **arguments: Any) -> tuple[Any, TurnEnded]:
+    """What was heard of one turn, and what was told at its end."""
+    ended: list[TurnEnded] = []
+    adapter.on("claude_turn_ended", ended.append)
+    heard = await read_stream(adapter.chat(chat_ctx=conversation(), **arguments))
+    await adapter.aclose()
+    (one,) = ended
+    return heard, one
+
+
+# --- pause_turn ---------------------------------------------------------------------------------
+
+
+async def test_a_paused_turn_is_continued(make_llm: MakeLLM) -> None:
+    """Otherwise the caller hears "let me look that up", and then nothing."""
+    with SimulatedClaude(paused("Let me look. "), Answer("It is risotto.")) as claude:
+        heard, ended = await turn(make_llm(claude))
+        first, second = claude.requests
+
+    assert (heard.text, heard.error) == ("Let me look. It is risotto.", None)
+    assert second.body is not None
+    assert first.body is not None
+    assert second.body["messages"] == [
+        *first.body["messages"],
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "Let me look. "},
+                {**SEARCH, "input": {"query": "menu"}},
+            ],
+        },
+    ]
+    assert (ended.outcome, ended.attempts) == (Outcome.COMPLETE, 2)
+
+
+async def test_the_container_of_server_tools_goes_along(make_llm: MakeLLM) -> None:
+    """Work done in it is there, and nowhere else."""
+    with SimulatedClaude(paused("", container="cont_1"), Answer("Done.")) as claude:
+        await turn(make_llm(claude))
+
+        assert claude.requests[1].body is not None
+        assert claude.requests[1].body["container"] == "cont_1"
+
+
+async def test_a_fault_after_a_pause_repeats_nothing(make_llm: MakeLLM) -> None:
+    """The continuation is a request of its own: it may be tried again until it is heard."""
+    with SimulatedClaude(
+        paused("Let me look. "), HttpError(529), Break("reset", at="request"), Answer("Risotto.")
+    ) as claude:
+        heard, _ = await turn(make_llm(claude))
+
+        assert (heard.text, heard.error) == ("Let me look. Risotto.", None)
+        assert len(claude.requests) == 4
+
+
+async def test_pauses_are_bounded_and_end_in_an_error(make_llm: MakeLLM) -> None:
+    """Server tools that never finish must not keep a caller for ever."""
+    with SimulatedClaude(default=paused("")) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+        assert len(claude.requests) == MAX_PAUSES + 1
+    assert isinstance(heard.error, APIError)
+    assert ended.failure is not None
+    assert ended.failure.kind == "truncated"
+
+
+# --- resume -------------------------------------------------------------------------------------
+
+
+def resuming(**changes: Any) -> dict[str, Any]:
+    return {"retry": shrunk_policy(on_interruption="resume", **changes)}
+
+
+BROKEN = Answer("One two three four.", piece_s=0.03)
+
+
+@pytest.mark.parametrize("how", ["reset", "close", "end", "stall", SseError()])
+@pytest.mark.parametrize("continuation", ["three four.", "two three four.", "One two three four."])
+async def test_an_answer_that_broke_off_is_resumed_once(
+    how: Any, continuation: str, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """Everything already spoken stays spoken, once, however Claude takes it up again."""
+    timeout = Timeouts(stall_s=SHORT_S) if how == "stall" else None
+    with SimulatedClaude(Break(how, at="text", answer=BROKEN), Answer(continuation)) as claude:
+        heard, ended = await turn(make_llm(claude, timeout=timeout, **resuming()))
+
+        assert (heard.text, heard.error) == ("One two three four.", None)
+        assert len(claude.requests) == 2
+    assert (ended.outcome, ended.attempts) == (Outcome.COMPLETE, 2)
+    (line,) = lines.named("claude.call_recovered")
+    assert line["resumed"] is True
+
+
+async def test_what_was_said_is_quoted_to_models_without_prefill(make_llm: MakeLLM) -> None:
+    """From 4.6 on, an assistant turn at the end is rejected."""
+    with SimulatedClaude(Break("reset", at="text", answer=BROKEN), Answer("three.")) as claude:
+        await turn(make_llm(claude, **resuming(resume_instruction="Weiter nach: {said}")))
+        _, second = claude.requests
+
+    assert second.body is not None
+    assert second.body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "Hello?"},
+                {"type": "text", "text": "Weiter nach: One two "},
+            ],
+        }
+    ]
+
+
+async def test_models_with_prefill_go_on_from_it(make_llm: MakeLLM) -> None:
+    """The exact continuation, with nothing to explain."""
+    with SimulatedClaude(Break("reset", at="text", answer=BROKEN), Answer(" three.")) as claude:
+        heard, _ = await turn(make_llm(claude, model="claude-sonnet-4-5", **resuming()))
+        _, second = claude.requests
+
+    assert heard.text == "One two three."
+    assert second.body is not None
+    assert second.body["messages"][-1] == {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "One two"}],
+    }
+
+
+async def test_a_second_break_ends_the_turn(make_llm: MakeLLM, lines: Lines) -> None:
+    """At most one new request: a third voice in one sentence would confuse anyone."""
+    broken = Break("reset", at="text", answer=BROKEN)
+    again = Break("reset", at="text", answer=Answer("three four five.", piece_s=0.03))
+    with SimulatedClaude(broken, again, Answer("x")) as claude:
+        heard, ended = await turn(make_llm(claude, **resuming()))
+
+        assert len(claude.requests) == 2
+    assert heard.text == "One two three four "
+    assert isinstance(heard.error, APIError)
+    assert not heard.error.retryable
+    assert (ended.text_chars, ended.outcome) == (19, None)
+    (line,) = lines.named("claude.call_interrupted")
+    assert line["text_chars"] == 19
+
+
+async def test_a_failed_resume_is_not_tried_again(make_llm: MakeLLM) -> None:
+    """One new request per turn, whatever becomes of it."""
+    with SimulatedClaude(
+        Break("reset", at="text", answer=BROKEN), HttpError(529), Answer("x")
+    ) as claude:
+        heard, _ = await turn(make_llm(claude, **resuming()))
+
+        assert len(claude.requests) == 2
+    assert heard.text == "One two "
+    assert heard.error is not None
+
+
+async def test_nothing_is_resumed_once_a_tool_call_began(make_llm: MakeLLM) -> None:
+    """Claude had decided to act; only the whole turn could tell what."""
+    answer = Answer("Booking. ", tools=[ToolUse("book", {"id": 4711})], piece_s=0.02)
+    with SimulatedClaude(Break("reset", at="tool_json", answer=answer), Answer("x")) as claude:
+        heard, _ = await turn(make_llm(claude, **resuming()))
+
+        assert len(claude.requests) == 1
+    assert (heard.text, heard.calls) == ("Booking. ", [])
+    assert heard.error is not None
+
+
+async def test_a_continuation_may_be_empty(make_llm: MakeLLM) -> None:
+    """The answer was whole already; only its end was lost."""
+    with SimulatedClaude(
+        Break("end", at="before_stop", answer=Answer("All said.")), Answer("")
+    ) as claude:
+        heard, _ = await turn(make_llm(claude, **resuming()))
+
+    assert (heard.text, heard.error) == ("All said.", None)
+
+
+# --- thinking -----------------------------------------------------------------------------------
+
+
+async def test_leaked_thinking_is_filtered_when_asked_for(make_llm: MakeLLM) -> None:
+    """Off unless asked for: an agent may talk about such tags."""
+    pieces = ("<thin", "king>They want a table.", "</think", "ing>", "Sure", "!")
+    with SimulatedClaude(default=Answer(pieces=pieces)) as claude:
+        filtered, _ = await turn(make_llm(claude, filter_thinking=True))
+        unfiltered, _ = await turn(make_llm(claude))
+
+    assert filtered.text == "Sure!"
+    assert unfiltered.text == "".join(pieces)
+
+
+async def test_signed_thinking_goes_with_the_tool_call(make_llm: MakeLLM) -> None:
+    """The API wants it back with the tool's result; livekit keeps it with the call."""
+    answer = Answer(thinking="Hm.", tools=[ToolUse("book", {})])
+    with SimulatedClaude(answer) as claude:
+        heard, _ = await turn(make_llm(claude))
+
+    (call,) = heard.calls
+    assert call.extra["claude"]["model"] == "claude-sonnet-4-6"
+    (block,) = call.extra["claude"]["thinking"]
+    assert (block["type"], block["thinking"]) == ("thinking", "Hm.")
+    assert block["signature"]
+
+
+# --- counts and outcomes ------------------------------------------------------------------------
+
+
+async def test_tokens_of_failed_attempts_are_reported_apart(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """An operator pays for them, and they are not the answer's."""
+    wasted = Answer("x", input_tokens=100)
+    with SimulatedClaude(
+        Break("reset", at="block_start", answer=wasted), Answer("Hi.", input_tokens=10)
+    ) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+    assert heard.usage.prompt_tokens == 10
+    assert ended.wasted_tokens >= 100
+    (line,) = lines.named("claude.call_recovered")
+    assert line["wasted_tokens"] == ended.wasted_tokens
+
+
+async def test_usage_of_all_parts_is_added(make_llm: MakeLLM) -> None:
+    """Every part was billed, and every part was heard."""
+    with SimulatedClaude(paused("Look. "), Answer("Yes.", input_tokens=7, output_tokens=3)) as c:
+        heard, _ = await turn(make_llm(c))
+
+    assert (heard.usage.prompt_tokens, heard.usage.completion_tokens) == (17, 23)
+
+
+async def test_usage_is_reported_when_cancelled(make_llm: MakeLLM) -> None:
+    """A barge-in is billed for what came before it; the plugin reports nothing."""
+    metrics: list[Any] = []
+    ended: list[TurnEnded] = []
+    slow = Answer("One two three four.", piece_s=0.05, input_tokens=11)
+    with SimulatedClaude(slow) as claude:
+        adapter = make_llm(claude)
+        adapter.on("metrics_collected", metrics.append)
+        adapter.on("claude_turn_ended", ended.append)
+        stream = adapter.chat(chat_ctx=conversation())
+        await anext(stream)
+        await stream.aclose()
+        await adapter.aclose()
+
+    (one,) = metrics
+    assert (one.cancelled, one.prompt_tokens) == (True, 11)
+    assert (ended[0].cancelled, ended[0].usage.prompt_tokens) == (True, 11)
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "outcome"),
+    [("end_turn", "complete"), ("max_tokens", "max_tokens"), ("refusal", "refused")],
+)
+async def test_the_last_chunk_tells_the_outcome(
+    stop_reason: str, outcome: str, make_llm: MakeLLM
+) -> None:
+    """An agent can offer to go on when an answer was cut short."""
+    with SimulatedClaude(Answer("Hi.", stop_reason=stop_reason)) as claude:
+        adapter = make_llm(claude)
+        response = await adapter.chat(chat_ctx=conversation()).collect()
+        await adapter.aclose()
+
+    assert response.extra == {"claude": {"outcome": outcome, "stop_reason": stop_reason}}
+
+
+async def test_an_unknown_stop_reason_is_an_answer_and_one_line(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """Claude gets new ones: the call goes on, and the operator learns of it once per turn."""
+    with SimulatedClaude(HttpError(529), Answer("Hi.", stop_reason="a_new_reason")) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+    assert (heard.text, heard.error, ended.outcome) == ("Hi.", None, Outcome.COMPLETE)
+    (line,) = lines.named("claude.outcome")
+    assert (line["outcome"], line["stop_reason"]) == ("complete", "a_new_reason")
+
+
+async def test_the_end_of_a_lost_turn_is_told(make_llm: MakeLLM) -> None:
+    """One event for every turn, however it ends."""
+    with SimulatedClaude(HttpError(400)) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+    assert ended.failure == failure_of(heard.error)
+    assert (ended.outcome, ended.cancelled, ended.silence_s) == (None, False, None)
+
+
+async def test_a_handler_that_raises_does_not_end_the_turn(make_llm: MakeLLM, lines: Lines) -> None:
+    """livekit lets a TypeError of a handler out; a caller must not be lost to it."""
+
+    def handler(event: object) -> None:
+        raise TypeError("my card number")
+
+    with SimulatedClaude(HttpError(529), Answer("Hi.")) as claude:
+        adapter = make_llm(claude)
+        adapter.on("error", handler)
+        adapter.on("claude_turn_ended", handler)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert (heard.text, heard.error) == ("Hi.", None)
+    failed = lines.named("claude.handler_failed")
+    assert [line["handled"] for line in failed] == ["error", "claude_turn_ended"]
+    assert "card" not in str(failed)
+
+
+# --- clocks -------------------------------------------------------------------------------------
+
+
+async def test_a_healthy_thinking_phase_is_not_cut(make_llm: MakeLLM) -> None:
+    """It outlives the silence budget and the clock for text, because it makes progress."""
+    slow = Answer("Yes.", thinking="one two three four five six seven eight", piece_s=0.3)
+    with SimulatedClaude(slow) as claude:
+        adapter = make_llm(
+            claude,
+            retry=shrunk_policy(max_silence_s=SHORT_S),
+            timeout=Timeouts(stall_s=SHORT_S),
+        )
+        heard, _ = await turn(adapter)
+
+        assert (heard.text, len(claude.requests)) == ("Yes.", 1)
+
+
+async def test_empty_deltas_are_no_progress(make_llm: MakeLLM) -> None:
+    """A stream that only pretends to go on is cut like one that stops."""
+    with SimulatedClaude(Break("empty_deltas", at="text", answer=BROKEN)) as claude:
+        heard, ended = await turn(make_llm(claude, timeout=Timeouts(stall_s=SHORT_S)))
+
+    assert heard.text == "One two "
+    assert ended.failure is not None
+    assert ended.failure.kind == "stall"
+
+
+async def test_a_slow_first_byte_succeeds_on_a_later_attempt(make_llm: MakeLLM) -> None:
+    """The response clock doubles, so a slow service is not cut for ever."""
+    with SimulatedClaude(default=Answer("Hi.", first_byte_s=1.2 * SHORT_S)) as claude:
+        heard, _ = await turn(make_llm(claude, timeout=Timeouts(response_s=SHORT_S)))
+
+        assert (heard.text, len(claude.requests)) == ("Hi.", 2)
+
+
+async def test_a_body_that_stays_open_after_message_stop_is_given_up(make_llm: MakeLLM) -> None:
+    """The answer is whole and no failure; only the connection cannot serve the next turn."""
+    step = Break("stall", at="after_stop", answer=Answer("Hi."))
+    with SimulatedClaude(step, Answer("Bye.")) as claude:
+        adapter = make_llm(claude)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        again = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert (heard.text, heard.error, again.text) == ("Hi.", None, "Bye.")
+        assert claude.connections == 2
+
+
+# --- white space ---------------------------------------------------------------------------------
+
+
+async def test_white_space_is_no_output_that_forbids_a_retry(make_llm: MakeLLM) -> None:
+    """Nobody has heard a line end, so nothing would be said twice."""
+    pieces = ["\n\n", "Hello ", "you."]
+    broken = Break("reset", at="text", answer=Answer(pieces=pieces), after_pieces=1)
+    with SimulatedClaude(broken, Answer(pieces=pieces)) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+    assert (heard.text, heard.error) == ("\n\nHello you.", None)
+    assert ended.attempts == 2
+
+
+@pytest.mark.parametrize(("stop_reason", "kind"), [(None, "empty"), ("refusal", "refused")])
+async def test_white_space_alone_is_no_answer(
+    stop_reason: str | None, kind: str, make_llm: MakeLLM
+) -> None:
+    """A turn that says nothing must not be taken for one that said something."""
+    with SimulatedClaude(default=Answer(pieces=["\n\n"], stop_reason=stop_reason)) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+    assert heard.text == ""
+    assert ended.failure is not None
+    assert ended.failure.kind == kind
+
+
+async def test_white_space_does_not_end_the_silence(make_llm: MakeLLM) -> None:
+    """Promise 5 counts to the first speakable chunk."""
+    drip = Answer(pieces=[*["\n"] * 30, "Hello"], piece_s=0.1)
+    policy = shrunk_policy(max_silence_s=1.0, max_attempts=1)
+    with SimulatedClaude(default=drip) as claude:
+        heard, _ = await turn(make_llm(claude, retry=policy))
+
+    assert heard.text == ""
+    assert isinstance(heard.error, APITimeoutError)
+
+
+PROSE = (
+    "Good evening, this is Mario's. We have a table at eight, or at nine. Dr. Okafor says hello."
+)
+
+
+async def test_words_that_come_together_are_spoken_like_words_that_come_alone(
+    make_llm: MakeLLM,
+) -> None:
+    """They are one chunk; speech synthesis, which is fed sentences, must not hear that."""
+    together = b"".join(piece.data for piece in wire.pieces(Answer(PROSE)))
+    with SimulatedClaude(Answer(events=[together]), Answer(PROSE, piece_s=0.002)) as claude:
+        adapter = make_llm(claude)
+        chunks = [await texts_of(adapter.chat(chat_ctx=conversation())) for _ in range(2)]
+        await adapter.aclose()
+
+    assert chunks[0] == [PROSE]
+    assert len(chunks[1]) > 10
+    for tokenizer in (tokenize.basic.SentenceTokenizer(), tokenize.blingfire.SentenceTokenizer()):
+        whole, by_word = [await sentences(tokenizer, texts) for texts in chunks]
+        assert whole == by_word
+
+
+async def texts_of(stream: llm.LLMStream) -> list[str]:
+    async with stream:
+        return [
+            chunk.delta.content async for chunk in stream if chunk.delta and chunk.delta.content
+        ]
+
+
+async def sentences(tokenizer: tokenize.SentenceTokenizer, texts: list[str]) -> list[str]:
+    """What livekit gives to a speech synthesis that takes sentences."""
+    stream = tokenizer.stream()
+    for text in texts:
+        stream.push_text(text)
+    stream.end_input()
+    return [event.token async for event in stream]
