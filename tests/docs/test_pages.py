@@ -10,6 +10,7 @@ import pytest
 import resilient_claude
 import resilient_claude.testing
 from resilient_claude import Failure, FailureKind, Origin, Phase
+from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.testing import HOWS, POINTS
 
@@ -126,3 +127,12 @@ def test_the_error_of_a_kind_is_livekit_s_own(kind: FailureKind) -> None:
     status = getattr(error, "status_code", -1)
     shown = f"`{type(error).__name__}`" + (f" ({status})" if status >= 0 else "")
     assert KINDS[kind][0] == shown
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_how_often_a_kind_is_asked_again_is_what_its_row_says(kind: FailureKind) -> None:
+    """The first word is the rule; what follows it are the exceptions."""
+    facts = FACTS[kind]
+    rule = "no" if not facts.retryable else {1: "once", None: "yes"}[facts.most_retries]
+
+    assert re.findall(r"\w+", KINDS[kind][1])[0] == rule
