@@ -31,10 +31,10 @@ class SimulatedClaude:
     Every `POST /v1/messages` consumes one step; when none is left it gets *default*. Every method
     may be called from any thread.
 
-    ```python
-    with SimulatedClaude(HttpError(529), Answer("Hello again.")) as claude:
-        client = anthropic.Anthropic(base_url=claude.base_url, api_key="test")
-    ```
+    Example::
+
+        with SimulatedClaude(HttpError(529), Answer("Hello again.")) as claude:
+            client = anthropic.Anthropic(base_url=claude.base_url, api_key="test")
 
     Args:
         steps: What the first requests get.

@@ -34,7 +34,7 @@ class RecordedRequest:
         method: `POST`, `GET`, ...
         path: Without the query.
         query: Without the question mark.
-        headers: By lower-case name; repeated ones are joined with `, `.
+        headers: By lower-case name; repeated ones are joined with commas.
         body: The parsed JSON; None if there is none.
         raw_body: The bytes of the body.
         connection: The ordinal of the connection it came on, from 1.

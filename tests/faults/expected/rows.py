@@ -1,6 +1,6 @@
-"""The rows of the README's table of failures: which cells each one sums up, and what it says.
+"""The rows of the table in docs/failures.md: which cells each one sums up, and what it says.
 
-What a row says is computed from what the promises expect of its cells, so that the README, the
+What a row says is computed from what the promises expect of its cells, so that the page, the
 promises and the tests cannot disagree.
 """
 
@@ -94,7 +94,7 @@ _ROWS = {
 
 
 def table(cells: Iterable[Cell]) -> list[str]:
-    """The lines of the README's table.
+    """The lines of the table.
 
     Raises:
         ValueError: the cells of a row do not agree about what it says.
@@ -107,7 +107,7 @@ def table(cells: Iterable[Cell]) -> list[str]:
         always = _one(row, {say(cell) for cell in mine if cell.when is When.ALWAYS})
         if always == first or not always:
             always = "the same"
-        link = f"[`-k {row.key}/`]({TESTS})"
+        link = f"[`-k {row.key}/`](../{TESTS})"
         lines.append(f"| {row.faults} | {first or always} | {always} | {link} |")
     return lines
 
@@ -128,7 +128,7 @@ def _one(row: Row, sayings: set[str]) -> str:
 
 
 def say(cell: Cell) -> str:
-    """What the caller of *cell* hears, in the README's words."""
+    """What the caller of *cell* hears, in the words of the table."""
     promised = expected(cell)
     if promised.error is not None:
         return _say_failed(cell, promised)

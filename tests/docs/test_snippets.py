@@ -1,0 +1,206 @@
+"""Every snippet of the README and of docs/ is run, as a reader would run it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from livekit.agents import Agent, AgentSession, APIError, llm
+from livekit.agents.types import NOT_GIVEN, APIConnectOptions
+from livekit.agents.voice.agent_session import SessionConnectOptions
+
+from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts
+from resilient_claude.testing import Answer, HttpError, SimulatedClaude
+
+from ..benchmarks import conversation as desk
+from ..support.adapters import KEY
+from ..support.listening import conversation, read_stream
+from .pages import README, blocks, page, pages
+
+_RUN_HERE: set[str] = set()
+
+
+def snippet(text: str, marker: str) -> str:
+    """The one python block of the page *text* that holds *marker*; a test here runs it."""
+    (found,) = [code for code in blocks(text, "python") if marker in code]
+    _RUN_HERE.add(found)
+    return found
+
+
+def run(code: str) -> dict[str, Any]:
+    namespace: dict[str, Any] = {}
+    exec(compile(code, "snippet", "exec"), namespace)
+    return namespace
+
+
+GREETING = snippet(README, "async def entrypoint")
+APOLOGISING = snippet(page("failures"), "def apologise")
+IMPATIENT = snippet(page("parameters"), "def make_llm")
+PREWARMING = snippet(page("parameters"), "async def begin")
+COUNTING = snippet(page("watching"), "def count")
+TESTING = snippet(page("testing"), "simulated_claude: SimulatedClaude")
+BREAKING = snippet(page("testing"), "def broken_line")
+
+
+def test_every_snippet_is_run_by_a_test_here() -> None:
+    """A new snippet needs a new test."""
+    assert {code for text in pages().values() for code in blocks(text, "python")} == _RUN_HERE
+
+
+async def test_the_agent_greets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first thing that a reader copies."""
+    entrypoint = run(GREETING)["entrypoint"]
+    sessions: list[AgentSession[None]] = []
+    start = AgentSession.start
+
+    async def started(session: AgentSession[None], *arguments: Any, **keywords: Any) -> Any:
+        sessions.append(session)
+        return await start(session, *arguments, **keywords)
+
+    monkeypatch.setattr(AgentSession, "start", started)
+    with SimulatedClaude(HttpError(529), Answer("Good evening!")) as claude:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", claude.base_url)
+        await entrypoint(SimpleNamespace(room=NOT_GIVEN, add_shutdown_callback=callable))
+        (session,) = sessions
+        assert session.history.items[-1].text_content == "Good evening!"  # type: ignore[union-attr]
+        await session.aclose()
+        assert isinstance(session.llm, ResilientClaudeLLM)
+        await session.llm.aclose()
+
+
+async def test_the_schemas_of_an_agent_s_tools_are_built_before_its_first_turn() -> None:
+    """Whoever copies it wants just that."""
+    agent = Agent(instructions="x", tools=[*desk.tools(3)])
+    with SimulatedClaude(Answer("Hello.")) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        session = await run(PREWARMING)["begin"](adapter, agent)
+        await asyncio.gather(*adapter._warming)
+        built = adapter._schemas.builds
+
+        await session.run(user_input="Hello?")
+        await session.aclose()
+        await adapter.aclose()
+
+    assert (built, adapter._schemas.builds) == (3, 3)
+
+
+APOLOGY = "Sorry, I lost my train of thought. Could you say that again?"
+
+
+async def spoken_in_a_lost_turn(brain: llm.LLM[Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the apology of docs/failures.md says while *brain* loses a turn."""
+    spoken: list[str] = []
+    once = SessionConnectOptions(llm_conn_options=APIConnectOptions(max_retry=0))
+    session: AgentSession[None] = AgentSession(llm=brain, conn_options=once)
+    monkeypatch.setattr(session, "say", spoken.append)
+    run(APOLOGISING)["apologise"](session)
+    await session.start(Agent(instructions="x"))
+    with pytest.raises(APIError):
+        await session.run(user_input="Hello?")
+    await session.aclose()
+    return spoken
+
+
+async def test_the_apology_is_made_when_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never silent: the caller hears that something went wrong."""
+    with SimulatedClaude(HttpError(400)) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+
+        spoken = await spoken_in_a_lost_turn(adapter, monkeypatch)
+        await adapter.aclose()
+
+    assert spoken == [APOLOGY]
+
+
+async def test_the_apology_is_made_when_every_provider_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Behind `FallbackAdapter` the last error is livekit's own, and the caller waits as well."""
+    with SimulatedClaude(default=HttpError(400)) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        both = llm.FallbackAdapter([adapter], attempt_timeout=1.0)
+
+        spoken = await spoken_in_a_lost_turn(both, monkeypatch)
+        await both.aclose()
+        await adapter.aclose()
+
+    assert spoken == [APOLOGY]
+
+
+def test_the_pytest_example_passes(tmp_path: Path) -> None:
+    """With the plugin found through its entry point, as a user has it."""
+    (tmp_path / "test_agent.py").write_text(TESTING)
+
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert "1 passed" in result.stdout, result.stdout + result.stderr
+
+
+async def test_the_impatient_adapter_is_as_impatient_as_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The two classes are importable from where the page takes them."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+
+    adapter = run(IMPATIENT)["make_llm"]()
+
+    assert adapter.retry == RetryPolicy(max_silence_s=12)
+    assert adapter.timeouts == Timeouts(response_s=4)
+    await adapter.aclose()
+
+
+async def test_the_turns_are_counted_by_how_they_ended() -> None:
+    """A dashboard that misses the turns that failed would show that all is well."""
+    namespace = run(COUNTING)
+    with SimulatedClaude(Answer("Hello."), HttpError(400)) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        namespace["count"](adapter)
+
+        for _ in range(2):
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert namespace["turns"] == {"complete": 1, "failed: rejected (caller)": 1}
+
+
+async def test_the_broken_line_breaks_where_the_page_says() -> None:
+    """Whoever copies it counts words."""
+    with run(BREAKING)["broken_line"]() as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert heard.text == "We open at "
+    assert isinstance(heard.error, APIError)
+
+
+@pytest.mark.parametrize("text", [README, page("migrating")], ids=["README", "migrating"])
+async def test_the_lines_of_the_swap_run(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is added must work as it stands, and there must be no more than three lines of it."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    (swap,) = blocks(text, "diff")
+    after = [line[1:] for line in swap.splitlines() if not line.startswith("-")]
+    added = [line for line in swap.splitlines() if line.startswith("+")]
+    ctx = SimpleNamespace(add_shutdown_callback=callable)
+    namespace: dict[str, Any] = {"AgentSession": AgentSession, "ctx": ctx}
+
+    exec(compile("\n".join(after), "swap", "exec"), namespace)
+
+    session = namespace["session"]
+    assert isinstance(session.llm, ResilientClaudeLLM)
+    assert len(added) <= 3
+    await session.llm.aclose()
