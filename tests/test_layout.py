@@ -159,9 +159,11 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 TESTS = Path(__file__).parent
 TESTED_ELSEWHERE = {
-    "response.blocks": "tests/response/test_translator.py plays whole messages, block by block",
-    "response.outcomes": "tests/response/test_translator.py ends answers for every stop reason",
-    "transport.envelopes": "tests/transport/test_sdk.py compares what is sent with the SDK's own",
+    "telemetry.events": "tests/telemetry/test_record.py compares whole events",
+    "transport.aiohttp_internals": "tests/transport/test_internals.py has a test for every name",
+    "transport.envelope": "tests/transport/test_sdk.py compares what is sent with the SDK's own",
+    "transport.httpx2_internals": "tests/transport/test_internals.py has a test for every name",
+    "turn.parts": "tests/turn/test_stream.py pauses and resumes turns",
 }
 """Modules without tests of their own name, and where they are tested."""
 
