@@ -14,7 +14,7 @@ from livekit.agents import Agent, AgentSession, APIError, llm
 from livekit.agents.types import NOT_GIVEN, APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
-from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts
+from resilient_claude import FailureKind, ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
 
 from ..benchmarks import conversation as desk
@@ -88,6 +88,19 @@ async def test_the_schemas_of_an_agent_s_tools_are_built_before_its_first_turn()
         await adapter.aclose()
 
     assert (built, adapter._schemas.builds) == (3, 3)
+
+
+async def test_what_fails_while_warming_is_raised_to_who_awaits_it() -> None:
+    """As docs/parameters.md promises to a worker that must know before it takes a call."""
+    adapter = ResilientClaudeLLM(api_key=KEY, base_url="http://127.0.0.1:9")
+
+    with pytest.raises(APIError) as caught:
+        await adapter.warm()
+    await adapter.aclose()
+
+    failure = failure_of(caught.value)
+    assert failure is not None
+    assert failure.kind is FailureKind.CONNECT
 
 
 APOLOGY = "Sorry, I lost my train of thought. Could you say that again?"

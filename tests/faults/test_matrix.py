@@ -1,7 +1,7 @@
 """Every fault, at every place, as often as told, driven in every way: what comes of it.
 
 `catalogue` lists the faults and makes the cells of them, `playing` finds out what comes of each,
-`expected` derives what must come of it and compares, and sums it up for the README.
+`expected` derives what must come of it and compares, and sums it up for docs/failures.md.
 """
 
 from __future__ import annotations

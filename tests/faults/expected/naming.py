@@ -54,7 +54,7 @@ def _unreachable(cell: Cell) -> Failing:
 
 def _untrusted(cell: Cell) -> Failing:
     # The certificate is the evidence: TLS inspection, a wrong clock, a wrong host. It seldom gets
-    # better: the README's table says 2 attempts.
+    # better: docs/failures.md says 2 attempts.
     return named("tls", origin="local", attempts=2)
 
 

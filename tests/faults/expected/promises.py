@@ -2,7 +2,7 @@
 
 The promises: 1 fresh every time, 2 one owner of retries, 3 nothing
 twice, 4 nothing silent, 5 bounded silence, 6 the true cause, 7 cancel is instant, 8 no secrets,
-9 drop-in. "The README's table" is "What fails, and what the caller hears".
+9 drop-in. What a row of docs/failures.md says is computed from this.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.faults.catalogue.table import (
 from .naming import Failing, asked_wait_s, failing_of, named
 
 MAX_PAUSES = 5
-"""README: a turn that server tools paused is continued up to this many times."""
+"""docs/failures.md: a turn that server tools paused is continued up to this many times."""
 
 
 @dataclass(frozen=True)
