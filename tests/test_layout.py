@@ -14,7 +14,7 @@ import pytest
 import resilient_claude
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "resilient_claude"
+PACKAGE = Path(resilient_claude.__file__).parent
 NAME = PACKAGE.name
 EVERYTHING_BELOW = {"failures", "request", "response", "policy", "transport", "telemetry"}
 
@@ -38,7 +38,7 @@ DOORS = {NAME, f"{NAME}.testing", f"{NAME}.voice"}
 
 def name_of(path: Path) -> str:
     """The name by which the module in *path* is imported."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
