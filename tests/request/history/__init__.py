@@ -1,0 +1,1 @@
+"""Tests of `resilient_claude.request.history`: whatever the history is, Claude accepts it."""
