@@ -29,7 +29,7 @@ from resilient_claude.policy.retry import RetryPolicy
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.build import build_request, build_schemas
 from resilient_claude.request.given import given
-from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
@@ -124,7 +124,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self.filter_thinking = filter_thinking
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
-        self._histories = PlainHistories()
+        self._histories = HistoryCache()
         self._warming: set[asyncio.Task[None]] = set()
         self._adjusted: set[tuple[str, str]] = set()
         check_client(client, base_url=base_url, api_key=api_key)

@@ -14,7 +14,7 @@ from livekit.agents import llm
 from livekit.agents.llm import ToolChoice
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
-from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.repair import conversation
 from resilient_claude.request.tools.choice import add_tool_choice
 from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
@@ -43,7 +43,7 @@ def build_request(
     parallel_tool_calls: NotGivenOr[bool | None] = NOT_GIVEN,
     extra_kwargs: NotGivenOr[Mapping[str, Any] | None] = None,
     schemas: ToolSchemas,
-    histories: PlainHistories | None = None,
+    histories: HistoryCache | None = None,
 ) -> Request:
     """The request for one turn; *extra_kwargs* win over everything else.
 
@@ -58,7 +58,7 @@ def build_request(
     strict = _is_strict(options, model)
     definitions, tool_betas, not_strict = tool_definitions(tools, schemas, strict=strict)
     sampling, unsent_sampling = _sampling(options, extra, model)
-    messages, system = conversation(chat_ctx, model, histories or PlainHistories())
+    messages, system = conversation(chat_ctx, model, histories or HistoryCache())
     body = {"max_tokens": options.max_tokens, "messages": messages, "model": options.model}
     body |= {"stream": True} | ({"system": system} if system else {})
     body |= {"tools": definitions} if definitions else {}

@@ -16,8 +16,8 @@ from livekit.agents import llm
 
 from resilient_claude.request.models import Model
 
-from .cache import PlainHistories
-from .plain import Plain
+from .cache import HistoryCache
+from .plain import PlainJson
 
 __all__ = ["api_id", "conversation", "finite"]
 
@@ -36,7 +36,7 @@ _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def conversation(
-    chat_ctx: llm.ChatContext, model: Model, plain: PlainHistories
+    chat_ctx: llm.ChatContext, model: Model, plain: HistoryCache
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The messages and the system blocks, free of what the API is known to reject."""
     messages, texts = plain.messages(chat_ctx) or _messages(chat_ctx)
@@ -51,7 +51,7 @@ def conversation(
         *blocks, last = final["content"]
         messages[-1] = {**final, "content": [*blocks, {**last, "text": last["text"].rstrip()}]}
     system: list[dict[str, Any]] = [
-        Plain(type="text", text=text) for text in texts if not text.isspace()
+        PlainJson(type="text", text=text) for text in texts if not text.isspace()
     ]
     return messages, system
 
@@ -68,7 +68,7 @@ def finite(value: Any) -> Any:
 
 
 # livekit's own stand-in for the caller's words in a conversation that the assistant opens.
-_NOBODY_SPOKE = Plain(role="user", content=[{"text": "(empty)", "type": "text"}]).encoded()
+_NOBODY_SPOKE = PlainJson(role="user", content=[{"text": "(empty)", "type": "text"}]).encoded()
 
 
 # --- repairs --------------------------------------------------------------------------------------
