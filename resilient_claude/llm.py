@@ -28,7 +28,7 @@ from resilient_claude.failures.faults import Fault, adapter_closed
 from resilient_claude.policy.retry import RetryPolicy
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.build import build_request, build_schemas
-from resilient_claude.request.given import given
+from resilient_claude.request.given import or_default as given
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request

@@ -66,7 +66,7 @@ def _is_loose(tool: object, definition: Mapping[str, Any]) -> bool:
 
 
 def stand_in_tools(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fields without which a request that has no tools, but a history of calls, is a 400.
+    """Fields without which *messages* that hold calls are a 400 in a request without tools.
 
     The API: "Requests which include `tool_use` or `tool_result` blocks must define tools."
     Source: github.com/BerriAI/litellm/issues/4689
