@@ -18,23 +18,18 @@ from livekit.agents.types import (
     APIConnectOptions,
     NotGivenOr,
 )
-from livekit.agents.utils import aio, is_given
+from livekit.agents.utils import aio
 
-from resilient_claude.failures.causes import relink
-from resilient_claude.failures.classify import classify
-from resilient_claude.failures.evidence import Evidence
-from resilient_claude.failures.livekit_errors import scrub, to_api_error
-from resilient_claude.policy.retry import RetryPolicy
+from resilient_claude.policy.retry import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
-from resilient_claude.request.build import build_request, build_schemas
-from resilient_claude.request.given import given
-from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.build import build_request
+from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.options import RequestOptions
-from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.telemetry.log import handler_failed, logger, make_logger, request_adjusted
 from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.parts import TurnSettings
+from resilient_claude.turn.rehearsal import Rehearsal, check_tools
 from resilient_claude.turn.stream import ResilientClaudeStream
 from resilient_claude.version import __version__
 
@@ -95,27 +90,23 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         _strict_tool_schema: bool = True,
     ) -> None:
         super().__init__()
-        self._options = RequestOptions(
+        self._options = RequestOptions.of(
             model=model,
-            user=given(user, None),
-            temperature=given(temperature, None),
-            top_k=given(top_k, None),
-            max_tokens=given(max_tokens, 1024),
-            parallel_tool_calls=given(parallel_tool_calls, None),
-            tool_choice=given(tool_choice, None),
-            caching=given(caching, None),
-            strict_tool_schema=_strict_tool_schema,
+            user=user,
+            temperature=temperature,
+            top_k=top_k,
+            max_tokens=max_tokens,
+            parallel_tool_calls=parallel_tool_calls,
+            tool_choice=tool_choice,
+            caching=caching,
+            _strict_tool_schema=_strict_tool_schema,
         )
-        _check_max_retries(max_retries)
-        timeouts = timeouts_of(timeout)
-        policy = RetryPolicy() if retry is None else retry
-        if not isinstance(policy, RetryPolicy):
-            raise TypeError(f"retry must be a RetryPolicy, got {type(retry).__name__}")
+        policy, timeouts = policy_of(retry, max_retries), timeouts_of(timeout)
         if not isinstance(filter_thinking, bool):
             raise TypeError(f"filter_thinking must be a bool, got {filter_thinking!r}")
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
-        self._histories = PlainHistories()
+        self._histories = HistoryCache()
         self._warming: set[asyncio.Task[None]] = set()
         self._adjusted: set[tuple[str, str]] = set()
         self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
@@ -128,6 +119,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             timeouts=timeouts,
             filter_thinking=filter_thinking,
         )
+        self._rehearsal = Rehearsal(self._target, self._options, self._schemas, timeouts)
 
     @property
     def model(self) -> str:
@@ -251,10 +243,10 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             RuntimeError: there are *tools*, and no event loop is running.
             TypeError: *tools* holds something else.
         """
-        _check_tools(tools)
+        check_tools(tools)
         if tools and not self._closed:
             loop = loop or asyncio.get_running_loop()
-            task = loop.create_task(self._warm_quietly(tools))
+            task = loop.create_task(self._build_quietly(tools))
             self._warming.add(task)
             task.add_done_callback(self._warming.discard)
         super().prewarm(loop=loop)
@@ -272,53 +264,18 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             livekit.agents.APIError: there is no connection, or the key is refused; `failure_of`
                 tells why.
         """
-        _check_tools(tools)
+        check_tools(tools)
         if self._closed:
             raise RuntimeError("this ResilientClaudeLLM is closed: make a new one")
-        await self._warm_tools(tools)
-        await self._warm_connection()
+        await self._rehearsal.build_tools(tools)
+        await self._rehearsal.connect()
 
-    async def _warm_tools(self, tools: Sequence[Tool | Toolset]) -> None:
-        for _ in build_schemas(self._options, tools, self._schemas):
-            await asyncio.sleep(0)
-        self._rehearsal(tools)
+    async def _prewarm_impl(self) -> None:  # livekit calls it in a task, and drops what it raises
+        await self._rehearsal.connect()
 
-    async def _warm_connection(self) -> None:
-        """Rehearse a turn; open a connection, and show the key on it."""
-        evidence = Evidence(https=self._target.https)
-        try:
-            client = await self._target.ready()
-            await self._target.rehearse(client, self._rehearsal())
-            models = getattr(client, "models", None)  # some platforms' clients have none
-            if models is not None:
-                timeouts = self._settings.timeouts
-                async with asyncio.timeout(timeouts.connect_s + timeouts.response_s):
-                    await models.list(limit=1)
-        except Exception as exc:
-            failure = classify(exc, evidence)
-            relink(exc)
-            scrub(exc, failure)
-            raise to_api_error(failure, summary="warming failed") from exc
-
-    async def _warm_quietly(self, tools: Sequence[Tool | Toolset]) -> None:
+    async def _build_quietly(self, tools: Sequence[Tool | Toolset]) -> None:
         with suppress(Exception):  # whatever it is, `chat()` will raise it to somebody who cares
-            await self._warm_tools(tools)
-
-    async def _prewarm_impl(self) -> None:
-        await self._warm_connection()
-
-    def _rehearsal(self, tools: Sequence[Tool | Toolset] = ()) -> Request:
-        context = ChatContext.empty()
-        context.add_message(role="user", content="?")
-        return build_request(self._options, context, tools=tools, schemas=self._schemas)
-
-
-def _check_tools(tools: object) -> None:
-    if isinstance(tools, str) or not isinstance(tools, Sequence):
-        raise TypeError(f"tools must be a list, such as agent.tools, got {type(tools).__name__}")
-    for tool in tools:
-        if not isinstance(tool, (Tool, Toolset)):
-            raise TypeError(f"tools must hold livekit's tools, got {type(tool).__name__}")
+            await self._rehearsal.build_tools(tools)
 
 
 class _ResilientClaudePlugin(Plugin):
@@ -330,16 +287,3 @@ class _ResilientClaudePlugin(Plugin):
 
 if threading.current_thread() is threading.main_thread():  # livekit registers nowhere else
     Plugin.register_plugin(_ResilientClaudePlugin())
-
-
-def _check_max_retries(max_retries: NotGivenOr[int]) -> None:
-    """Check that retries are left to this package.
-
-    Raises:
-        ValueError: they are not.
-    """
-    if is_given(max_retries) and max_retries != 0:
-        raise ValueError(
-            f"max_retries must be 0, got {max_retries!r}: retries of the SDK would multiply with "
-            f"those made here; use retry=RetryPolicy(max_attempts=...)"
-        )

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from livekit.agents.types import NotGivenOr
+from livekit.agents.utils import is_given
 from tenacity import DoSleep, RetryCallState, Retrying, retry_if_exception_type
 
 from resilient_claude.failures.failure import Failure
@@ -91,6 +93,25 @@ class RetryPolicy:
             raise ValueError(
                 "resume_instruction must hold {said}, which stands for what the caller has heard"
             )
+
+
+def policy_of(retry: RetryPolicy | None, max_retries: NotGivenOr[int]) -> RetryPolicy:
+    """The policy that the constructor's arguments ask for.
+
+    Raises:
+        TypeError: *retry* is none.
+        ValueError: *max_retries*, the SDK's, is not left at 0.
+    """
+    if is_given(max_retries) and max_retries != 0:
+        raise ValueError(
+            f"max_retries must be 0, got {max_retries!r}: retries of the SDK would multiply with "
+            f"those made here; use retry=RetryPolicy(max_attempts=...)"
+        )
+    if retry is None:
+        return RetryPolicy()
+    if not isinstance(retry, RetryPolicy):
+        raise TypeError(f"retry must be a RetryPolicy, got {type(retry).__name__}")
+    return retry
 
 
 class AttemptFailed(Exception):

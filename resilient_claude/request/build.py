@@ -14,19 +14,19 @@ from livekit.agents import llm
 from livekit.agents.llm import ToolChoice
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
-from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.repair import conversation
-from resilient_claude.request.tools.choice import add_tool_choice
+from resilient_claude.request.tools.choice import with_tool_choice
 from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
 from resilient_claude.request.tools.schemas import ToolSchemas
 
-from .caching import mark_cache_breakpoints
+from .caching import with_cache_breakpoints
 from .extra import SAMPLING, Extra, overridden
-from .given import given
+from .given import or_default
 from .models import Model
 from .options import RequestOptions
 from .request import Adjustment, Request
-from .thinking import put_back_thinking, thinking_mode
+from .thinking import thinking_mode, with_thinking
 
 # The only version under which the sampling arguments exist; from 2026-10-21 on they are a 400.
 _SAMPLING_VERSION = {"anthropic-version": "2023-06-01"}
@@ -43,7 +43,7 @@ def build_request(
     parallel_tool_calls: NotGivenOr[bool | None] = NOT_GIVEN,
     extra_kwargs: NotGivenOr[Mapping[str, Any] | None] = None,
     schemas: ToolSchemas,
-    histories: PlainHistories | None = None,
+    histories: HistoryCache | None = None,
 ) -> Request:
     """The request for one turn; *extra_kwargs* win over everything else.
 
@@ -53,30 +53,23 @@ def build_request(
         TypeError: An argument has the wrong type, or holds a value that is not JSON.
         ValueError: An argument has a value that no request can be built from.
     """
-    extra = Extra.of(given(extra_kwargs, None) or {})
+    extra = Extra.of(or_default(extra_kwargs, {}))
     model = Model.parse(extra.fields.get("model", options.model))
-    strict = _is_strict(options, model)
-    definitions, tool_betas, not_strict = tool_definitions(tools, schemas, strict=strict)
+    offered = tool_definitions(tools, schemas, strict=_is_strict(options, model))
     sampling, unsent_sampling = _sampling(options, extra, model)
-    messages, system = conversation(chat_ctx, model, histories or PlainHistories())
-    body = {"max_tokens": options.max_tokens, "messages": messages, "model": options.model}
-    body |= {"stream": True} | ({"system": system} if system else {})
-    body |= {"tools": definitions} if definitions else {}
-    body |= sampling | extra.fields
-    if options.user is not None:
-        body["metadata"] = {"user_id": options.user, **extra.fields.get("metadata", {})}
-    unsent = {"strict_tool_schema": not_strict, **unsent_sampling}
-    if "messages" not in extra.fields:
-        unsent["thinking"] = put_back_thinking(body, chat_ctx, model)
-    choice = given(tool_choice, options.tool_choice)
-    parallel = given(parallel_tool_calls, options.parallel_tool_calls)
-    unsent["tool_choice"] = add_tool_choice(body, model, choice=choice, parallel=parallel)
-    if "messages" not in extra.fields and not body.get("tools"):
-        body |= stand_in_tools(messages)
-    if options.caching:
-        mark_cache_breakpoints(body)
+    messages, system = conversation(chat_ctx, model, histories or HistoryCache())
+    body, unsent = _completed(
+        _fields(options, extra, messages, system, offered.definitions, sampling),
+        chat_ctx,
+        model,
+        own_messages="messages" in extra.fields,
+        choice=or_default(tool_choice, options.tool_choice),
+        parallel=or_default(parallel_tool_calls, options.parallel_tool_calls),
+        caching=options.caching is not None,
+    )
+    unsent = {"strict_tool_schema": offered.not_strict, **unsent_sampling, **unsent}
     unsent["timeout"] = extra.no_timeout
-    betas = tuple(dict.fromkeys((*extra.betas, *tool_betas)))
+    betas = tuple(dict.fromkeys((*extra.betas, *offered.betas)))
     request = Request(
         body=_in_sdk_order(body, last=(*sampling, *extra.body_only)),
         headers=_headers(body, betas, extra),
@@ -106,6 +99,30 @@ def _is_strict(options: RequestOptions, model: Model) -> bool:
     return options.strict_tool_schema and model.accepts_strict_tools
 
 
+def _fields(
+    options: RequestOptions,
+    extra: Extra,
+    messages: list[dict[str, Any]],
+    system: list[dict[str, Any]],
+    tools: list[dict[str, Any]],
+    sampling: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The body before the steps that depend on all of it."""
+    body = {
+        "max_tokens": options.max_tokens,
+        "messages": messages,
+        "model": options.model,
+        "stream": True,
+        **({"system": system} if system else {}),
+        **({"tools": tools} if tools else {}),
+        **sampling,
+        **extra.fields,
+    }
+    if options.user is not None:
+        body["metadata"] = {"user_id": options.user, **extra.fields.get("metadata", {})}
+    return body
+
+
 def _sampling(
     options: RequestOptions, extra: Extra, model: Model
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
@@ -121,6 +138,33 @@ def _sampling(
         rejected = (name for name in wanted if name != "top_p")
         unsent = dict.fromkeys(rejected, "not sent: it cannot be combined with thinking")
     return {name: value for name, value in wanted.items() if name not in unsent}, unsent
+
+
+def _completed(
+    body: dict[str, Any],
+    chat_ctx: llm.ChatContext,
+    model: Model,
+    *,
+    own_messages: bool,
+    choice: ToolChoice | None,
+    parallel: bool | None,
+    caching: bool,
+) -> tuple[dict[str, Any], dict[str, str | None]]:
+    """*body* with what depends on the rest of it, and why some of that is not as it was asked for.
+
+    Each step makes a new body and leaves the one before as it is. They stand in this order because
+    a tool choice may be forced where thinking is left out, stand-ins are no tools to choose from,
+    and breakpoints go to the ends of what is sent. Messages of the caller's own stay as they are.
+    """
+    no_thinking, stand_ins = None, dict[str, Any]()
+    if not own_messages:
+        stand_ins = {} if body.get("tools") else stand_in_tools(body["messages"])
+        body, no_thinking = with_thinking(body, chat_ctx, model)
+    body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
+    body = body | stand_ins
+    if caching:
+        body = with_cache_breakpoints(body)
+    return body, {"thinking": no_thinking, "tool_choice": other_choice}
 
 
 def _headers(body: Mapping[str, Any], betas: Sequence[str], extra: Extra) -> dict[str, str]:

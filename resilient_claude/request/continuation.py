@@ -9,6 +9,7 @@ from typing import Any
 
 from resilient_claude.request.history.repair import finite
 
+from .content import is_blank, prefill
 from .models import Model
 from .request import Request
 from .thinking import thinking_mode
@@ -24,11 +25,11 @@ def continued(
         content: The answer's content blocks so far, as the API sent them.
         container: Where its server tools run, unless the request names one itself.
     """
-    # A breakpoint would be one more than counted; blank text is a 400.
+    # A breakpoint would be one more than counted.
     blocks = [
         {key: finite(value) for key, value in block.items() if key != "cache_control"}
         for block in content
-        if block.get("type") != "text" or block["text"].strip()
+        if not is_blank(block)
     ]
     messages = _appended(request.body["messages"], "assistant", blocks)
     body = request.body | {"messages": messages}
@@ -52,8 +53,7 @@ def resumed(request: Request, said: str, *, instruction: str) -> Request:
     messages = request.body["messages"]
     model = Model.parse(request.body["model"])
     if model.accepts_prefill and thinking_mode(request.body, model) == "off":
-        # "final assistant content cannot end with trailing whitespace"
-        messages = _appended(messages, "assistant", [{"type": "text", "text": said.rstrip()}])
+        messages = _appended(messages, "assistant", [{"type": "text", "text": prefill(said)}])
     else:
         values = {"{said}": said, "{last_words}": " ".join(said.split()[-3:])}
         # In one pass, so that nothing in what was said is taken for a placeholder.

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from resilient_claude.request.history.plain import Plain
+from resilient_claude.request.history.plain import PlainJson
 from resilient_claude.request.tools.schemas import Definition
 
 
@@ -66,7 +66,7 @@ def _encode_list(items: list[Any]) -> bytes:
     return b"[%b]" % b",".join(texts)
 
 
-_LASTING = (Definition, Plain)
+_LASTING = (Definition, PlainJson)
 
 
 def _encode(value: object) -> bytes:
@@ -80,4 +80,4 @@ def _encode(value: object) -> bytes:
 
 
 def _is_plain_list(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is Plain for item in value)
+    return isinstance(value, list) and all(type(item) is PlainJson for item in value)

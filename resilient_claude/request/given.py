@@ -8,7 +8,7 @@ import anthropic
 from livekit.agents.types import NotGiven
 
 
-def given(value: Any, default: Any) -> Any:
+def or_default(value: Any, default: Any) -> Any:
     """*value*, or *default* if it is None or one of the ways to say "not given"."""
     return default if value is None or is_absent(value) else value
 

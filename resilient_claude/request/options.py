@@ -1,14 +1,36 @@
-"""What of the constructor's arguments shapes a request. Pure."""
+"""What of the constructor's arguments shapes a request. Pure.
+
+One more of them is one more field of `RequestOptions`, with its check beside it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeAlias
 
 from livekit.agents.llm import ToolChoice
 
-from .given import is_int, is_number
+from .given import is_absent, is_int, is_number
 from .tools.choice import api_tool_choice
+
+_Check: TypeAlias = Callable[[str, Any], object]
+"""Raises ValueError, naming the argument, if its value cannot be sent."""
+
+
+def _checked_by(check: _Check) -> Mapping[str, _Check]:
+    """Metadata of a field: *check* looks at each value but the None that stands for none."""
+    return {"check": check}
+
+
+def _must_be(what: str, is_right: Callable[[Any], bool]) -> Mapping[str, _Check]:
+    """Metadata of a field whose value has to be *what*, in words and as a test."""
+
+    def check(name: str, value: Any) -> None:
+        if not is_right(value):
+            raise ValueError(f"{name} must be {what}, got {value!r}")
+
+    return _checked_by(check)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,28 +41,56 @@ class RequestOptions:
         ValueError: An argument is outside what the API accepts; the message names it.
     """
 
-    model: str
-    user: str | None = None
-    temperature: float | None = None
-    top_k: int | None = None
-    max_tokens: int = 1024
+    model: str = field(
+        metadata=_must_be(
+            "a model id", lambda value: isinstance(value, str) and value.strip() != ""
+        )
+    )
+    max_tokens: int = field(
+        default=1024, metadata=_must_be(">= 1", lambda value: is_int(value) and value >= 1)
+    )
+    temperature: float | None = field(
+        default=None,
+        metadata=_must_be("from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1),
+    )
+    top_k: int | None = field(
+        default=None, metadata=_must_be(">= 0", lambda value: is_int(value) and value >= 0)
+    )
+    caching: Literal["ephemeral"] | None = field(
+        default=None, metadata=_must_be('"ephemeral" or None', lambda value: value == "ephemeral")
+    )
+    tool_choice: ToolChoice | None = field(
+        default=None, metadata=_checked_by(lambda name, value: api_tool_choice(value))
+    )
     parallel_tool_calls: bool | None = None
-    tool_choice: ToolChoice | None = None
-    caching: Literal["ephemeral"] | None = None
+    user: str | None = None
     strict_tool_schema: bool = True
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, str) or not self.model.strip():
-            raise ValueError(f"model must be a model id, got {self.model!r}")
-        if not is_int(self.max_tokens) or self.max_tokens < 1:
-            raise ValueError(f"max_tokens must be >= 1, got {self.max_tokens!r}")
-        if self.temperature is not None and not (
-            is_number(self.temperature) and 0 <= self.temperature <= 1
-        ):
-            raise ValueError(f"temperature must be from 0 to 1, got {self.temperature!r}")
-        if self.top_k is not None and not (is_int(self.top_k) and self.top_k >= 0):
-            raise ValueError(f"top_k must be >= 0, got {self.top_k!r}")
-        if self.caching not in (None, "ephemeral"):
-            raise ValueError(f'caching must be "ephemeral" or None, got {self.caching!r}')
-        if self.tool_choice is not None:
-            api_tool_choice(self.tool_choice)
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if "check" in option.metadata and not (value is None and option.default is None):
+                option.metadata["check"](option.name, value)
+
+    @classmethod
+    def of(
+        cls, *, model: str, _strict_tool_schema: bool = True, **arguments: Any
+    ) -> RequestOptions:
+        """The options that the constructor's arguments ask for.
+
+        Args:
+            model: As there.
+            _strict_tool_schema: As there.
+            arguments: The others, by the names of the fields. One that is None, or livekit's or
+                the SDK's "not given", leaves the field's default.
+
+        Raises:
+            TypeError: There is no argument of that name.
+            ValueError: An argument is outside what the API accepts; the message names it.
+        """
+        given = {
+            name: value
+            for name, value in arguments.items()
+            if value is not None and not is_absent(value)
+        }
+        return cls(model=model, strict_tool_schema=_strict_tool_schema, **given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from .encoding import encode
@@ -18,7 +19,7 @@ class Adjustment:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """One Messages API request, ready to be sent any number of times; never changed in place.
 
@@ -35,7 +36,6 @@ class Request:
     query: Mapping[str, object]
     adjustments: tuple[Adjustment, ...] = ()
     timeout_s: float | None = None
-    _content: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.
@@ -43,11 +43,12 @@ class Request:
         Raises:
             TypeError: A field of the body is not JSON; the message names the field.
         """
-        if self._content is None:
-            object.__setattr__(self, "_content", encode(self.body))
-        assert self._content is not None
         return self._content
 
+    @cached_property
+    def _content(self) -> bytes:
+        return encode(self.body)
+
     def prefix(self) -> str:
-        """What the thinking of the answer is bound to, for its record; see `put_back_thinking`."""
+        """What the thinking of the answer is bound to, for its `ThinkingRecord`."""
         return prefix_of(self.body, len(self.body["messages"]))

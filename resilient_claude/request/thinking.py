@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from livekit.agents import llm
 
 from resilient_claude.request.history.repair import api_id
 
+from .content import is_thinking
 from .models import Model
 
+_KEY = "claude"  # in a call's `extra`, where other providers leave things of their own
+# By type of block: its text, if any, and then what is signed.
 _THINKING_FIELDS = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
 
 # Source: platform.claude.com/docs/en/build-with-claude/thinking-troubleshooting, its table of
@@ -20,11 +24,61 @@ _THINKING_FIELDS = {"thinking": ("thinking", "signature"), "redacted_thinking": 
 _THINKING_IS_DEFAULT_FROM = (5, 0)
 
 
-def put_back_thinking(body: dict[str, Any], chat_ctx: llm.ChatContext, model: Model) -> str | None:
-    """Give the calls that *body* answers the thinking back that they came with.
+@dataclass(frozen=True, slots=True)
+class ThinkingRecord:
+    """The signed thinking of an answer, as a history keeps it: in the `extra` of its first call.
 
-    The stream leaves it in the `extra` of a message's first call, as `{"claude": {"model": ...,
-    "thinking": [block, ...], "prefix": ...}}`. It goes first in the call's message, unchanged,
+    There it is `{"claude": {"model": ..., "thinking": [block, ...], "prefix": ...}}`. No other
+    module knows this shape.
+
+    Attributes:
+        model: Id of the model that has signed it; to any other it means nothing.
+        thinking: The blocks as the API sent them; empty if a record was found, but is garbled.
+        prefix: What it is bound to, see `prefix_of`; None if that was not noted.
+    """
+
+    model: str
+    thinking: list[dict[str, Any]]
+    prefix: str | None = None
+
+    def to_extra(self) -> dict[str, Any]:
+        """The `extra` for the first call of the answer."""
+        record: dict[str, Any] = {"model": self.model, "thinking": self.thinking}
+        return {_KEY: record if self.prefix is None else record | {"prefix": self.prefix}}
+
+    @classmethod
+    def from_extra(cls, extra: object) -> ThinkingRecord | None:
+        """The record in a call's *extra*, with copies of its blocks; None if there is none.
+
+        Contexts are stored, edited and passed on, so a record may hold anything.
+        """
+        found = extra.get(_KEY) if isinstance(extra, dict) else None
+        if found is None:
+            return None
+        record = found if isinstance(found, Mapping) else {}
+        model, thinking = record.get("model"), record.get("thinking")
+        if (
+            not isinstance(model, str)
+            or not isinstance(thinking, list)
+            or not all(map(_is_well_formed, thinking))
+        ):
+            return cls("", [])
+        prefix = record.get("prefix")
+        if "prefix" in record and not isinstance(prefix, str):
+            prefix = ""  # which holds for nothing
+        return cls(model, [dict(block) for block in thinking], prefix)
+
+    def holds(self, body: Mapping[str, Any], end: int) -> bool:
+        """Whether the first *end* messages of *body* are what the thinking is bound to."""
+        return self.prefix is None or self.prefix == prefix_of(body, end)
+
+
+def with_thinking(
+    body: dict[str, Any], chat_ctx: llm.ChatContext, model: Model
+) -> tuple[dict[str, Any], str | None]:
+    """*body*, in which the calls that it answers have the thinking again that they came with.
+
+    It is in the calls' `ThinkingRecord`s, and goes first in the call's message, unchanged,
     while the tool loop at the end of the history is open: "It is only strictly necessary to send
     back thinking blocks when using tools with thinking. Otherwise you can omit thinking blocks
     from previous turns." Another model would not read it.
@@ -33,50 +87,64 @@ def put_back_thinking(body: dict[str, Any], chat_ctx: llm.ChatContext, model: Mo
     a request goes without thinking. With adaptive thinking it may be missing; what is a 400 there
     (on accounts since August 31, 2026, from Fable 5.1 and the 5.5 models on) is thinking before
     which the system, the tools or a message has changed, as after a handoff to another agent.
-    Therefore it goes back only if `prefix`, when there is one, still holds.
+    Therefore it goes back only if the record's prefix, when there is one, still holds.
     Source: platform.claude.com/docs/en/build-with-claude/thinking and .../preserved-thinking.
 
     Returns:
-        Why the request goes without thinking, although it asked for it; else None.
+        The body, and why it goes without thinking although it asked for it, if so.
     """
     loop = _open_loop(body["messages"])
     mode = thinking_mode(body, model) if loop else "off"
     if mode == "off":
         # "When thinking is disabled, an `assistant` message in the final position cannot contain
         # `thinking`": github.com/tailcallhq/forgecode/issues/1853
-        return None
-    records = _records(chat_ctx)
+        return body, None
+    extras = _recorded_extras(chat_ctx)
     found: dict[int, list[dict[str, Any]]] = {}
     # From the end, since thinking must go without a gap: "You can remove thinking blocks from the
     # front of the history, oldest first. Removing one from the middle invalidates" later ones.
     for index in reversed(loop):
-        record = records.get(_first_call_id(body["messages"][index]))
+        call_id = _first_call_id(body["messages"][index])
+        record = ThinkingRecord.from_extra(extras.get(call_id))
         if record is None:
             continue  # it did not think before this call
-        thinking = _readable_thinking(record, model)
-        if thinking is None or (mode == "adaptive" and not _holds(record, body, index)):
+        if not record.thinking or record.model != model.id:
             break
-        found[index] = thinking
+        if mode == "adaptive" and not record.holds(body, index):
+            break
+        found[index] = record.thinking
     if mode == "manual" and loop[0] not in found:
-        del body["thinking"]
-        return "not sent: the tool calls it follows on have no thinking that could be put back"
+        without = {key: value for key, value in body.items() if key != "thinking"}
+        return (
+            without,
+            "not sent: the tool calls it follows on have no thinking that could be put back",
+        )
+    messages = [*body["messages"]]
     for index, thinking in found.items():
-        message = body["messages"][index]  # which other requests have too
-        body["messages"][index] = {**message, "content": [*thinking, *message["content"]]}
-    return None
+        messages[index] = {**messages[index], "content": [*thinking, *messages[index]["content"]]}
+    return body | {"messages": messages}, None
+
+
+def asks_for_thinking(body: Mapping[str, Any]) -> bool:
+    """Whether *body* says in words that are known that it is to be answered with thinking."""
+    return _thinking_type(body) in ("enabled", "adaptive")
 
 
 def thinking_mode(body: Mapping[str, Any], model: Model) -> str:
     """How *body* is answered: "manual", "adaptive" (which anything unknown counts as) or "off"."""
-    thinking = body.get("thinking")
-    if thinking is None:
+    if body.get("thinking") is None:
         version = model.version
         by_default = version is None or version >= _THINKING_IS_DEFAULT_FROM
         return "adaptive" if by_default else "off"
-    kind = thinking.get("type") if isinstance(thinking, Mapping) else None
+    kind = _thinking_type(body)
     if kind == "disabled":
         return "off"
     return "manual" if kind == "enabled" else "adaptive"
+
+
+def _thinking_type(body: Mapping[str, Any]) -> object:
+    thinking = body.get("thinking")
+    return thinking.get("type") if isinstance(thinking, Mapping) else None
 
 
 def prefix_of(body: Mapping[str, Any], end: int) -> str:
@@ -109,12 +177,12 @@ def _open_loop(messages: list[dict[str, Any]]) -> list[int]:
     return loop
 
 
-def _records(chat_ctx: llm.ChatContext) -> dict[str, Any]:
-    """What the stream left with each call, by the call's id; of equal ids, the first call's."""
+def _recorded_extras(chat_ctx: llm.ChatContext) -> dict[str, Any]:
+    """The `extra` of each call that has a record, by the call's id; of equal ids, the first's."""
     return {
-        api_id(item.call_id): item.extra["claude"]
+        api_id(item.call_id): item.extra
         for item in reversed(chat_ctx.items)
-        if item.type == "function_call" and isinstance(item.extra, dict) and "claude" in item.extra
+        if item.type == "function_call" and isinstance(item.extra, dict) and _KEY in item.extra
     }
 
 
@@ -122,21 +190,10 @@ def _first_call_id(message: Mapping[str, Any]) -> str:
     return next(str(block["id"]) for block in message["content"] if block["type"] == "tool_use")
 
 
-def _readable_thinking(record: object, model: Model) -> list[dict[str, Any]] | None:
-    """The thinking of *record*, if it is well-formed and *model* has signed it."""
-    if not isinstance(record, Mapping) or record.get("model") != model.id:
-        return None
-    thinking = record.get("thinking")
-    if not isinstance(thinking, list) or not thinking or not all(map(_is_thinking, thinking)):
-        return None
-    return [dict(block) for block in thinking]
-
-
-def _is_thinking(block: object) -> bool:
-    kind = block.get("type") if isinstance(block, dict) else None
-    if not isinstance(block, dict) or not isinstance(kind, str) or kind not in _THINKING_FIELDS:
+def _is_well_formed(block: object) -> bool:
+    if not isinstance(block, dict) or not is_thinking(block):
         return False
-    *text, seal = _THINKING_FIELDS[kind]
+    *text, seal = _THINKING_FIELDS[block["type"]]
     # The text may be empty, as it is by default on the newest models; what is signed may not.
     return (
         block.keys() == {"type", *text, seal}
@@ -153,22 +210,14 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _holds(record: Mapping[str, Any], body: Mapping[str, Any], index: int) -> bool:
-    return "prefix" not in record or record["prefix"] == prefix_of(body, index)
-
-
 def _bound(blocks: Any) -> Any:
     """*blocks* without thinking and breakpoints."""
     if not isinstance(blocks, list):
         return blocks
-    return [_unmarked(block) for block in blocks if not _is_of_thinking(block)]
+    return [_unmarked(block) for block in blocks if not is_thinking(block)]
 
 
 def _unmarked(block: Any) -> Any:
     if not isinstance(block, dict) or "cache_control" not in block:
         return block
     return {key: value for key, value in block.items() if key != "cache_control"}
-
-
-def _is_of_thinking(block: object) -> bool:
-    return isinstance(block, dict) and block.get("type") in ("thinking", "redacted_thinking")

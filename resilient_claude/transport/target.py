@@ -16,7 +16,7 @@ from livekit.agents.types import NotGivenOr
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault, adapter_closed
-from resilient_claude.request.given import given
+from resilient_claude.request.given import or_default
 from resilient_claude.request.request import Request
 
 from .aiohttp_internals import idle_connections
@@ -179,7 +179,7 @@ def check_client(client: object, **others: object) -> None:
     if not inspect.iscoroutinefunction(getattr(client, "post", None)):
         raise TypeError(f"client must be an async anthropic client, got {type(client).__name__}")
     for name, value in others.items():
-        if given(value, None) is not None:
+        if or_default(value, None) is not None:
             raise ValueError(f"{name} has no effect with client=: give it to the client")
 
 
@@ -189,7 +189,7 @@ def check_base_url(base_url: NotGivenOr[str | None]) -> str | None:
     Raises:
         ValueError: it is no URL, or one that no request can be sent to.
     """
-    url, name = given(base_url, None) or None, "base_url"
+    url, name = or_default(base_url, None) or None, "base_url"
     if url is None:
         url, name = os.environ.get("ANTHROPIC_BASE_URL"), "ANTHROPIC_BASE_URL"
     if url is None:
@@ -212,7 +212,7 @@ def check_api_key(api_key: NotGivenOr[ApiKey | None]) -> ApiKey:
         TypeError: it is no string.
         ValueError: it is missing, empty or malformed. No message shows it.
     """
-    passed = given(api_key, None)
+    passed = or_default(api_key, None)
     if passed is not None:
         return passed if callable(passed) else check_key(passed, "api_key")
     key = os.environ.get("ANTHROPIC_API_KEY")

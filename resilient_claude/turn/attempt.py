@@ -16,6 +16,7 @@ from resilient_claude.failures.livekit_errors import scrub
 from resilient_claude.failures.redaction import texts_in
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
+from resilient_claude.request.thinking import ThinkingRecord
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.sse import Event
 from resilient_claude.response.text_filters import TextFilter
@@ -146,9 +147,8 @@ class Attempt:
         calls = (call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls)
         first = next(calls, None) if thinking else None
         if first is not None:
-            prefix = self._request.prefix()
-            record = {"model": self._model, "thinking": thinking, "prefix": prefix}
-            first.extra = {"claude": record}
+            record = ThinkingRecord(self._model, thinking, self._request.prefix())
+            first.extra = record.to_extra()
 
     async def _name(self, exc: Exception) -> AttemptFailed:
         """*exc* as a named failure; the connections it came over are not used again."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
 import pytest
 
+from resilient_claude.request.caching import with_cache_breakpoints
 from resilient_claude.request.tools.schemas import ToolSchemas
 from tests.request.tools.test_definitions import WEATHER, weather
 from tests.support.builders import EPHEMERAL, assistant, breakpoints, build, chat, text, user
@@ -62,3 +64,18 @@ def test_a_marked_definition_is_a_copy() -> None:
     assert plain.body["tools"] == [WEATHER]
     assert json.loads(marked.content())["tools"] == marked.body["tools"]
     assert schemas.builds == 1
+
+
+def test_marking_changes_nothing_of_the_body_that_was_given() -> None:
+    """Another request may have the same lists and messages."""
+    body = {
+        "tools": [WEATHER],
+        "system": [text("s")],
+        "messages": [user("1"), assistant("2"), user("3")],
+    }
+    before = copy.deepcopy(body)
+
+    marked = with_cache_breakpoints(body)
+
+    assert body == before
+    assert breakpoints(marked) == 4

@@ -8,19 +8,19 @@ import anthropic
 import pytest
 from livekit.agents.types import NOT_GIVEN
 
-from resilient_claude.request.given import given, is_absent, is_int, is_number
+from resilient_claude.request.given import is_absent, is_int, is_number, or_default
 
 
 @pytest.mark.parametrize("value", [None, NOT_GIVEN, anthropic.NOT_GIVEN, anthropic.omit])
 def test_what_is_not_given_is_the_default(value: Any) -> None:
     """Any of them in a request would be an object that JSON does not know."""
-    assert given(value, 7) == 7
+    assert or_default(value, 7) == 7
 
 
 @pytest.mark.parametrize("value", [0, "", False, []])
 def test_what_is_empty_is_given(value: Any) -> None:
     """A temperature of 0 is one, and not the default."""
-    assert given(value, 7) is value
+    assert or_default(value, 7) is value
 
 
 def test_none_is_not_absent() -> None:

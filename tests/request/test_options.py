@@ -1,15 +1,78 @@
-"""The constructor's arguments that shape a request: what is refused, and with which words."""
+"""The constructor's arguments that shape a request: how they are given, and what is refused."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import anthropic
 import pytest
+from livekit.agents.types import NOT_GIVEN
 
 from resilient_claude.request.options import RequestOptions
-from tests.support.builders import (
-    SAMPLING,
+from tests.support.builders import SAMPLING
+
+MODEL = "claude-sonnet-4-6"
+NAMES = (
+    "user",
+    "temperature",
+    "top_k",
+    "max_tokens",
+    "parallel_tool_calls",
+    "tool_choice",
+    "caching",
 )
+
+
+@pytest.mark.parametrize("absent", [NOT_GIVEN, None, anthropic.NOT_GIVEN, anthropic.omit])
+def test_what_is_not_given_keeps_its_default(absent: object) -> None:
+    """Applications pass on what they were not given themselves."""
+    arguments: dict[str, Any] = dict.fromkeys(NAMES, absent)
+
+    options = RequestOptions.of(model=MODEL, **arguments)
+
+    assert options == RequestOptions(model=MODEL)
+    assert options.max_tokens == 1024
+
+
+def test_what_is_given_is_kept() -> None:
+    """Also what Python takes for false."""
+    arguments: dict[str, Any] = {
+        "user": "",
+        "temperature": 0,
+        "top_k": 0,
+        "max_tokens": 1,
+        "parallel_tool_calls": False,
+        "tool_choice": "none",
+        "caching": "ephemeral",
+    }
+    assert arguments.keys() == {*NAMES}
+
+    options = RequestOptions.of(model=MODEL, _strict_tool_schema=False, **arguments)
+
+    assert options == RequestOptions(model=MODEL, strict_tool_schema=False, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": None}, "model must be a model id, got None"),
+        ({"model": NOT_GIVEN}, "model must be a model id, got NOT_GIVEN"),
+        ({"max_tokens": 0}, "max_tokens must be >= 1, got 0"),
+        ({"caching": ""}, "caching must be \"ephemeral\" or None, got ''"),
+    ],
+)
+def test_what_cannot_work_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """At start-up, not with the first caller on the line."""
+    with pytest.raises(ValueError, match=r".") as caught:
+        RequestOptions.of(**{"model": MODEL, **arguments})
+
+    assert str(caught.value) == message
+
+
+def test_an_argument_that_does_not_exist_is_refused() -> None:
+    """A slip of the pen would otherwise be a setting that does nothing."""
+    with pytest.raises(TypeError, match="temprature"):
+        RequestOptions.of(model=MODEL, temprature=0.5)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,12 @@ import pytest
 from livekit.agents import llm
 
 from resilient_claude.request.models import Model
-from resilient_claude.request.thinking import prefix_of, put_back_thinking, thinking_mode
+from resilient_claude.request.thinking import (
+    ThinkingRecord,
+    prefix_of,
+    thinking_mode,
+    with_thinking,
+)
 from tests.support.builders import (
     NEWEST,
     PREFILL,
@@ -38,10 +43,9 @@ ASK = ("user", "Weather in Paris?")
 MANUAL = {"type": "enabled", "budget_tokens": 1024}
 
 
-def thoughtful(call_id: str, *thinking: object, model: str = NEWEST, **more: Any) -> Any:
+def thoughtful(call_id: str, *thinking: dict[str, Any], model: str = NEWEST, **more: Any) -> Any:
     """A call as the stream leaves it in the history: with the thinking that it came with."""
-    record = {"model": model, "thinking": list(thinking), **more}
-    return recorded(call_id, {"claude": record})
+    return recorded(call_id, ThinkingRecord(model, [*thinking], **more).to_extra())
 
 
 def recorded(call_id: str, extra: dict[str, Any], group_id: str | None = None) -> llm.FunctionCall:
@@ -58,8 +62,10 @@ def put_back(
     chat_ctx: llm.ChatContext, model: str = NEWEST, **fields: Any
 ) -> tuple[dict[str, Any], str | None]:
     body = body_of(chat_ctx, model, **fields)
-    reason = put_back_thinking(body, chat_ctx, Model.parse(model))
-    return body, reason
+    before = {**body, "messages": copy.deepcopy(body["messages"])}
+    made = with_thinking(body, chat_ctx, Model.parse(model))
+    assert body == before, "the body that was given was changed"
+    return made
 
 
 def test_thinking_goes_back_first_and_unchanged() -> None:
@@ -314,3 +320,50 @@ def test_putting_thinking_back_changes_nothing_of_the_contexts() -> None:
     body["messages"][1]["content"][0]["signature"] = "changed"
 
     assert chat_ctx.to_dict() == before
+
+
+def test_a_record_has_the_shape_that_histories_have_stored() -> None:
+    """Contexts outlive a release: those that were stored by an earlier one are read by the next."""
+    record = {"model": NEWEST, "thinking": [THOUGHT, REDACTED]}
+
+    assert ThinkingRecord(NEWEST, [THOUGHT, REDACTED]).to_extra() == {"claude": record}
+    assert ThinkingRecord(NEWEST, [THOUGHT], "abc").to_extra() == {
+        "claude": {"model": NEWEST, "thinking": [THOUGHT], "prefix": "abc"}
+    }
+
+
+@pytest.mark.parametrize("prefix", [None, "abc"])
+def test_a_record_is_read_as_it_was_written(prefix: str | None) -> None:
+    """The API compares the blocks with what it has signed."""
+    written = ThinkingRecord(NEWEST, [SILENT, THOUGHT, REDACTED], prefix)
+
+    read = ThinkingRecord.from_extra(written.to_extra() | {"openai": {}})
+
+    assert read == written
+    assert read.thinking[0] is not written.thinking[0]
+
+
+@pytest.mark.parametrize("extra", [None, {}, [], "claude", {"openai": {}}, {"claude": None}])
+def test_where_there_is_no_record_none_is_read(extra: object) -> None:
+    """A call of another provider's is no gap in the thinking; a garbled record is one."""
+    assert ThinkingRecord.from_extra(extra) is None
+
+
+@pytest.mark.parametrize("garbled", GARBLED[1:-3], ids=repr)
+def test_of_a_garbled_record_there_is_no_thinking(garbled: Any) -> None:
+    """What could not be put back must not be mistaken for a call without thinking."""
+    read = ThinkingRecord.from_extra({"claude": garbled})
+
+    assert read is not None
+    assert read.thinking == []
+
+
+@pytest.mark.parametrize("prefix", [None, 7, ["abc"]])
+def test_a_prefix_that_is_no_text_holds_for_nothing(prefix: object) -> None:
+    """It was noted, so the thinking is bound to something: to what, nobody knows any more."""
+    extra = {"claude": {"model": NEWEST, "thinking": [THOUGHT], "prefix": prefix}}
+
+    read = ThinkingRecord.from_extra(extra)
+
+    assert read is not None
+    assert not read.holds(body_of(chat(ASK)), 1)

@@ -1,29 +1,57 @@
-"""The items of a usual history, turned into messages one after the other. Pure."""
+"""The items of a plain history, turned into messages one after the other. Pure.
+
+Theory of operation. Plain is what every release of livekit's formatter, with the repairs after it,
+turns into the same messages, and every JSON encoder into the same bytes: texts, calls right before
+their results, and a system message at the beginning. Whatever else there is raises `NotPlain`.
+
+Each item belongs to a group, in livekit's sense: the message and the calls of one answer have the
+same, any other item has its own. Items are taken in their order, and which may follow is told by
+two things, `unanswered` (calls that have no result yet) and the group that calls may still join:
+
+- no call is unanswered: any item may come. It begins a group that has not been there yet, or is a
+  call of the last item's group;
+- calls are unanswered: further calls of their group, and results;
+- from the first result on: results only, until no call is unanswered.
+
+Neighbours of one role become one message. So an item begins a message or joins the last one, and
+only the last one may still grow; the others are given their JSON, once for all requests.
+
+A run of items can be taken out again, without a look at the rest, if it begins and ends with a
+message, and if what stood around it is not joined by that. To do so, `PlainMessages` keeps a trace
+of every item.
+
+Invariant: taking items in two steps, or taking out a run of them, leaves the same messages as
+taking what is left in one step.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from livekit.agents import llm
 from pydantic_core import to_json
 
-__all__ = ["Plain", "PlainMessages"]
+__all__ = ["NotPlain", "PlainJson", "PlainMessages"]
 
 _Block = dict[str, Any]
 
 
-class Plain(dict[str, Any]):
+class NotPlain(Exception):
+    """A history holds what has to be left to livekit's formatter."""
+
+
+class PlainJson(dict[str, Any]):
     """A message, or a block of the system, that every JSON encoder writes alike.
 
     It holds nothing but strings, integers, booleans and null, in dicts and lists. Several requests
     have the same object: never change one, make another.
 
     Attributes:
-        json: its JSON, in UTF-8, if it is expected to be needed again.
+        json: Its JSON, in UTF-8, if it is expected to be needed again.
     """
 
     __slots__ = ("json",)
@@ -32,178 +60,193 @@ class Plain(dict[str, Any]):
         super().__init__(fields)
         self.json: bytes | None = None
 
-    def encoded(self) -> Plain:
+    def encoded(self) -> PlainJson:
         """The same, with its JSON if it has any: half a surrogate pair has none."""
         with suppress(ValueError):
             self.json = to_json(self)
         return self
 
 
+class _Trace:
+    """What an item has left behind.
+
+    Attributes:
+        begins_message: Whether it began a message.
+        group: The group that it began, if it did.
+        call_id: The id of the call that it is, if it is one.
+    """
+
+    __slots__ = ("begins_message", "call_id", "group")
+
+    def __init__(self) -> None:
+        self.begins_message = False
+        self.group: str | None = None
+        self.call_id: str | None = None
+
+
 class PlainMessages:
     """What the items of a history have become so far.
 
+    After `NotPlain`, or any other exception, it is of no use any more.
+
     Attributes:
-        messages: of which only the last one may still grow.
-        system: the system's texts.
-        open: ids of the calls that have no result yet.
+        messages: The messages, of which only the last one may still grow.
+        system: The system's texts.
+        unanswered: The ids of the calls that have no result yet.
     """
 
     def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []  # every one is `Plain`
+        self.messages: list[dict[str, Any]] = []  # every one is a `PlainJson`
         self.system: list[str] = []
-        self.open: set[str] = set()
-        self._groups: set[str] = set()  # in livekit's sense: a message, its calls and their results
-        self._group: str | None = None  # which calls may still join
-        self._ids: set[str] = set()
-        self._encoded = 0  # so many messages
-        # Of every item: whether it begins a message, and which group and which call.
-        self._begins: list[bool] = []
-        self._group_of: list[str | None] = []
-        self._id_of: list[str | None] = []
+        self.unanswered: set[str] = set()
+        self._groups: set[str] = set()
+        self._open_group: str | None = None  # which calls may still join
+        self._call_ids: set[str] = set()
+        self._traces: list[_Trace] = []
+        self._encoded = 0  # how many messages have been given their JSON
 
     @property
     def count(self) -> int:
-        """Of the items."""
-        return len(self._begins)
+        """How many items have been taken and not been taken out again."""
+        return len(self._traces)
 
     def copy(self) -> PlainMessages:
-        """Another one that can go on from here, and do nothing else."""
+        """Another one, which can go on from here without changing this one."""
         copy = PlainMessages()
         copy.messages = [*self.messages]
         if copy.messages:
             last = copy.messages[-1]
-            copy.messages[-1] = Plain(role=last["role"], content=[*last["content"]])
+            copy.messages[-1] = PlainJson(role=last["role"], content=[*last["content"]])
         copy.system = [*self.system]
-        copy.open = {*self.open}
+        copy.unanswered = {*self.unanswered}
         copy._groups = {*self._groups}
-        copy._group = self._group
-        copy._ids = {*self._ids}
+        copy._open_group = self._open_group
+        copy._call_ids = {*self._call_ids}
+        copy._traces = [*self._traces]
+        copy._encoded = self._encoded
         return copy
 
     def encode(self) -> None:
         """Give the messages that grow no more their JSON, for this request and the next ones."""
         for message in self.messages[self._encoded : -1]:
-            message.encoded()  # type: ignore[attr-defined]  # every one is `Plain`
+            message.encoded()  # type: ignore[attr-defined]  # every one is a `PlainJson`
         self._encoded = max(self._encoded, len(self.messages) - 1)
 
     def drop(self, start: int, end: int) -> bool:
-        """Go on without the items from *start* up to *end*; False if that takes more than that."""
-        if end >= self.count or not self._begins[start] or not self._begins[end]:
+        """Take the items from *start* up to *end* out again; False if more would have to go."""
+        traces = self._traces
+        if end >= self.count or not (traces[start].begins_message and traces[end].begins_message):
             return False  # parts of messages would go
-        first, until = sum(self._begins[:start]), sum(self._begins[:end])
+        first = sum(trace.begins_message for trace in traces[:start])
+        until = first + sum(trace.begins_message for trace in traces[start:end])
         if "tool_result" in (self.messages[at]["content"][0]["type"] for at in (first, until)):
             return False  # a call would go without its result, or the other way round
         if first and self.messages[first - 1]["role"] == self.messages[until]["role"]:
             return False  # they would be one message
-        self._groups.difference_update(filter(None, self._group_of[start:end]))
-        self._ids.difference_update(filter(None, self._id_of[start:end]))
-        for of_items in (self._begins, self._group_of, self._id_of):
-            del of_items[start:end]
+        self._groups -= {trace.group for trace in traces[start:end]}
+        self._call_ids -= {trace.call_id for trace in traces[start:end]}
+        del traces[start:end]
         del self.messages[first:until]
         self._encoded = max(first, self._encoded - (until - first))
         return True
 
-    def take(self, items: Sequence[llm.ChatItem]) -> bool:
-        """Go on with *items*; False if they are not plain, and then this is of no use any more."""
-        for item in items:
-            count = len(self.messages)
-            self._group_of.append(None)
-            self._id_of.append(None)
-            if not self._take(item):
-                return False
-            self._begins.append(len(self.messages) > count)
-        return True
+    def take(self, items: Iterable[llm.ChatItem]) -> None:
+        """Go on with *items*.
 
-    def _take(self, item: llm.ChatItem) -> bool:
+        Raises:
+            NotPlain: One of them is not plain where it stands.
+        """
+        for item in items:
+            before = len(self.messages)
+            self._traces.append(trace := _Trace())
+            self._take(item, trace)
+            trace.begins_message = len(self.messages) > before
+
+    def _take(self, item: llm.ChatItem, trace: _Trace) -> None:
         if item.type == "message":
-            speaker = item.role
-            if not self._enter(item.id.partition("/")[0] if speaker == "assistant" else item.id):
-                return False
-            if speaker == "system" and len(self._groups) == 1:
-                return self._take_system(item.content)
-            if speaker not in ("user", "assistant"):
-                return False
-            blocks: list[_Block] = []
-            for text in item.content:
-                if type(text) is not str:
-                    return False
-                if text and not text.isspace():
-                    blocks.append({"text": text, "type": "text"})
+            role = item.role
+            group = item.id.partition("/")[0] if role == "assistant" else item.id
+            self._begin_group(group, trace)
+            if role == "system" and len(self._groups) == 1:
+                self.system += filter(None, ["\n".join(_texts(item.content))])
+                return
+            if role not in ("user", "assistant"):
+                raise NotPlain
+            blocks = [
+                {"text": text, "type": "text"}
+                for text in _texts(item.content)
+                if text and not text.isspace()
+            ]
         elif item.type == "function_call":
-            speaker = "assistant"
-            if not (blocks := self._call(item)):
-                return False
+            role, blocks = "assistant", [self._call(item, trace)]
         elif item.type == "function_call_output":
-            speaker = "user"
-            if not (blocks := self._output(item)):
-                return False
+            role, blocks = "user", [self._result(item)]
         else:  # a handoff or the like, which no provider is sent
-            return self._enter(item.id)
-        if self.messages and self.messages[-1]["role"] == speaker:
+            self._begin_group(item.id, trace)
+            return
+        if self.messages and self.messages[-1]["role"] == role:
             self.messages[-1]["content"] += blocks
         elif blocks:
-            self.messages.append(Plain(role=speaker, content=blocks))
-        return True
+            self.messages.append(PlainJson(role=role, content=blocks))
 
-    def _take_system(self, content: Sequence[Any]) -> bool:
-        texts = [text for text in content if type(text) is str]
-        self.system += filter(None, ["\n".join(texts)])
-        return len(texts) == len(content)
-
-    def _enter(self, group: str) -> bool:
-        """Begin a new *group*; False if the last one is open, or this one is none."""
-        if self.open or group in self._groups:
-            return False
+    def _begin_group(self, group: str, trace: _Trace) -> None:
+        if self.unanswered or group in self._groups:
+            raise NotPlain
         self._groups.add(group)
-        self._group = self._group_of[-1] = group
-        return True
+        self._open_group = trace.group = group
 
-    def _call(self, item: llm.FunctionCall) -> list[_Block]:
-        """The block of a call, in a list; none if it is not plain."""
+    def _call(self, item: llm.FunctionCall, trace: _Trace) -> _Block:
         group = item.group_id or item.id.partition("/")[0]
-        if group != self._group and not self._enter(group):
-            return []
+        if group != self._open_group:
+            self._begin_group(group, trace)
         call_id = item.call_id
-        arguments = _object(item.arguments)
-        if arguments is None or call_id in self._ids or not _CALL_ID.fullmatch(call_id):
-            return []
-        self._ids.add(call_id)
-        self._id_of[-1] = call_id
-        self.open.add(call_id)
-        return [{"id": call_id, "type": "tool_use", "name": item.name, "input": arguments}]
+        arguments = _plain_object(item.arguments)
+        if call_id in self._call_ids or not _CALL_ID.fullmatch(call_id):
+            raise NotPlain
+        self._call_ids.add(call_id)
+        trace.call_id = call_id
+        self.unanswered.add(call_id)
+        return {"id": call_id, "type": "tool_use", "name": item.name, "input": arguments}
 
-    def _output(self, item: llm.FunctionCallOutput) -> list[_Block]:
-        """The block of a result, in a list; none if it is not plain."""
+    def _result(self, item: llm.FunctionCallOutput) -> _Block:
         call_id, output = item.call_id, item.output
-        if call_id not in self.open or output.lstrip()[:1] == "[":
-            return []
-        self.open.remove(call_id)
-        self._group = None
-        return [
-            {
-                "tool_use_id": call_id,
-                "type": "tool_result",
-                "content": "Error" if item.is_error and not output else output,
-                "is_error": item.is_error,
-            }
-        ]
+        if call_id not in self.unanswered or output.lstrip()[:1] == "[":
+            raise NotPlain  # livekit may take the output for content blocks
+        self.unanswered.remove(call_id)
+        self._open_group = None
+        return {
+            "tool_use_id": call_id,
+            "type": "tool_result",
+            "content": "Error" if item.is_error and not output else output,
+            "is_error": item.is_error,
+        }
 
 
 _CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 
-def _object(arguments: object) -> dict[str, Any] | None:
-    """The JSON object *arguments*, unless it holds a float or half a surrogate pair."""
+def _texts(content: Sequence[Any]) -> Sequence[str]:
+    """The texts that *content* is."""
+    for part in content:
+        if type(part) is not str:
+            raise NotPlain
+    return content
+
+
+def _plain_object(arguments: object) -> dict[str, Any]:
+    """The JSON object *arguments*, if it holds no float and no half of a surrogate pair."""
     if not arguments:
         return {}
     if not isinstance(arguments, str):  # livekit does not check what is assigned
-        return None
+        raise NotPlain
     try:
         arguments.encode()
         value = _DECODER.decode(arguments)
     except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) and "\\u" not in arguments else None
+        raise NotPlain from None
+    if not isinstance(value, dict) or "\\u" in arguments:
+        raise NotPlain
+    return value
 
 
 def _refuse(number: str) -> float:

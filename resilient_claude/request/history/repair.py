@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from livekit.agents import llm
 
+from resilient_claude.request.content import is_blank, prefill
 from resilient_claude.request.models import Model
 
-from .cache import PlainHistories
-from .plain import Plain
+from .cache import HistoryCache
+from .plain import PlainJson
 
 __all__ = ["api_id", "conversation", "finite"]
 
@@ -36,7 +36,7 @@ _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def conversation(
-    chat_ctx: llm.ChatContext, model: Model, plain: PlainHistories
+    chat_ctx: llm.ChatContext, model: Model, plain: HistoryCache
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The messages and the system blocks, free of what the API is known to reject."""
     messages, texts = plain.messages(chat_ctx) or _messages(chat_ctx)
@@ -47,11 +47,10 @@ def conversation(
         # As livekit would, had it known what the repairs leave over.
         messages.append({"role": "user", "content": [{"text": ".", "type": "text"}]})
     elif final["role"] == "assistant" and final["content"][-1]["type"] == "text":
-        # "final assistant content cannot end with trailing whitespace"
         *blocks, last = final["content"]
-        messages[-1] = {**final, "content": [*blocks, {**last, "text": last["text"].rstrip()}]}
+        messages[-1] = {**final, "content": [*blocks, {**last, "text": prefill(last["text"])}]}
     system: list[dict[str, Any]] = [
-        Plain(type="text", text=text) for text in texts if not text.isspace()
+        PlainJson(type="text", text=text) for text in texts if not text.isspace()
     ]
     return messages, system
 
@@ -68,7 +67,7 @@ def finite(value: Any) -> Any:
 
 
 # livekit's own stand-in for the caller's words in a conversation that the assistant opens.
-_NOBODY_SPOKE = Plain(role="user", content=[{"text": "(empty)", "type": "text"}]).encoded()
+_NOBODY_SPOKE = PlainJson(role="user", content=[{"text": "(empty)", "type": "text"}]).encoded()
 
 
 # --- repairs --------------------------------------------------------------------------------------
@@ -123,7 +122,7 @@ def _repaired(messages: list[dict[str, Any]], chat_ctx: llm.ChatContext) -> list
     for index, message in enumerate(messages):
         content = message["content"]
         if len(content) == 1 and content[0]["type"] == "text":  # most messages
-            if content[0]["text"].isspace():
+            if is_blank(content[0]):
                 continue
         elif message["role"] == "user":
             content = [b for b in content if _keep_result(b, unanswered, chat_ctx)]
@@ -146,7 +145,7 @@ def _keep_call(
     """Whether *block* stays; a call that stays is noted in *seen* and, by its id, *unanswered*."""
     if block["type"] != "tool_use":
         # Not an image either: "can only be in `user` messages".
-        return block["type"] == "text" and not _is_blank(block)
+        return block["type"] == "text" and not is_blank(block)
     call_id = api_id(block["id"])
     if block["id"] not in answered or call_id in seen:
         return False
@@ -162,7 +161,7 @@ def _keep_result(
 ) -> bool:
     """Whether *block* stays; the call of a result that stays is taken from *unanswered*."""
     if block["type"] != "tool_result":
-        return not _is_blank(block)
+        return not is_blank(block)
     call_id = block["tool_use_id"]
     if call_id not in unanswered:
         return False
@@ -172,10 +171,6 @@ def _keep_result(
     if block["is_error"] and not block["content"]:
         block["content"] = "Error"  # "content cannot be empty if `is_error` is true"
     return True
-
-
-def _is_blank(block: Mapping[str, Any]) -> bool:
-    return bool(block["type"] == "text" and block["text"].isspace())
 
 
 def _result_content(content: list[Any], call_id: str, chat_ctx: llm.ChatContext) -> list[Any] | str:
@@ -196,7 +191,7 @@ def _is_result_block(part: object) -> bool:
     if not all(isinstance(part[name], expected) for name, expected in required.items()):
         return False
     if kind == "text":
-        return bool(part["text"].strip())
+        return not is_blank(part)
     return kind != "image" or _is_image_source(part["source"])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from livekit.agents.llm import ToolChoice
 
 from resilient_claude.request.models import Model
+from resilient_claude.request.thinking import asks_for_thinking
 
 _TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 
@@ -31,23 +32,22 @@ def api_tool_choice(choice: object) -> dict[str, Any]:
     )
 
 
-def add_tool_choice(
+def with_tool_choice(
     body: dict[str, Any], model: Model, *, choice: ToolChoice | None, parallel: bool | None
-) -> str | None:
-    """Put the tool choice into *body*, unless it has one; why it is not sent as asked, if so.
+) -> tuple[dict[str, Any], str | None]:
+    """*body* with the tool choice, unless it has one; and why that is not sent as asked, if so.
 
     Raises:
         ValueError: *choice* is none of livekit's, or names a tool that *body* lacks.
     """
     wanted = None if choice is None else api_tool_choice(choice)
     if not body.get("tools"):
-        if wanted is None or wanted["type"] in ("auto", "none"):
-            return None
-        return "not sent: the request has no tools"
+        may_be_left_out = wanted is None or wanted["type"] in ("auto", "none")
+        return body, None if may_be_left_out else "not sent: the request has no tools"
     if wanted is None and parallel is not None:
         wanted = {"type": "auto"}
     if wanted is None or "tool_choice" in body:
-        return None
+        return body, None
     if wanted["type"] == "tool":
         names = [tool.get("name") for tool in body["tools"]]
         if wanted["name"] not in names and None not in names:  # an MCP toolset has no name
@@ -57,18 +57,12 @@ def add_tool_choice(
         wanted = {"type": "auto"}
     if parallel is not None and wanted["type"] != "none":
         wanted["disable_parallel_tool_use"] = not parallel
-    body["tool_choice"] = wanted
-    return reason and f"sent as auto: {reason}"
+    return body | {"tool_choice": wanted}, reason and f"sent as auto: {reason}"
 
 
 def _why_not_forced(body: Mapping[str, Any], model: Model) -> str | None:
     if not model.accepts_forced_tool_choice:
         return f"model {model.id} rejects a forced tool choice"
-    if _asks_for_thinking(body) and not model.accepts_forced_tool_choice_with_thinking:
+    if asks_for_thinking(body) and not model.accepts_forced_tool_choice_with_thinking:
         return f"model {model.id} rejects a forced tool choice together with thinking"
     return None
-
-
-def _asks_for_thinking(body: Mapping[str, Any]) -> bool:
-    thinking = body.get("thinking")
-    return isinstance(thinking, Mapping) and thinking.get("type") in ("enabled", "adaptive")

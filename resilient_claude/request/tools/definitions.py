@@ -5,45 +5,36 @@ What cannot be sent as asked is sent as near to it as the API allows, and the re
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 from livekit.agents import llm
 
-from .schemas import (
-    _MAX_STRICT_TOOLS,
-    _MAX_STRICT_UNIONS,
-    _PARTS_OF_A_TOOL,
-    ToolDefinitions,
-    ToolSchemas,
-    _Looks,
-    _snapshot,
-)
+from .fingerprint import fingerprint_of_all
+from .schemas import MAX_STRICT_TOOLS, MAX_STRICT_UNIONS, ToolDefinitions, ToolSchemas
 
 _FUNCTION_TOOLS = (llm.FunctionTool, llm.RawFunctionTool)
-_NAME = attrgetter("info.name")
+_name_of = attrgetter("info.name")
 
 
 def tool_definitions(
     tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas, *, strict: bool
 ) -> ToolDefinitions:
-    """The definitions, function tools first; the beta flags they need; why some are not strict.
-
-    Other requests have the same lists: never change them.
+    """What the API is sent of *tools*; what *schemas* knows of earlier turns is not built again.
 
     Raises:
         TypeError: A provider tool is none of Anthropic's.
         ValueError: Two tools have one name.
     """
     if not tools:
-        return [], [], None
-    looks = _look_at_all(tools)
-    if schemas.last is not None and schemas.last[:2] == (looks, strict):
-        return schemas.last[2]  # as in most turns
+        return ToolDefinitions([], [], None)
+    fingerprint = fingerprint_of_all(tools)
+    known = schemas.recall(fingerprint, strict=strict)
+    if known is not None:  # as in most turns
+        return known
     made = _tool_definitions(tools, schemas, strict=strict)
-    schemas.last = None if looks is None else (_snapshot(looks), strict, made)
+    schemas.remember(fingerprint, made, strict=strict)
     return made
 
 
@@ -53,7 +44,7 @@ def _tool_definitions(
     functions = [tool for tool in tools if isinstance(tool, _FUNCTION_TOOLS)]
     others = len(tools) - len(functions)
     providers = [tool for tool in tools if isinstance(tool, llm.ProviderTool)] if others else []
-    distinct = len(set(map(_NAME, functions))) == len(functions)
+    distinct = len(set(map(_name_of, functions))) == len(functions)
     if not distinct or len(providers) < others:
         # Toolsets, wrapped functions and duplicates are livekit's business; it takes its time.
         context = llm.ToolContext(tools)
@@ -62,12 +53,12 @@ def _tool_definitions(
     reason = None
     if strict and any(map(_is_loose, functions, definitions)):
         reason = (
-            f"not sent for some tools: a request may have {_MAX_STRICT_TOOLS} strict tools, with"
-            f" {_MAX_STRICT_UNIONS} optional or union parameters among them"
+            f"not sent for some tools: a request may have {MAX_STRICT_TOOLS} strict tools, with"
+            f" {MAX_STRICT_UNIONS} optional or union parameters among them"
         )
     definitions += map(_provider_definition, providers)
     betas = [beta for tool in providers if (beta := getattr(tool, "beta_flag", None))]
-    return definitions, betas, reason
+    return ToolDefinitions(definitions, betas, reason)
 
 
 def _is_loose(tool: object, definition: Mapping[str, Any]) -> bool:
@@ -75,7 +66,7 @@ def _is_loose(tool: object, definition: Mapping[str, Any]) -> bool:
 
 
 def stand_in_tools(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The fields without which a request that has no tools, but a history of calls, is a 400.
+    """Fields without which *messages* that hold calls are a 400 in a request without tools.
 
     The API: "Requests which include `tool_use` or `tool_result` blocks must define tools."
     Source: github.com/BerriAI/litellm/issues/4689
@@ -98,19 +89,3 @@ def _provider_definition(tool: llm.ProviderTool) -> dict[str, Any]:
             " its Messages API definition"
         )
     return dict(definition)
-
-
-_LAST = itemgetter(-1)
-
-
-def _look_at_all(tools: Sequence[Any]) -> _Looks | None:
-    """Everything that the definitions of *tools* are made of; None if not all of it is seen."""
-    try:
-        looks = tuple(map(_PARTS_OF_A_TOOL, tools))
-        # Other functions may look alike and mean something else: weakly, so that they can go.
-        functions = [weakref.ref(vars(tool)["__wrapped__"]) for tool in tools]
-    except (AttributeError, KeyError, TypeError):  # not of typed functions alone
-        return None
-    if any(map(_LAST, looks)):  # decorated: there are functions behind the function
-        return None
-    return *looks, *functions, *[vars(tool).get("__signature__") for tool in tools]

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from livekit.agents import llm
 
+from .fingerprint import Fingerprint, fingerprint_of, function_of, snapshot
+
 _FunctionTool: TypeAlias = llm.FunctionTool[..., Any]
-
-
 _RawFunctionTool: TypeAlias = llm.RawFunctionTool[..., Any]
-
-
-ToolDefinitions: TypeAlias = tuple[list[dict[str, Any]], list[str], str | None]
-
 
 # "Too many strict tools (48). The maximum number of strict tools supported is 20." Likewise for
 # parameters with a union type, which livekit makes of every optional one.
 # Source: platform.claude.com/docs/en/build-with-claude/structured-outputs#schema-complexity-limits
-_MAX_STRICT_TOOLS = 20
+MAX_STRICT_TOOLS = 20
+"""Most tools of a request that may be strict."""
+
+MAX_STRICT_UNIONS = 16
+"""Most optional or union parameters among a request's strict tools."""
 
 
-_MAX_STRICT_UNIONS = 16
+class ToolDefinitions(NamedTuple):
+    """The tools of a request, as the API takes them. Other requests have the same: never change it.
 
+    Attributes:
+        definitions: Those of function tools first.
+        betas: The beta flags that they need.
+        not_strict: Why some of them are not strict although they were to be, else None.
+    """
 
-_OF_A_FUNCTION = ("__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__")
-
-
-_PARTS_OF_A_FUNCTION = attrgetter(*_OF_A_FUNCTION)
-
-
-# With those of its function: one call, since every turn makes it. `__dict__` comes last.
-_PARTS_OF_A_TOOL = attrgetter(
-    *("info.name", "info.description", "__name__", "__doc__", "__annotations__"),
-    *(f"__wrapped__.{name}" for name in (*_OF_A_FUNCTION, "__dict__")),
-)
+    definitions: list[dict[str, Any]]
+    betas: list[str]
+    not_strict: str | None
 
 
 class Definition(dict[str, Any]):
@@ -63,16 +59,13 @@ class Definition(dict[str, Any]):
 class ToolSchemas:
     """The definitions of function tools, built once per tool instead of once per turn.
 
-    Building one costs pydantic 0.5 to 2 ms on the event loop. An entry dies with the tool's
-    function and is rebuilt when the name, the description, the docstring, the signature or an
-    annotation differs. What an entry cannot see: a global that a string annotation names being
-    rebound, a default that is replaced by an equal one of another type, or an object other than a
-    list, dict or set being changed in place.
+    Building one costs pydantic 0.5 to 2 ms on the event loop. What has been built is kept under
+    the tool's function, by the tool's name, for as long as the function lives and the tool's
+    fingerprint stays the same. Beside that, the result for the tools of the last request is kept
+    as a whole, since most turns have the same tools as the turn before.
 
     Attributes:
         builds: How many definitions were built rather than found.
-        last: How the tools of the last request looked, whether they were to be strict, and what
-            was made of them.
     """
 
     def __init__(self) -> None:
@@ -80,7 +73,19 @@ class ToolSchemas:
         # By function, not by tool: `FunctionTool.__get__` makes a new tool on every access.
         self._entries: weakref.WeakKeyDictionary[Any, dict[str, _Entry]]
         self._entries = weakref.WeakKeyDictionary()
-        self.last: tuple[_Looks, bool, ToolDefinitions] | None = None
+        self._last: tuple[Fingerprint, bool, ToolDefinitions] | None = None
+
+    def recall(self, fingerprint: Fingerprint | None, *, strict: bool) -> ToolDefinitions | None:
+        """What was made of the last request's tools, if these are the same, and as strict."""
+        if self._last is not None and self._last[:2] == (fingerprint, strict):
+            return self._last[2]
+        return None
+
+    def remember(
+        self, fingerprint: Fingerprint | None, made: ToolDefinitions, *, strict: bool
+    ) -> None:
+        """Keep what was *made* of a request's tools, if they have a fingerprint."""
+        self._last = None if fingerprint is None else (snapshot(fingerprint), strict, made)
 
     def definitions(
         self, tools: Iterable[_FunctionTool | _RawFunctionTool], *, strict: bool
@@ -92,11 +97,11 @@ class ToolSchemas:
                 yield _raw_definition(tool)
                 continue
             entry = self._entry(tool)
-            if strict and strict_tools < _MAX_STRICT_TOOLS:
+            if strict and strict_tools < MAX_STRICT_TOOLS:
                 if entry.strict is None:
                     entry.strict = self._build(tool, strict=True)
                     entry.unions = _count_unions(entry.strict["input_schema"])
-                if unions + entry.unions <= _MAX_STRICT_UNIONS:
+                if unions + entry.unions <= MAX_STRICT_UNIONS:
                     strict_tools += 1
                     unions += entry.unions
                     yield entry.strict
@@ -106,17 +111,13 @@ class ToolSchemas:
             yield entry.loose
 
     def _entry(self, tool: _FunctionTool) -> _Entry:
-        try:
-            look = _look(tool)
-            function = vars(tool)["__wrapped__"]
-            entries = self._entries.get(function)
-        except (AttributeError, KeyError, TypeError):  # what it is made of cannot be seen
-            return _Entry([])
-        if entries is None:
-            entries = self._entries[function] = {}
-        entry = entries.get(tool.info.name)
-        if entry is None or entry.look != look:
-            entry = entries[tool.info.name] = _Entry([_snapshot(part) for part in look])
+        function, fingerprint = function_of(tool), fingerprint_of(tool)
+        if function is None or fingerprint is None:
+            return _Entry(())
+        by_name = self._entries.setdefault(function, {})
+        entry = by_name.get(tool.info.name)
+        if entry is None or entry.fingerprint != fingerprint:
+            entry = by_name[tool.info.name] = _Entry(snapshot(fingerprint))
         return entry
 
     def _build(self, tool: _FunctionTool, *, strict: bool) -> Definition:
@@ -128,7 +129,9 @@ class ToolSchemas:
 
 @dataclass(slots=True)
 class _Entry:
-    look: list[Any]
+    """The definitions of one tool, as far as they were asked for."""
+
+    fingerprint: Fingerprint
     strict: Definition | None = None
     loose: Definition | None = None
     unions: int = 0  # in the strict definition
@@ -145,30 +148,6 @@ def _raw_definition(tool: _RawFunctionTool) -> dict[str, Any]:
         "description": schema.get("description") or "",
         "input_schema": parameters,
     }
-
-
-_Looks = tuple[Any, ...]
-
-
-def _look(tool: _FunctionTool) -> list[Any]:
-    """Everything that the definition of *tool* is made of."""
-    *look, attributes = _PARTS_OF_A_TOOL(tool)
-    look.append(vars(tool).get("__signature__"))
-    while attributes:
-        look.append(attributes.get("__signature__"))
-        function = attributes.get("__wrapped__")
-        if function is None:
-            break
-        look += _PARTS_OF_A_FUNCTION(function)
-        attributes = vars(function)
-    return look
-
-
-def _snapshot(part: Any) -> Any:
-    """*part* of a tool's look, such that changing the tool's own in place makes them differ."""
-    if isinstance(part, tuple):
-        return tuple(map(_snapshot, part))
-    return copy.copy(part) if isinstance(part, (list, dict, set)) else part
 
 
 def _count_unions(schema: object) -> int:

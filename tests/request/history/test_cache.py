@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from livekit.agents import llm
 
 from resilient_claude.request.encoding import encode
-from resilient_claude.request.history.cache import MOST_CONVERSATIONS, PlainHistories
+from resilient_claude.request.history.cache import (
+    MOST_CONVERSATIONS,
+    Change,
+    Difference,
+    HistoryCache,
+    difference,
+)
 from tests.benchmarks import conversation
 from tests.support.builders import chat
 
@@ -66,7 +72,7 @@ EDITS: list[Callable[[list[Any], int, st.DrawFn], None]] = [
 @given(st.data())
 def test_what_is_known_of_earlier_turns_changes_nothing(data: st.DataObject) -> None:
     """An edited, shortened or exchanged history is sent as it is; what was sent stays as it was."""
-    history, items = PlainHistories(), data.draw(histories())
+    history, items = HistoryCache(), data.draw(histories())
     sent: list[tuple[list[dict[str, Any]], list[dict[str, Any]], bytes]] = []
 
     for _ in range(data.draw(st.integers(2, 6))):
@@ -122,7 +128,7 @@ def test_an_item_that_was_changed_in_place_is_not_sent_as_it_was(at: int) -> Non
     """Applications redact and shorten what was said, and a stale copy would undo it unseen."""
     kind = conversation.long(12).items[at].type
     for change in CHANGES[kind]:
-        history, context = PlainHistories(), conversation.long(12)
+        history, context = HistoryCache(), conversation.long(12)
         context.items[0].id = TAKEN
         for _ in range(3):
             assert history.messages(context) is not None
@@ -136,7 +142,7 @@ def test_an_item_that_was_changed_in_place_is_not_sent_as_it_was(at: int) -> Non
 def test_items_that_were_taken_away_are_gone(start: int) -> None:
     """Applications shorten long histories, in front above all, and cut between call and result."""
     for end in range(start + 1, 40):
-        histories, context = PlainHistories(), conversation.long(40)
+        histories, context = HistoryCache(), conversation.long(40)
         for _ in range(3):
             histories.messages(context)
 
@@ -161,7 +167,7 @@ def reused(turns: Sequence[tuple[list[dict[str, Any]], list[str]] | None]) -> li
 
 def test_a_shortened_history_is_not_converted_again() -> None:
     """An agent that keeps the last hundred items shortens its history in every turn."""
-    histories, context = PlainHistories(), conversation.long()
+    histories, context = HistoryCache(), conversation.long()
     turns: list[Any] = [histories.messages(context)]
     for _ in range(4):
         context.add_message(role="assistant", content="Done.")
@@ -176,7 +182,7 @@ def test_a_shortened_history_is_not_converted_again() -> None:
 
 def test_nothing_is_kept_of_a_history_that_fails_half_way() -> None:
     """It will be mended, or the next caller has another one: both are sent as they are."""
-    histories = PlainHistories()
+    histories = HistoryCache()
     context = chat(("user", "My PIN is 4711."), CALL.model_copy(update={"call_id": 7}))
     for _ in range(3):
         with pytest.raises(TypeError):
@@ -190,7 +196,7 @@ def test_nothing_is_kept_of_a_history_that_fails_half_way() -> None:
 
 def test_conversations_may_take_turns() -> None:
     """A second agent that listens in has a history of its own on the same adapter."""
-    histories = PlainHistories()
+    histories = HistoryCache()
     contexts = [conversation.long(), conversation.long()]
     contexts[1].items[0] = contexts[0].items[0]  # two calls of the same agent
     turns: list[list[Any]] = [[], []]
@@ -199,12 +205,12 @@ def test_conversations_may_take_turns() -> None:
         histories.messages(chat(("system", "Judge."), ("user", f"Was turn {number} polite?")))
 
     assert min(reused(turns[0][1:]) + reused(turns[1][1:])) > 60
-    assert len(histories._recent) <= MOST_CONVERSATIONS
+    assert len(histories._conversations) <= MOST_CONVERSATIONS
 
 
 def test_a_turn_costs_what_is_new_in_it() -> None:
     """A long call must not become slower with every turn."""
-    history, context = PlainHistories(), conversation.long()
+    history, context = HistoryCache(), conversation.long()
     first = history.messages(context)
     context.add_message(role="assistant", content="Done.")
     second = history.messages(context)
@@ -216,3 +222,24 @@ def test_a_turn_costs_what_is_new_in_it() -> None:
     assert third is not None
     reused = [new is known for new, known in zip(third[0], second[0], strict=False)]
     assert reused[:-1] == [True] * (len(second[0]) - 2) + [False]
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "expected"),
+    [
+        ("", "ab", Difference(Change.GROWN, 0, 0)),
+        ("sab", "sab", Difference(Change.GROWN, 3, 3)),
+        ("sab", "sabc", Difference(Change.GROWN, 3, 3)),
+        ("sabc", "sbcd", Difference(Change.SHORTENED, 1, 2)),
+        ("sabc", "bcd", Difference(Change.SHORTENED, 0, 2)),
+        ("sabcd", "sacd", Difference(Change.SHORTENED, 2, 3)),
+        ("sabc", "saxc", Difference(Change.EDITED, 2, 4)),
+        ("sabc", "sa", Difference(Change.EDITED, 2, 4)),
+        ("sabc", "tabc", Difference(Change.EDITED, 0, 4)),
+    ],
+)
+def test_what_has_happened_to_a_history_has_a_name(
+    last: str, now: str, expected: Difference
+) -> None:
+    """What is used again depends on it: too much is a wrong answer, too little is a slow one."""
+    assert difference([(item,) for item in last], [(item,) for item in now]) == expected

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from livekit.agents import llm
 
 from resilient_claude.request.encoding import encode
-from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.repair import _messages
 from tests.benchmarks import conversation
 from tests.support.builders import chat
@@ -20,7 +20,7 @@ from tests.support.builders import chat
 
 def plain_messages(chat_ctx: llm.ChatContext) -> tuple[list[dict[str, Any]], list[str]] | None:
     """As of a conversation's first request."""
-    return PlainHistories().messages(chat_ctx)
+    return HistoryCache().messages(chat_ctx)
 
 
 WORDS = st.sampled_from(["Hello.", "", " ", "\n", "é👋", "[1]", " [", '"\\', "\ud83d", "\x7f\x00"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 from livekit.agents import llm
 
-from resilient_claude.request.history.cache import PlainHistories
+from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.repair import conversation
 from resilient_claude.request.models import Model
 from tests.support.builders import (
@@ -258,8 +258,8 @@ def test_system_messages_become_system_blocks() -> None:
     """The first one is the prompt; a blank one would be a 400."""
     model = Model.parse(NEWEST)
 
-    _, system = conversation(chat(("system", "Be kind."), ("user", "Hi")), model, PlainHistories())
-    _, blank = conversation(chat(("system", " "), ("user", "Hi")), model, PlainHistories())
+    _, system = conversation(chat(("system", "Be kind."), ("user", "Hi")), model, HistoryCache())
+    _, blank = conversation(chat(("system", " "), ("user", "Hi")), model, HistoryCache())
 
     assert system == [{"type": "text", "text": "Be kind."}]
     assert blank == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
 from resilient_claude.request.models import Model
-from resilient_claude.request.tools.choice import add_tool_choice, api_tool_choice
+from resilient_claude.request.tools.choice import api_tool_choice, with_tool_choice
 from tests.support.builders import NEWEST, PREFILL, SAMPLING
 
 from .test_definitions import WEATHER
@@ -20,8 +21,10 @@ def choose(
 ) -> tuple[object, str | None]:
     """The tool choice in the body, and why it is not the one asked for."""
     body = {"tools": [WEATHER]} | fields
-    reason = add_tool_choice(body, Model.parse(model), choice=choice, parallel=parallel)
-    return body.get("tool_choice"), reason
+    before = copy.deepcopy(body)
+    made, reason = with_tool_choice(body, Model.parse(model), choice=choice, parallel=parallel)
+    assert body == before, "the body that was given was changed"
+    return made.get("tool_choice"), reason
 
 
 @pytest.mark.parametrize(
