@@ -33,7 +33,9 @@ from .servers import Claude, claude_for
 from .watch import Watch
 
 HUNG_S = 60.0
-_SETTLED_S = 0.05
+_SETTLED_S = 0.25
+"""Until the session has put down what was heard, of which nothing tells; many cells wait at once,
+and a busy machine takes longer than the twentieth of a second that suffices otherwise."""
 _CLOSED_S = 15.0
 
 
