@@ -190,6 +190,7 @@ class FaultSpec:
         stop_reason: of the message, for `Sort.STOPPED`.
         text: what the message says, for `Sort.STOPPED` and `Sort.HARMLESS`.
         tool: whether the message holds a tool call, for `Sort.STOPPED` and `Sort.HARMLESS`.
+        reported: whether a line tells of it although the answer is whole, for `Sort.HARMLESS`.
     """
 
     name: str
@@ -208,6 +209,7 @@ class FaultSpec:
     stop_reason: str | None = None
     text: str = ""
     tool: bool = False
+    reported: bool = False
 
     def __hash__(self) -> int:
         return hash(self.name)

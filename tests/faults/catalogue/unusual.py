@@ -110,7 +110,11 @@ HARMLESS = (
         RawScript((Send(head() + b"%x\r\n%b\r\n" % (len(WHOLE), WHOLE)), Forever())),
         scenarios=IN_SESSION,
     ),
-    harmless("stop-reason-of-tomorrow", Answer(TEXT, stop_reason="end_of_tomorrow")),
+    harmless(
+        "stop-reason-of-tomorrow",
+        Answer(TEXT, stop_reason="end_of_tomorrow"),
+        reported=True,  # the operator learns that there is a new one
+    ),
     harmless("message-stop-twice", WHOLE + sse([STOP])),
     harmless("error-after-the-end", WHOLE + error_event("overloaded_error", INDISCREET)),
     harmless("garbage-after-the-end", WHOLE + b"data: {garbage\n\n"),

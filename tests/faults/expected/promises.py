@@ -87,7 +87,7 @@ _FAULTY = {When.FIRST: 1.0, When.FIRST_TWO: 2.0, When.ALWAYS: inf}
 def _turn(cell: Cell, limits: Limits, *, faulty: float) -> Expectation:
     """One turn whose first *faulty* attempts meet the fault."""
     if cell.fault.sort is Sort.HARMLESS:
-        return _answered(cell, cell.fault.text, tool=cell.fault.tool)
+        return _answered(cell, cell.fault.text, tool=cell.fault.tool, reported=cell.fault.reported)
     if cell.fault.sort is Sort.DROPPED_POOL:
         # The client has seen the connections close, so that a new one is made: no attempt is lost.
         return replace(_answered(cell, TEXT), requests=WARM_TURNS[cell.fault.sort] + 1)
