@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from livekit.agents import llm
+from hypothesis import HealthCheck, settings
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.telemetry.log import LOGGER_NAME
 from resilient_claude.testing import SimulatedClaude
 from tests.support.adapters import KEY, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
-from tests.support.listening import read_stream
+
+# A slow machine is no counterexample.
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+if "HYPOTHESIS_PROFILE" not in os.environ:
+    settings.load_profile("unhurried")
 
 
 @pytest.fixture
@@ -47,9 +54,3 @@ def lines() -> Iterator[Lines]:
     yield handler
     logger.removeHandler(handler)
     logger.setLevel(level)
-
-
-@pytest.fixture
-def listen() -> Callable[[llm.LLMStream], Any]:
-    """Reads a stream to its end, whatever the end is, and closes it."""
-    return read_stream

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from resilient_claude.failures.evidence import Evidence, current_evidence
+from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Phase
 
 
@@ -25,19 +23,3 @@ def test_before_anything_has_happened_the_request_is_being_built() -> None:
     evidence = Evidence()
 
     assert (evidence.phase, evidence.request_id, evidence.proxied) == (Phase.BUILD, None, False)
-
-
-async def test_attempts_that_run_at_once_do_not_see_each_other_s() -> None:
-    """The sockets of one would otherwise write into the record of the other."""
-
-    async def attempt() -> Evidence | None:
-        mine = Evidence()
-        current_evidence.set(mine)
-        await asyncio.sleep(0)
-        return current_evidence.get() if current_evidence.get() is mine else None
-
-    first, second = await asyncio.gather(attempt(), attempt())
-
-    assert first is not None
-    assert second is not None
-    assert current_evidence.get() is None

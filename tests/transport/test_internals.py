@@ -40,15 +40,17 @@ async def test_aiohttp_connection_protocol_and_closed(simulated_claude: Simulate
         aiohttp.ClientSession() as session,
         session.post(f"{simulated_claude.base_url}/v1/messages", json=BODY, headers=HEADERS) as r,
     ):
-        protocol = protocol_of(r)
-        assert protocol is not None, (
+        assert hasattr(getattr(r, "connection", None), "protocol"), (
             "aiohttp has no ClientResponse.connection.protocol any more: the operating system's "
             "error would be missing from causes of a body that stops short"
         )
-        assert closing_of(protocol) is not None, (
+        protocol = protocol_of(r)
+        assert hasattr(protocol, "closed"), (
             "aiohttp has no ResponseHandler.closed any more: a reader would wait for a connection "
             "that aiohttp closed over a bad chunk"
         )
+        assert protocol is not None
+        assert closing_of(protocol) is not None
 
 
 async def test_aiohttp_stream_reader_set_exception(simulated_claude: SimulatedClaude) -> None:
@@ -59,6 +61,10 @@ async def test_aiohttp_stream_reader_set_exception(simulated_claude: SimulatedCl
         session.post(f"{simulated_claude.base_url}/v1/messages", json=BODY, headers=HEADERS) as r,
     ):
         await r.content.readany()
+        assert hasattr(r.content, "set_exception"), (
+            "aiohttp has no StreamReader.set_exception any more: whoever reads a body would wait "
+            "for ever when aiohttp closes the connection over a chunk that breaks the rules"
+        )
         fail_reader(r, aiohttp.ClientPayloadError("gone"))
 
         with pytest.raises(aiohttp.ClientPayloadError, match="gone"):
@@ -95,16 +101,15 @@ async def test_sdk_client_transport() -> None:
     await client.close()
 
 
-async def test_sdk_aiohttp_transport_client() -> None:
-    """The session below the SDK's own aiohttp transport, where the SDK has its extra installed."""
-    http_client = anthropic.DefaultAioHttpClient()
-    transport = http_client._transport
+async def test_sdk_aiohttp_transport_client(simulated_claude: SimulatedClaude) -> None:
+    """`client`, the session below the SDK's own aiohttp transport, once it has sent something."""
+    async with anthropic.DefaultAioHttpClient() as http_client:
+        await http_client.get(f"{simulated_claude.base_url}/v1/models")
+        connector = connector_of(http_client._transport)
 
-    async with http_client:
-        connector = connector_of(transport)
-
-    assert connector is None or isinstance(connector, aiohttp.BaseConnector), (
-        "the SDK's aiohttp transport keeps its session elsewhere than in `client`"
+    assert isinstance(connector, aiohttp.BaseConnector), (
+        "the SDK's aiohttp transport keeps its session elsewhere than in `client`: after a "
+        "transport failure its dead connections would be asked again"
     )
 
 
