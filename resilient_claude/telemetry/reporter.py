@@ -8,6 +8,7 @@ from typing import Any
 from livekit.agents import APIError
 
 from resilient_claude.failures.failure import Failure
+from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.response.outcomes import Outcome, deserves_warning
 from resilient_claude.response.translator import Translator
@@ -46,8 +47,10 @@ class Reporter:
         """The last attempt failed; *wait_s* seconds until the next one, None if none follows."""
         record = self._record
         attempt = record.attempt_failed(failure, translator, now=self._now(), wait_s=wait_s)
-        facts = {**attempt.as_dict(), "model": record.model, "provider": record.provider}
-        fields = log.write(self._logger, "claude.attempt_failed", facts)
+        # A repetition is counted by the line that ends the turn, not written again.
+        level = "debug" if attempt.repeats else None
+        facts = {**attempt.as_dict(), **record.call}
+        fields = log.write(self._logger, "claude.attempt_failed", facts, level=level)
         span.add_event("claude.attempt_failed", fields)
 
     def succeeded(self, outcome: Outcome) -> None:
@@ -76,7 +79,7 @@ class Reporter:
         else:
             event = "claude.call_failed"
             summary = f"no answer from Claude after {times} in {record.elapsed_s:.1f} s"
-        log.write(self._logger, event, record.as_dict())
+        log.write(self._logger, event, record.as_dict(), level=FACTS[failure.kind].level)
         self._emit("claude_turn_ended", TurnEnded.of(record))
         error = to_api_error(failure, summary=summary)
         error.retryable = error.retryable and not record.heard
@@ -86,6 +89,8 @@ class Reporter:
         """The application cancelled the turn, unless it had ended."""
         if self._record.ended is None:
             self._end()
+            if self._record.abandoned:
+                log.write(self._logger, "claude.turn_abandoned", self._record.as_dict())
             self._emit("claude_turn_ended", TurnEnded.of(self._record))
 
     def _end(self) -> None:

@@ -20,7 +20,7 @@ from resilient_claude.request.thinking import ThinkingRecord
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.sse import Event
 from resilient_claude.response.text_filters import TextFilter
-from resilient_claude.response.translator import Translator
+from resilient_claude.response.translator import Activity, Translator
 from resilient_claude.transport.exchange import Exchange
 from resilient_claude.transport.sdk import credentials_of
 from resilient_claude.transport.target import Target
@@ -109,9 +109,11 @@ class Attempt:
                 break
             empty = False
             self._feed(events)
-            if translator.progress != seen:
+            activity = translator.activity
+            # While Claude thinks, a ping is a sign of life; of speech, only words are.
+            if translator.progress != seen or (events and activity is Activity.WORKING):
                 seen = translator.progress
-                self._clocks.progressed(translator.activity)
+                self._clocks.progressed(activity)
         if empty:
             raise malformed(
                 f"HTTP 200 with content type {exchange.content_type or 'unknown'}, and no event"

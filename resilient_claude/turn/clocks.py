@@ -19,23 +19,36 @@ turn of the event loop is handled first, because it may be progress that a busy 
     any        --leave-->                OUTSIDE, with an exception after EXPIRING and ABORTED
 
 Invariant: the scope of `asyncio.timeout` is scheduled exactly in `EXPIRING` and `ABORTED`. Once it
-has begun to cancel, no progress brings the attempt back. What the clocks cannot see is why nothing
-arrives: a loop that was blocked for longer than a clock looks like a peer that was silent, but for
-what has arrived in the meantime.
+has begun to cancel, no progress brings the attempt back.
+
+What the clocks cannot see is why nothing arrives: a loop that was blocked looks like a peer that
+was silent. So while the attempt waits for its first word, a timer ticks, and what it is late is the
+loop's own: it is written into the evidence, and the deadline moves by it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from enum import Enum, auto
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Phase
 from resilient_claude.failures.faults import ClockExpired, adapter_closed
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.response.translator import Activity
+
+TICK_S = 0.5
+"""How often it is looked whether the event loop is late, while nothing has come, in seconds."""
+
+LATE_S = 0.05
+"""What a timer may be late before the loop counts as blocked, in seconds."""
+
+
+Cap: TypeAlias = tuple[float, str, float]
+"""A deadline on the event loop's clock, the name of its limit, and the limit in seconds."""
 
 
 class State(Enum):
@@ -52,14 +65,14 @@ class Clocks:
     """Watches one attempt as an async context manager: ends it when a clock runs out.
 
     Args:
-        evidence: tells how far the attempt has come.
+        evidence: tells how far the attempt has come, and learns how late the loop was.
         timeouts: the phase clocks.
-        response_s: the escalated clock of this attempt for its first byte, seconds.
-        silence_deadline: end of the silence budget on the event loop's clock.
-        max_silence_s: the budget, seconds, to name it when it ran out.
-        attempt_s: upper bound for the wait for content, seconds; None for no bound of its own.
+        first_token_s: the clock of this attempt for its first content, seconds.
+        caps: when a wait for content ends at the latest: (deadline on the event loop's clock, name
+            of the limit, the limit in seconds).
+        turn_cap: likewise, when the attempt ends whatever progress it makes.
         observed: whether the transport reports the phases of the connection; if it does not, one
-            clock covers everything up to the response.
+            clock covers everything up to the first content.
 
     Raises:
         ClockExpired: on leaving, when a clock ran out inside.
@@ -71,29 +84,28 @@ class Clocks:
         evidence: Evidence,
         timeouts: Timeouts,
         *,
-        response_s: float,
-        silence_deadline: float,
-        max_silence_s: float,
-        attempt_s: float | None,
+        first_token_s: float,
+        caps: Sequence[Cap],
+        turn_cap: Cap,
         observed: bool,
     ) -> None:
         self.evidence = evidence
         evidence.on_phase = self._phase_began
         self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
-        self._response_s = response_s
+        self._first_token_s = first_token_s
         self._of_activity = {
             Activity.SPEAKING: ("stall_s", timeouts.stall_s),
             Activity.WORKING: ("thinking_s", timeouts.thinking_s),
         }
         self._observed = observed
         self._started = self._loop.time()
-        self._caps = [(silence_deadline, "max_silence_s", max_silence_s)]
-        if attempt_s is not None:
-            self._caps.append((self._started + attempt_s, "attempt_s", attempt_s))
+        self._caps = [*caps, turn_cap]
+        self._turn_deadline, self._turn_clock, self._turn_s = turn_cap
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self._state = State.OUTSIDE
+        self._waiting = True  # for the first content
         self._deadline = self._limit_s = 0.0
         self._clock = ""
 
@@ -103,7 +115,7 @@ class Clocks:
         if self._observed:
             self._wait(self._started, self._timeouts.connect_s, "connect_s")
         else:
-            self._wait(self._started, self._response_s, "response_s")
+            self._wait(self._started, self._first_token_s, "first_token_s")
         return self
 
     async def __aexit__(
@@ -121,6 +133,8 @@ class Clocks:
         except TimeoutError:  # asyncio's, which says nothing: hence `from None`
             if aborted:
                 raise adapter_closed() from None
+            if self._deadline >= self._turn_deadline:
+                raise ClockExpired(self._turn_clock, self._turn_s) from None
             raise ClockExpired(self._clock, self._limit_s) from None
 
     def progressed(self, activity: Activity) -> None:
@@ -128,11 +142,15 @@ class Clocks:
         if activity is Activity.WAITING:
             return  # for the first word, the clock that runs goes on
         self.evidence.phase = Phase.STREAMING
+        self._waiting = False
         clock, limit_s = self._of_activity[activity]
+        deadline = self._loop.time() + limit_s
+        if deadline > self._turn_deadline:
+            deadline = self._turn_deadline
         if clock == self._clock and self._state is State.WATCHING:
-            self._deadline = self._loop.time() + limit_s  # as with almost every token
+            self._deadline = deadline  # as with almost every token
         else:
-            self._watch(self._loop.time() + limit_s, clock, limit_s)
+            self._watch(deadline, clock, limit_s)
 
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""
@@ -149,9 +167,7 @@ class Clocks:
     def _phase_began(self, phase: Phase) -> None:
         """The connection has come as far as *phase*; its clock starts."""
         if phase is Phase.SEND:
-            self._wait(self._loop.time(), self._response_s, "response_s")
-        elif phase is Phase.FIRST_TOKEN:
-            self._wait(self._started, self._timeouts.first_token_s, "first_token_s")
+            self._wait(self._loop.time(), self._first_token_s, "first_token_s")
 
     def _wait(self, since: float, seconds: float, clock: str) -> None:
         """Watch a phase without progress, which the silence budget bounds too."""
@@ -166,12 +182,20 @@ class Clocks:
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._deadline, self._look)
+        when = self._deadline
+        if self._waiting:
+            when = min(when, self._loop.time() + TICK_S)
+        self._timer = self._loop.call_at(when, self._look, when)
 
-    def _look(self) -> None:
+    def _look(self, due: float) -> None:
         self._timer = None
         if self._state is not State.WATCHING:
             return
+        late_s = self._loop.time() - due
+        if self._waiting and late_s > LATE_S:
+            self.evidence.loop_lag_s = (self.evidence.loop_lag_s or 0.0) + late_s
+            latest = min(deadline for deadline, _, _ in self._caps)
+            self._deadline = max(self._deadline, min(self._deadline + late_s, latest))
         if self._loop.time() < self._deadline:
             self._set_timer()
         else:

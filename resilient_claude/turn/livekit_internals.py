@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from livekit.agents import APIError, llm
 from livekit.agents.llm import ChatContext, Tool
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.utils import aio
+from livekit.rtc import EventEmitter
 
 _ONCE = replace(DEFAULT_API_CONNECT_OPTIONS, max_retry=0)
 
@@ -52,3 +54,22 @@ class PlayedOnceStream(llm.LLMStream):
         self._emit_error(error, recoverable=True)
         # livekit suppresses the metrics of a stream whose last attempt has an error.
         self._current_attempt_has_error = False
+
+
+def handlers_of(emitter: EventEmitter[Any], event: object) -> list[Callable[..., Any]]:
+    """The handlers of *event*, in the order in which they were registered.
+
+    Source: livekit/rtc/event_emitter.py, `EventEmitter._events`.
+    """
+    return [*emitter._events.get(event, ())]
+
+
+def call_alone(handler: Callable[..., Any], event: str, *arguments: Any) -> None:
+    """Call *handler* as livekit would, with as many of the *arguments* as it takes.
+
+    Raises:
+        TypeError: its signature does not fit, or it raised one. livekit logs any other exception.
+    """
+    emitter: EventEmitter[str] = EventEmitter()
+    emitter.on(event, handler)
+    emitter.emit(event, *arguments)

@@ -58,7 +58,7 @@ class Rehearsal:
             await self._target.rehearse(client, self._request())
             models = getattr(client, "models", None)  # some platforms' clients have none
             if models is not None:
-                async with asyncio.timeout(self._timeouts.connect_s + self._timeouts.response_s):
+                async with asyncio.timeout(self._timeouts.connect_s + self._timeouts.first_token_s):
                     await models.list(limit=1)
         except Exception as exc:  # named here as an attempt's exceptions are in `attempt`
             failure = classify(exc, Evidence(https=self._target.https))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from livekit.agents import llm
+from livekit.agents import llm, utils
 from livekit.agents.llm import ChatContext, Tool
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.utils import aio
@@ -48,7 +48,10 @@ class ResilientClaudeStream(PlayedOnceStream):
         self.task.add_done_callback(lambda _: self._output.chunks.close())
         self._now = asyncio.get_running_loop().time
         self._record = TurnRecord(
-            model=settings.model, provider=settings.target.provider, started=self._now()
+            turn_id=utils.shortuuid("turn_"),
+            model=settings.model,
+            provider=settings.target.provider,
+            started=self._now(),
         )
         self._reporter = Reporter(self._record, logger=logger, emit=emit, now=self._now)
         self._parts = Parts(
@@ -57,6 +60,7 @@ class ResilientClaudeStream(PlayedOnceStream):
             self._record,
             deliver=self._deliver,
             on_retry=self._report_retry,
+            follows_tool=_follows_tool(chat_ctx),
         )
 
     async def abort(self) -> None:
@@ -96,7 +100,7 @@ class ResilientClaudeStream(PlayedOnceStream):
         except AttemptFailed as failed:
             self._reporter.attempt_failed(failed.failure, parts.translator, wait_s=None)
             record.part_ended(parts.translator)
-            if record.heard:
+            if record.heard or record.wasted_tokens:
                 self._output.end(record.last_chunk("failed"))
             raise self._reporter.failed(failed.failure) from failed.error
         self._output.end(record.last_chunk(outcome.value))
@@ -127,3 +131,20 @@ def _limited(
     limits = [seconds for seconds in given if seconds is not None and 0 < seconds < inf]
     policy = replace(settings.policy, max_attempts=capped)
     return replace(settings, policy=policy, attempt_s=min(limits, default=None))
+
+
+def _follows_tool(chat_ctx: ChatContext) -> bool:
+    """Whether the last that happened is the result of a tool.
+
+    In the request, what a tool said or asked while it ran stands behind its result; in the history
+    it stands before.
+    """
+    for item in reversed(chat_ctx.items):
+        if item.type == "function_call_output":
+            return True
+        if item.type == "function_call" or (item.type == "message" and item.role in _SPEAKERS):
+            return False
+    return False
+
+
+_SPEAKERS = ("user", "assistant")
