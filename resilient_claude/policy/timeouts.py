@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from math import isfinite
+from typing import cast
 
 import httpx2
 from livekit.agents.types import NotGivenOr
@@ -82,7 +83,8 @@ def timeouts_of(
             f"timeout must be resilient_claude.Timeouts, httpx2.Timeout or a number of seconds, "
             f"got {type(timeout).__name__}"
         )
-    connect, read = getattr(timeout, "connect"), getattr(timeout, "read")  # noqa: B009 - httpx's too
+    limits = cast(httpx2.Timeout, timeout)  # or httpx's, which has the same attributes
+    connect, read = limits.connect, limits.read
     clocks = {} if connect is None else {"connect_s": connect}
     if read is not None:
         clocks |= dict.fromkeys(("first_token_s", "stall_s", "thinking_s"), read)
