@@ -6,7 +6,7 @@ The rules take values and return values. Only `Retries` reads a clock, and takes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 from livekit.agents.types import NotGivenOr
@@ -107,12 +107,34 @@ class RetryPolicy:
                 "resume_instruction must hold {said}, which stands for what the caller has heard"
             )
 
+    def capped(self, max_attempts: int) -> RetryPolicy:
+        """The same policy with no more than *max_attempts*, and no fewer than one."""
+        return replace(self, max_attempts=max(1, min(self.max_attempts, max_attempts)))
+
+
+def resume_wait_s(
+    policy: RetryPolicy, failure: Failure, *, remaining_s: float, random: Callable[[], float]
+) -> float | None:
+    """Seconds to wait before an answer that broke off is resumed; None if it may not be.
+
+    Args:
+        policy: whether to resume, and the caps.
+        failure: what broke the answer off.
+        remaining_s: what is left until the last attempt may start.
+        random: draws from [0, 1).
+    """
+    if policy.on_interruption != "resume" or not failure.retryable:
+        return None
+    # It is the second request of an answer, however many it took to get the first word.
+    wait_s = wait_before(2, policy, failure, remaining_s=remaining_s, random=random)
+    return wait_s if wait_s < remaining_s else None
+
 
 def policy_of(retry: RetryPolicy | None, max_retries: NotGivenOr[int]) -> RetryPolicy:
     """The policy that the constructor's arguments ask for.
 
     Raises:
-        TypeError: *retry* is none.
+        TypeError: *retry* is no RetryPolicy.
         ValueError: *max_retries*, the SDK's, is not left at 0.
     """
     if is_given(max_retries) and max_retries != 0:
@@ -128,7 +150,7 @@ def policy_of(retry: RetryPolicy | None, max_retries: NotGivenOr[int]) -> RetryP
 
 
 class AttemptFailed(Exception):
-    """Carries a failed attempt through tenacity. Never leaves this package.
+    """What an attempt that fails raises. Never leaves this package.
 
     Attributes:
         failure: the attempt's failure, named.

@@ -92,6 +92,7 @@ class TurnRecord:
     stop_reason: str | None = None
     outcome: Outcome | None = None
     failure: Failure | None = None
+    _wasted_by: Translator | None = None  # whose tokens are counted as wasted
 
     def __post_init__(self) -> None:
         self.silent_since = self.started
@@ -179,15 +180,22 @@ class TurnRecord:
         self.failed.append(record)
         if not translator.output_started:
             self.wasted.add(translator.usage)
-            translator.usage = Usage()
+            self._wasted_by = translator
         return record
 
     def part_ended(self, translator: Translator) -> None:
         """No more comes of this part: what its last attempt delivered is the caller's."""
-        self.usage.add(translator.usage)
+        if translator is not self._wasted_by:
+            self.usage.add(translator.usage)
         self.message_id = translator.message_id or self.message_id
         self.stop_reason = translator.stop_reason
         self.tool_calls += translator.tool_calls
+
+    def end(
+        self, now: float, *, outcome: Outcome | None = None, failure: Failure | None = None
+    ) -> None:
+        """The turn has ended: with an *outcome*, with a *failure*, or else cancelled."""
+        self.ended, self.outcome, self.failure = now, outcome, failure
 
     def last_chunk(self, ended: str) -> llm.ChatChunk:
         """Livekit's last chunk: the counts, and how the turn *ended*.

@@ -5,21 +5,20 @@ doing now; progress moves it. A token must not cost a timer, so a timer is set o
 that is nearer than the one it is set for, and when it fires it looks whether the deadline has moved
 meanwhile.
 
-When the deadline has passed, the attempt is not ended on the spot: whatever arrived in the same
-turn of the event loop is handled first, because it may be progress that a busy loop kept waiting
-(`EXPIRING`). Only if none comes, `asyncio.timeout` cancels the attempt.
+When the deadline has passed (`DUE`), whatever arrived in the same turn of the event loop is handled
+first, because it may be progress that a busy loop kept waiting. If none comes, `asyncio.timeout` is
+told to cancel the attempt (`EXPIRING`), which it does one turn later.
 
-    OUTSIDE    --enter-->                WATCHING
-    WATCHING   --deadline passed-->      EXPIRING
-    EXPIRING   --progress-->             WATCHING
-    WATCHING   --the answer is whole-->  WHOLE
-    EXPIRING   --the answer is whole-->  WHOLE
-    WATCHING   --the adapter closes-->   ABORTED
-    EXPIRING   --the adapter closes-->   ABORTED
-    any        --leave-->                OUTSIDE, with an exception after EXPIRING and ABORTED
+    OUTSIDE          --enter-->                WATCHING
+    WATCHING         --deadline passed-->      DUE
+    DUE              --the next turn-->        EXPIRING
+    DUE, EXPIRING    --progress-->             WATCHING
+    all three        --the answer is whole-->  WHOLE
+    all three        --the adapter closes-->   ABORTED
+    any              --leave-->                OUTSIDE
 
 Invariant: the scope of `asyncio.timeout` is scheduled exactly in `EXPIRING` and `ABORTED`. Once it
-has begun to cancel, no progress brings the attempt back.
+has begun to cancel, no progress brings the attempt back, and leaving raises what it was ended by.
 
 What the clocks cannot see is why nothing arrives: a loop that was blocked looks like a peer that
 was silent. So while the attempt waits for its first word, a timer ticks, and what it is late is the
@@ -56,6 +55,7 @@ class State(Enum):
 
     OUTSIDE = auto()
     WATCHING = auto()
+    DUE = auto()
     EXPIRING = auto()
     WHOLE = auto()
     ABORTED = auto()
@@ -94,7 +94,7 @@ class Clocks:
         self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
         self._first_token_s = first_token_s
-        self._of_activity = {
+        self._clock_by_activity = {
             Activity.SPEAKING: ("stall_s", timeouts.stall_s),
             Activity.WORKING: ("thinking_s", timeouts.thinking_s),
         }
@@ -141,9 +141,9 @@ class Clocks:
         """The response got further: the clock of what it is doing now starts anew."""
         if activity is Activity.WAITING:
             return  # for the first word, the clock that runs goes on
-        self.evidence.phase = Phase.STREAMING
+        self.evidence.phase = Phase.STREAMING  # not `enter`, which is a socket's, and costs more
         self._waiting = False
-        clock, limit_s = self._of_activity[activity]
+        clock, limit_s = self._clock_by_activity[activity]
         deadline = self._loop.time() + limit_s
         if deadline > self._turn_deadline:
             deadline = self._turn_deadline
@@ -154,13 +154,13 @@ class Clocks:
 
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""
-        self._revive()
+        self._watch_again()
         if self._state is State.WATCHING:
             self._state = State.WHOLE
 
     def abort(self) -> None:
         """End the attempt now, with a failure that is not retried, unless its answer is whole."""
-        if self._state in (State.WATCHING, State.EXPIRING) and not self._scope.expired():
+        if self._state in _UNDECIDED and not self._scope.expired():
             self._state = State.ABORTED
             self._scope.reschedule(self._loop.time())
 
@@ -175,9 +175,17 @@ class Clocks:
 
     def _watch(self, deadline: float, clock: str, limit_s: float) -> None:
         self._deadline, self._clock, self._limit_s = deadline, clock, limit_s
-        self._revive()
+        self._watch_again()
         if self._timer is None or deadline < self._timer.when():
             self._set_timer()
+
+    def _watch_again(self) -> None:
+        """Progress came in time, unless the attempt is being cancelled already."""
+        if self._state is State.DUE:
+            self._state = State.WATCHING
+        elif self._state is State.EXPIRING and not self._scope.expired():
+            self._state = State.WATCHING
+            self._scope.reschedule(None)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
@@ -185,9 +193,9 @@ class Clocks:
         when = self._deadline
         if self._waiting:
             when = min(when, self._loop.time() + TICK_S)
-        self._timer = self._loop.call_at(when, self._look, when)
+        self._timer = self._loop.call_at(when, self._timer_fired, when)
 
-    def _look(self, due: float) -> None:
+    def _timer_fired(self, due: float) -> None:
         self._timer = None
         if self._state is not State.WATCHING:
             return
@@ -199,18 +207,13 @@ class Clocks:
         if self._loop.time() < self._deadline:
             self._set_timer()
         else:
-            self._loop.call_soon(self._expire)
+            self._state = State.DUE
+            self._loop.call_soon(self._expire_if_still_due)
 
-    def _expire(self) -> None:
-        if self._state is not State.WATCHING:
-            return
-        if self._loop.time() < self._deadline:
-            self._set_timer()
-        else:
+    def _expire_if_still_due(self) -> None:
+        if self._state is State.DUE:
             self._state = State.EXPIRING
             self._scope.reschedule(self._loop.time())
 
-    def _revive(self) -> None:
-        if self._state is State.EXPIRING and not self._scope.expired():
-            self._state = State.WATCHING
-            self._scope.reschedule(None)
+
+_UNDECIDED = (State.WATCHING, State.DUE, State.EXPIRING)

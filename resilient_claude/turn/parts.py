@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import count
 
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import FailureKind
@@ -21,7 +20,7 @@ from resilient_claude.policy.retry import (
     RetryPolicy,
     first_token_clock_s,
     last_start,
-    wait_before,
+    resume_wait_s,
 )
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.continuation import continued, resumed
@@ -168,16 +167,15 @@ class Parts:
     def _resume_wait_s(self, failed: AttemptFailed) -> float | None:
         """Seconds to wait before the answer is resumed; None if it may not be."""
         policy, record, broken = self._settings.policy, self._record, self.translator
-        if policy.on_interruption != "resume" or record.resumed or not failed.failure.retryable:
+        if record.resumed or not broken.text_chars or broken.tool_block_began:
             return None
-        if not broken.text_chars or broken.tool_block_began:
-            return None
-        remaining_s = last_start(policy, since=record.silent_since) - self._loop.time()
-        wait_s = wait_before(
-            2, policy, failed.failure, remaining_s=remaining_s, random=random.random
+        latest = min(last_start(policy, since=record.silent_since), self._turn_deadline)
+        return resume_wait_s(
+            policy,
+            failed.failure,
+            remaining_s=latest - self._loop.time(),
+            random=random.random,
         )
-        in_time = self._loop.time() + wait_s < self._turn_deadline
-        return wait_s if wait_s < remaining_s and in_time else None
 
     async def _resume(self, failed: AttemptFailed, wait_s: float) -> Part:
         """The part that goes on from what was said."""
@@ -208,7 +206,9 @@ class Parts:
             random=random.random,
         )
         timed_out, was_empty = 0, False
-        for number in count(1):
+        number = 0
+        while True:
+            number += 1
             self._record.attempts += 1
             self._attempt = self._make_attempt(part, number, policy, silent_since, timed_out)
             try:
@@ -223,7 +223,6 @@ class Parts:
                 was_empty = failed.failure.kind is FailureKind.EMPTY
                 self._on_retry(failed, wait_s)
             await self._sleep(wait_s)
-        raise AssertionError("the numbers never end")
 
     @property
     def _turn_deadline(self) -> float:
@@ -233,8 +232,7 @@ class Parts:
         policy, failed = self._settings.policy, len(self._record.failed)
         if not failed and not part.resumed:
             return policy  # as in most turns: nothing to validate again
-        left = 1 if part.resumed else max(1, policy.max_attempts - failed)
-        return replace(policy, max_attempts=left)
+        return policy.capped(1 if part.resumed else policy.max_attempts - failed)
 
     def _make_attempt(
         self, part: Part, number: int, policy: RetryPolicy, silent_since: float, timed_out: int
@@ -262,7 +260,7 @@ class Parts:
             clocks,
             model=settings.model,
             filters=self._filters(part),
-            heard=self._record.said,
+            said=self._record.said,
             deliver=self._deliver,
             connect_s=settings.timeouts.connect_s,
         )
