@@ -129,6 +129,8 @@ def _sampling(
     """The sampling arguments to send, and why the API would reject each that is left out."""
     wanted = {"temperature": options.temperature, "top_k": options.top_k} | extra.sampling
     wanted = {name: value for name, value in wanted.items() if value is not None}
+    if not wanted:  # as in most turns
+        return {}, {}
     unsent: dict[str, str | None] = {}
     if not model.accepts_sampling:
         unsent = dict.fromkeys(wanted, f"not sent: model {model.id} rejects it")
@@ -180,4 +182,4 @@ def _in_sdk_order(body: dict[str, Any], *, last: Sequence[str]) -> dict[str, Any
     """The order of `create()`: required fields, the others by name, what it does not know."""
     first = ("max_tokens", "messages", "model")
     between = sorted(body.keys() - {*first, *last})
-    return {key: body[key] for key in dict.fromkeys((*first, *between, *last)) if key in body}
+    return {key: body[key] for key in (*first, *between, *last) if key in body}

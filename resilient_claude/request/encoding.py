@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -48,7 +49,7 @@ def encode(body: Mapping[str, Any]) -> bytes:
     for key, value in body.items():
         try:
             text = _encode_list(value) if isinstance(value, list) else _encode(value)
-            parts += (b"," if len(parts) > 1 else b"", _encode(key), b":", text)
+            parts += (b"," if len(parts) > 1 else b"", _encoded_key(key), text)
         except (TypeError, ValueError, RecursionError) as exc:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
     return b"".join((*parts, b"}"))
@@ -58,15 +59,19 @@ def _encode_list(items: list[Any]) -> bytes:
     """The tools, or the messages: up to what is new, earlier requests have encoded them."""
     texts: list[bytes] = []
     for item in items:
-        text = item.json if type(item) in _LASTING else None
-        if text is None:
+        if type(item) not in _LASTING or (text := item.json) is None:
             texts.append(_encode(items[len(texts) :])[1:-1])
             break
         texts.append(text)
     return b"[%b]" % b",".join(texts)
 
 
-_LASTING = (Definition, PlainJson)
+_LASTING = (PlainJson, Definition)
+
+
+@lru_cache(maxsize=64)
+def _encoded_key(key: str) -> bytes:
+    return _encode(key) + b":"
 
 
 def _encode(value: object) -> bytes:

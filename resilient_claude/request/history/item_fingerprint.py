@@ -20,7 +20,7 @@ anew in every turn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -29,18 +29,27 @@ from livekit.agents import llm
 Fingerprint: TypeAlias = tuple[Any, ...]
 """An item's type, and what else its message is made of; to be compared, and nothing else."""
 
+_Reader: TypeAlias = Callable[[llm.ChatItem], Fingerprint]
+
+
+class _Readers(dict[str, _Reader]):
+    """What reads a fingerprint, by the item's type."""
+
+    def __missing__(self, kind: str) -> _Reader:
+        return attrgetter("type", "id")
+
+
 # The content comes last: `snapshot` relies on it.
-_READERS = {
-    "message": attrgetter("type", "role", "id", "content"),
-    "function_call": attrgetter("type", "id", "group_id", "call_id", "name", "arguments"),
-    "function_call_output": attrgetter("type", "call_id", "output", "is_error"),
-}
-_read_other = attrgetter("type", "id")
+_READERS = _Readers(
+    message=attrgetter("type", "role", "id", "content"),
+    function_call=attrgetter("type", "id", "group_id", "call_id", "name", "arguments"),
+    function_call_output=attrgetter("type", "call_id", "output", "is_error"),
+)
 
 
 def fingerprints_of(items: Sequence[llm.ChatItem]) -> list[Fingerprint]:
     """The fingerprints of *items*, one by one."""
-    return [_READERS.get(item.type, _read_other)(item) for item in items]
+    return [_READERS[item.type](item) for item in items]
 
 
 def snapshot(fingerprint: Fingerprint) -> Fingerprint:
