@@ -28,6 +28,7 @@ from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.telemetry.log import handler_failed, logger, make_logger, request_adjusted
 from resilient_claude.transport.target import ApiKey, Target
+from resilient_claude.turn.livekit_internals import call_alone, handlers_of
 from resilient_claude.turn.parts import TurnSettings
 from resilient_claude.turn.rehearsal import Rehearsal, check_tools
 from resilient_claude.turn.stream import ResilientClaudeStream
@@ -101,7 +102,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             caching=caching,
             _strict_tool_schema=_strict_tool_schema,
         )
-        policy, timeouts = policy_of(retry, max_retries), timeouts_of(timeout)
+        policy = policy_of(retry, max_retries)
+        timeouts = timeouts_of(timeout, max_silence_s=policy.max_silence_s)
         if not isinstance(filter_thinking, bool):
             raise TypeError(f"filter_thinking must be a bool, got {filter_thinking!r}")
         self._log = make_logger(logger)
@@ -111,6 +113,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self._adjusted: set[tuple[str, str]] = set()
         self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
         self._closed = False
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
         self._target = Target.of(client=client, api_key=api_key, base_url=base_url)
         self._settings = TurnSettings(
             target=self._target,
@@ -169,12 +172,11 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             extra_kwargs: any argument of the SDK's `messages.create`; they win over all others.
 
         Raises:
-            RuntimeError: `aclose()` was called.
+            RuntimeError: `aclose()` was called, or another event loop has used the adapter.
             TypeError: something cannot be sent; the message names it.
             ValueError: likewise.
         """
-        if self._closed:
-            raise RuntimeError("this ResilientClaudeLLM is closed: make a new one")
+        self._check_usable()
         request = build_request(
             self._options,
             chat_ctx,
@@ -205,14 +207,16 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         return stream
 
     def emit(self, event: Any, *arguments: Any) -> None:
-        """Tell the application's handlers of *event*; what one of them raises ends no turn.
+        """Tell the application's handlers of *event*, each by itself: what one raises ends nothing.
 
-        livekit logs it, but lets a TypeError out. Source: livekit/rtc/event_emitter.py, `emit`.
+        livekit logs what a handler raises, but lets a TypeError out, and with it every handler that
+        comes later goes without the event. Source: livekit/rtc/event_emitter.py, `emit`.
         """
-        try:
-            super().emit(event, *arguments)
-        except TypeError as exc:
-            handler_failed(self._log, exc, event=str(event))
+        for handler in handlers_of(self, event):
+            try:
+                call_alone(handler, event, *arguments)
+            except (TypeError, asyncio.CancelledError) as exc:
+                handler_failed(self._log, exc, event=str(event))
 
     async def aclose(self) -> None:
         """Cancel a prewarm, end running turns with an error, and close a client of our own."""
@@ -259,16 +263,27 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
                 one by one while others run, instead of all at once in the first turn.
 
         Raises:
-            RuntimeError: `aclose()` was called.
+            RuntimeError: `aclose()` was called, or another event loop has used the adapter.
             TypeError: *tools* holds something else, or a tool cannot be sent.
             livekit.agents.APIError: there is no connection, or the key is refused; `failure_of`
                 tells why.
         """
         check_tools(tools)
-        if self._closed:
-            raise RuntimeError("this ResilientClaudeLLM is closed: make a new one")
+        self._check_usable()
         await self._rehearsal.build_tools(tools)
         await self._rehearsal.connect()
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise RuntimeError("this ResilientClaudeLLM is closed: make a new one")
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = weakref.ref(loop)
+        if self._loop() is not loop:
+            raise RuntimeError(
+                "this ResilientClaudeLLM belongs to another event loop, to which its connections "
+                "are bound: make one for each loop, such as one for each job"
+            )
 
     async def _prewarm_impl(self) -> None:  # livekit calls it in a task, and drops what it raises
         await self._rehearsal.connect()

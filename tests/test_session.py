@@ -161,7 +161,7 @@ def _limits(fault: Case, *, always: bool) -> dict[str, Any]:
     budget = {"max_silence_s": 3 * SHORT_S} if always else {}
     return {
         "retry": shrunk_policy(max_attempts=3, **budget),
-        "timeout": Timeouts(response_s=SHORT_S),
+        "timeout": Timeouts(first_token_s=SHORT_S),
     }
 
 

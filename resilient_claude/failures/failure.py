@@ -70,6 +70,7 @@ class Failure:
         error_type: the API's own `error.type` (such as `overloaded_error`).
         request_id: Anthropic's id of the request, to quote to their support.
         retry_after_s: seconds the server asked to wait.
+        loop_lag_s: how long this machine's own event loop was blocked meanwhile, seconds.
     """
 
     kind: FailureKind
@@ -83,6 +84,7 @@ class Failure:
     error_type: str | None = None
     request_id: str | None = None
     retry_after_s: float | None = None
+    loop_lag_s: float | None = None
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """What every log line about it tells, in the order of the line."""

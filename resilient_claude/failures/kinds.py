@@ -20,6 +20,7 @@ class KindFacts:
         most_retries: how often it is sent again at most; None: as long as the budget lasts.
         of_connection: whether other connections of the same age are not to be trusted either.
         throttled: whether haste makes it worse, so that waits are longer.
+        answered: whether it is the fault of an answer, so that the next one may be the same.
         origin: whose side it is on where nothing else tells.
         error: livekit's exception for it, if no error status was received.
         status: the HTTP status in that exception, where it has one.
@@ -30,6 +31,7 @@ class KindFacts:
     most_retries: int | None = None
     of_connection: bool = False
     throttled: bool = False
+    answered: bool = False
     origin: Origin = Origin.UNKNOWN
     error: type[APIError] = APIConnectionError
     status: int | None = None
@@ -48,8 +50,8 @@ FACTS: Mapping[FailureKind, KindFacts] = {
     FailureKind.RESET: _CONNECTION,
     FailureKind.TIMEOUT: replace(_CONNECTION, error=APITimeoutError),
     FailureKind.STALL: replace(_CONNECTION, error=APITimeoutError),
-    FailureKind.TRUNCATED: _CONNECTION,
-    FailureKind.MALFORMED: _CONNECTION,
+    FailureKind.TRUNCATED: replace(_CONNECTION, answered=True),
+    FailureKind.MALFORMED: replace(_CONNECTION, answered=True),
     FailureKind.EMPTY: KindFacts(retryable=True, most_retries=1),
     FailureKind.OVERLOADED: replace(_STATUS, status=529, retryable=True, throttled=True),
     FailureKind.RATE_LIMITED: replace(_STATUS, status=429, retryable=True, throttled=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from math import isfinite
+from typing import cast
 
 import httpx2
 from livekit.agents.types import NotGivenOr
@@ -22,18 +23,17 @@ def check_positive(name: str, value: object) -> None:
 class Timeouts:
     """How long one attempt may stay without progress, phase by phase. All in seconds, all > 0.
 
-    Pings, comments and empty deltas are not progress.
+    Progress is what says something: pings, comments, empty deltas and white space are none.
 
     Attributes:
         connect_s: DNS, TCP and TLS together. Claude's edge answers in tens of milliseconds, so
             3 s without a connection means this one will not come.
-        response_s: no byte at all since the request was sent. Doubles with each attempt, so that
-            a slow but living service is not cut for ever; the last attempt that fits may use all
-            that is left of `RetryPolicy.max_silence_s`.
-        first_token_s: bytes arrive (headers, pings) but no content block has begun.
+        first_token_s: no content since the request was sent, whether or not bytes flow: the
+            caller hears the same nothing. Doubles after every attempt that it has ended, so that
+            a slow but living service is not cut for ever; see `policy.retry.first_token_clock_s`.
         stall_s: nothing new inside or after a text or tool block.
-        thinking_s: nothing new inside or after a thinking or server-tool block, where minutes of
-            work are healthy and the API sends something every few seconds.
+        thinking_s: no sign of life, a ping neither, inside or after a thinking or server-tool
+            block, where minutes of work are healthy and the API sends something every few seconds.
 
     Raises:
         TypeError: a value is not a number.
@@ -41,9 +41,8 @@ class Timeouts:
     """
 
     connect_s: float = 3.0
-    response_s: float = 6.0
-    first_token_s: float = 18.0
-    stall_s: float = 8.0
+    first_token_s: float = 6.0
+    stall_s: float = 4.0
     thinking_s: float = 30.0
 
     def __post_init__(self) -> None:
@@ -51,30 +50,48 @@ class Timeouts:
             check_positive(field.name, getattr(self, field.name))
 
 
-def timeouts_of(timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None]) -> Timeouts:
+def timeouts_of(
+    timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None], *, max_silence_s: float
+) -> Timeouts:
     """The clocks that *timeout* stands for.
 
+    Args:
+        timeout: the constructor's argument. An `httpx2.Timeout`, or `httpx`'s, is translated.
+        max_silence_s: the budget of a turn, which no translated clock exceeds.
+
     Raises:
-        TypeError: it stands for none.
-        ValueError: a value is not finite or not above 0.
+        TypeError: *timeout* stands for no clocks.
+        ValueError: a value is not finite, not above 0, or above the budget, so that it could never
+            end an attempt.
     """
+    default = Timeouts()
     if not is_given(timeout) or timeout is None:
-        return Timeouts()
+        return default
     if isinstance(timeout, Timeouts):
+        for name in ("connect_s", "first_token_s"):
+            value = getattr(timeout, name)
+            if value > max_silence_s and value != getattr(default, name):
+                raise ValueError(
+                    f"{name} must not be above max_silence_s, the budget of the whole turn, got "
+                    f"{value:g} > {max_silence_s:g}: lower it, or raise RetryPolicy.max_silence_s"
+                )
         return timeout
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
         timeout = httpx2.Timeout(timeout)
-    if not isinstance(timeout, httpx2.Timeout):
+    if not all(hasattr(timeout, name) for name in ("connect", "read", "write", "pool")):
         raise TypeError(
             f"timeout must be resilient_claude.Timeouts, httpx2.Timeout or a number of seconds, "
             f"got {type(timeout).__name__}"
         )
-    default = Timeouts()
-    connect, read = timeout.connect, timeout.read
-    if connect is not None:
-        default = replace(default, connect_s=connect)
+    limits = cast(httpx2.Timeout, timeout)  # or httpx's, which has the same attributes
+    connect, read = limits.connect, limits.read
+    clocks = {} if connect is None else {"connect_s": connect}
     if read is not None:
-        default = replace(
-            default, response_s=read, first_token_s=read, stall_s=read, thinking_s=read
-        )
-    return default
+        clocks |= dict.fromkeys(("first_token_s", "stall_s", "thinking_s"), read)
+    made = replace(default, **clocks)  # which checks the values before they are compared
+    capped = {name: min(clocks[name], max_silence_s) for name in _WAITS & clocks.keys()}
+    return replace(made, **capped)
+
+
+_WAITS = {"connect_s", "first_token_s"}
+"""Clocks of what the silence budget bounds as well."""

@@ -17,11 +17,15 @@ class TurnEnded:
     """What the event `claude_turn_ended` tells about a turn, however it ended.
 
     Attributes:
+        turn_id: what its log lines have in common.
         outcome: how the answer ended; None when the turn failed or was cancelled.
         stop_reason: the API's own word for it.
         failure: what ended the turn, if it failed.
         cancelled: whether the application cancelled it, as on a barge-in.
+        abandoned: whether the caller left it, after failed attempts or a long wait, before a word
+            of it came.
         attempts: HTTP requests made.
+        causes: kinds of the attempts that failed, with their counts; None if none did.
         text_chars: characters handed on.
         tool_calls: tool calls handed on.
         silence_s: seconds from `chat()` to the first chunk; None if there was none.
@@ -32,11 +36,14 @@ class TurnEnded:
             same.
     """
 
+    turn_id: str
     outcome: Outcome | None
     stop_reason: str | None
     failure: Failure | None
     cancelled: bool
+    abandoned: bool
     attempts: int
+    causes: str | None
     text_chars: int
     tool_calls: int
     silence_s: float | None
@@ -48,11 +55,14 @@ class TurnEnded:
     def of(cls, record: TurnRecord) -> TurnEnded:
         """How the turn of *record* ended: with an outcome, with a failure, or else cancelled."""
         return cls(
+            turn_id=record.turn_id,
             outcome=record.outcome,
             stop_reason=record.stop_reason,
             failure=record.failure,
             cancelled=record.outcome is None and record.failure is None,
+            abandoned=record.abandoned,
             attempts=record.attempts,
+            causes=record.causes,
             text_chars=record.text_chars,
             tool_calls=record.tool_calls,
             silence_s=record.silence_s,

@@ -7,7 +7,7 @@ can hold a key, a header, a prompt or a reply: root messages are redacted where 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,17 +43,21 @@ def make_logger(chosen: Any = None) -> Any:
         chosen or logger,
         processors=[
             structlog.stdlib.filter_by_level,
-            _point_here,
-            structlog.stdlib.render_to_log_kwargs,
+            _for_stdlib,
         ],
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
 
 
-def _point_here(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Make stdlib name the line in this module, not the one in structlog, as the place."""
-    return {**event, "stacklevel": 4}
+def _for_stdlib(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a stdlib logger: a sentence, and the event's name and fields beside it.
+
+    Plain formatters show the sentence alone, JSON ones everything.
+    """
+    sentence = EVENTS[fields["event"]].sentence(fields)
+    # The place that stdlib names is the line in this module, not the one in structlog.
+    return {"msg": sentence, "extra": {**fields}, "stacklevel": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,58 +66,118 @@ class LogEvent:
 
     Attributes:
         level: of structlog and stdlib.
-        fields: their names, in the order of the line.
+        fields: their names, in the order of the line; those that are null are left out.
+        sentence: the line for people, made of its fields.
     """
 
     level: Literal["info", "warning", "error"]
     fields: tuple[str, ...]
+    sentence: Callable[[Mapping[str, Scalar]], str]
 
 
-_CALL = ("model", "provider")
+_CALL = ("model", "provider", "turn_id")
+_FIRST = ("causes", "first_kind", "first_root_message")
+
+
+def _failure(fields: Mapping[str, Scalar]) -> str:
+    """The failure in *fields*, in words."""
+    where = f"{fields['kind']} ({fields['origin']})"
+    status = f", HTTP {fields['status']}" if fields.get("status") not in (None, 200) else ""
+    return f"{where}{status}, {fields['root_type']}: {fields['root_message']}"
+
+
+def _attempt_failed(fields: Mapping[str, Scalar]) -> str:
+    wait_s = fields.get("wait_s")
+    follows = "none follows" if wait_s is None else f"the next in {wait_s:.2f} s"
+    return f"attempt {fields['attempt']} failed: {_failure(fields)}; {follows}"
+
+
+def _times(fields: Mapping[str, Scalar]) -> str:
+    attempts = fields["attempts"]
+    return "1 attempt" if attempts == 1 else f"{attempts} attempts"
+
 
 EVENTS: Mapping[str, LogEvent] = {
     "claude.attempt_failed": LogEvent(
-        "warning", ("attempt", *FAILURE_FIELDS, "elapsed_s", "wait_s", *_CALL)
+        "warning",
+        ("attempt", *FAILURE_FIELDS, "elapsed_s", "wait_s", *_CALL),
+        _attempt_failed,
     ),
     "claude.call_recovered": LogEvent(
         "info",
         (
-            "attempts",
-            "kind",
-            "origin",
-            "resumed",
-            "elapsed_s",
-            "silence_s",
-            "wasted_tokens",
-            *_CALL,
+            *("attempts", "causes", "kind", "origin", "resumed"),
+            *("elapsed_s", "silence_s", "wasted_tokens", *_CALL),
         ),
+        lambda f: f"recovered after {_times(f)} ({f['causes']}), {f['silence_s']} s of silence",
     ),
     "claude.call_failed": LogEvent(
-        "error", ("attempts", *FAILURE_FIELDS, "elapsed_s", "wasted_tokens", *_CALL)
+        "error",
+        ("attempts", *_FIRST, *FAILURE_FIELDS, "elapsed_s", "wasted_tokens", *_CALL),
+        lambda f: (
+            f"no answer after {_times(f)} in {f['elapsed_s']} s ({f['causes']}): {_failure(f)}"
+        ),
     ),
     "claude.call_interrupted": LogEvent(
         "error",
         (
-            *("attempts", "text_chars", "tool_calls", *FAILURE_FIELDS),
+            *("attempts", "text_chars", "tool_calls", *_FIRST, *FAILURE_FIELDS),
             *("elapsed_s", "wasted_tokens", *_CALL),
         ),
+        lambda f: f"the answer broke off after {f['text_chars']} characters: {_failure(f)}",
     ),
-    "claude.outcome": LogEvent("warning", ("outcome", "stop_reason", "text_chars", *_CALL)),
-    "claude.handler_failed": LogEvent("error", ("handled", "root_type", "root_message")),
-    "claude.request_adjusted": LogEvent("warning", ("argument", "reason", "model")),
+    "claude.turn_abandoned": LogEvent(
+        "warning",
+        (
+            *("attempts", *_FIRST, "kind", "origin", "root_type", "root_message"),
+            *("elapsed_s", "wasted_tokens", *_CALL),
+        ),
+        lambda f: (
+            f"left without a word after {f['elapsed_s']} s and {_times(f)} "
+            f"({f.get('causes') or 'none of them failed'})"
+        ),
+    ),
+    "claude.outcome": LogEvent(
+        "warning",
+        ("outcome", "stop_reason", "text_chars", *_CALL),
+        lambda f: (
+            f"the answer ended as {f['outcome']} (stop reason {f.get('stop_reason')}) after "
+            f"{f['text_chars']} characters"
+        ),
+    ),
+    "claude.handler_failed": LogEvent(
+        "error",
+        ("handled", "root_type", "root_message"),
+        lambda f: f"a handler of {f['handled']} failed: {f['root_type']}: {f['root_message']}",
+    ),
+    "claude.request_adjusted": LogEvent(
+        "warning",
+        ("argument", "reason", "model"),
+        lambda f: f"{f['argument']} {f['reason']}",
+    ),
 }
 """Every event there is. The documentation's table is held against this one."""
 
 
-def write(log: Any, event: str, facts: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Write the line of *event*, made of those of the *facts* that belong there; returns them."""
+def write(
+    log: Any, event: str, facts: Mapping[str, Scalar], *, level: str | None = None
+) -> dict[str, Scalar]:
+    """Write the line of *event*, made of those of the *facts* that belong there; returns them.
+
+    Args:
+        log: from `make_logger`.
+        event: one of `EVENTS`.
+        facts: what is known.
+        level: instead of the event's own.
+    """
     kind = EVENTS[event]
-    fields = {name: facts[name] for name in kind.fields}
-    getattr(log, kind.level)(event, **fields)
+    known = ((name, facts.get(name)) for name in kind.fields)
+    fields: dict[str, Scalar] = {name: v for name, v in known if v is not None}
+    getattr(log, level or kind.level)(event, **fields)
     return fields
 
 
-def handler_failed(log: Any, exc: Exception, *, event: str) -> None:
+def handler_failed(log: Any, exc: BaseException, *, event: str) -> None:
     """A handler of the application raised; the turn goes on without it."""
     failure = classify(exc, Evidence())
     write(log, "claude.handler_failed", {"handled": event, **failure.as_dict()})

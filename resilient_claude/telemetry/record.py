@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from livekit.agents import llm
@@ -14,6 +15,9 @@ from resilient_claude.response.usage import Usage
 
 Scalar = str | int | float | bool | None
 
+LONG_WAIT_S = 2.5
+"""From when on a caller who waits for the first word is in trouble, seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
@@ -24,12 +28,14 @@ class AttemptRecord:
         failure: why it failed.
         elapsed_s: seconds since `chat()`.
         wait_s: seconds until the next attempt; None if none follows.
+        repeats: whether it has the cause of the attempt before it.
     """
 
     attempt: int
     failure: Failure
     elapsed_s: float
     wait_s: float | None
+    repeats: bool = False
 
     def as_dict(self) -> dict[str, Scalar]:
         """Everything about it, as scalars."""
@@ -48,6 +54,7 @@ class TurnRecord:
     Times are seconds on the event loop's clock.
 
     Attributes:
+        turn_id: what the lines of one turn have in common.
         model: the id of the model that is asked.
         provider: host and port that requests go to.
         started: when `chat()` was called.
@@ -60,13 +67,14 @@ class TurnRecord:
         said: the text that was handed on, in pieces.
         tool_calls: tool calls handed on.
         usage: tokens of the parts that ended.
-        wasted_tokens: tokens of attempts of which nothing was handed on.
+        wasted: tokens of attempts of which nothing was handed on; billed all the same.
         message_id: id of the last message.
         stop_reason: why the last message ended.
         outcome: how the answer ended; None while it has not, or has failed.
         failure: what ended the turn, if it failed.
     """
 
+    turn_id: str
     model: str
     provider: str
     started: float
@@ -79,14 +87,20 @@ class TurnRecord:
     said: list[str] = field(default_factory=list)
     tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
-    wasted_tokens: int = 0
+    wasted: Usage = field(default_factory=Usage)
     message_id: str = ""
     stop_reason: str | None = None
     outcome: Outcome | None = None
     failure: Failure | None = None
+    _wasted_by: Translator | None = None  # whose tokens are counted as wasted
 
     def __post_init__(self) -> None:
         self.silent_since = self.started
+
+    @property
+    def wasted_tokens(self) -> int:
+        """How many these are."""
+        return self.wasted.total_tokens
 
     @property
     def text_chars(self) -> int:
@@ -109,13 +123,24 @@ class TurnRecord:
         assert self.ended is not None
         return self.ended - self.started
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether the caller left a turn that was in trouble, before a word of it came."""
+        if self.outcome is not None or self.failure is not None or self.heard:
+            return False
+        return bool(self.failed) or self.elapsed_s >= LONG_WAIT_S
+
     def as_dict(self) -> dict[str, Scalar]:
         """Everything about a turn that has ended, as scalars; of failures, the last one."""
         last = self.failure or (self.failed[-1].failure if self.failed else None)
+        first = self.failed[0].failure if self.failed else None
         silence_s = self.elapsed_s if self.silence_s is None else self.silence_s
         return {
             "attempts": self.attempts,
             **(last.as_dict() if last is not None else {}),
+            "causes": self.causes,
+            "first_kind": None if first is None else first.kind.value,
+            "first_root_message": None if first is None else first.root_message,
             "outcome": None if self.outcome is None else self.outcome.value,
             "stop_reason": identifier(self.stop_reason),
             "resumed": self.resumed,
@@ -124,9 +149,19 @@ class TurnRecord:
             "elapsed_s": round(self.elapsed_s, 3),
             "silence_s": round(silence_s, 3),
             "wasted_tokens": self.wasted_tokens,
-            "model": self.model,
-            "provider": self.provider,
+            **self.call,
         }
+
+    @property
+    def call(self) -> dict[str, Scalar]:
+        """What every line of the turn tells."""
+        return {"model": self.model, "provider": self.provider, "turn_id": self.turn_id}
+
+    @property
+    def causes(self) -> str | None:
+        """The kinds of all failed attempts with their counts, such as "4 overloaded, 1 timeout"."""
+        kinds = Counter(attempt.failure.kind.value for attempt in self.failed)
+        return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or None
 
     def handed_on(self, chunk: llm.ChatChunk, now: float) -> None:
         """*chunk* goes to the caller."""
@@ -140,25 +175,42 @@ class TurnRecord:
         self, failure: Failure, translator: Translator, *, now: float, wait_s: float | None
     ) -> AttemptRecord:
         """The last attempt failed; what it cost is wasted unless some of it was handed on."""
-        record = AttemptRecord(self.attempts, failure, now - self.started, wait_s)
+        repeats = bool(self.failed) and _cause(self.failed[-1].failure) == _cause(failure)
+        record = AttemptRecord(self.attempts, failure, now - self.started, wait_s, repeats)
         self.failed.append(record)
         if not translator.output_started:
-            self.wasted_tokens += translator.usage.total_tokens
-            translator.usage = Usage()
+            self.wasted.add(translator.usage)
+            self._wasted_by = translator
         return record
 
     def part_ended(self, translator: Translator) -> None:
         """No more comes of this part: what its last attempt delivered is the caller's."""
-        self.usage.add(translator.usage)
+        if translator is not self._wasted_by:
+            self.usage.add(translator.usage)
         self.message_id = translator.message_id or self.message_id
         self.stop_reason = translator.stop_reason
         self.tool_calls += translator.tool_calls
 
+    def end(
+        self, now: float, *, outcome: Outcome | None = None, failure: Failure | None = None
+    ) -> None:
+        """The turn has ended: with an *outcome*, with a *failure*, or else cancelled."""
+        self.ended, self.outcome, self.failure = now, outcome, failure
+
     def last_chunk(self, ended: str) -> llm.ChatChunk:
-        """Livekit's last chunk: the counts, and how the turn *ended*."""
+        """Livekit's last chunk: the counts, and how the turn *ended*.
+
+        Of a turn of which nothing was handed on, the counts are what it has cost all the same.
+        """
+        usage = self.usage if self.heard or not self.failed else self.wasted
         extra = {"outcome": ended, "stop_reason": self.stop_reason}
         return llm.ChatChunk(
             id=self.message_id,
             delta=llm.ChoiceDelta(extra={"claude": extra}),
-            usage=self.usage.to_livekit(),
+            usage=usage.to_livekit(),
         )
+
+
+def _cause(failure: Failure) -> tuple[object, ...]:
+    """What makes two failures the same to an operator."""
+    return failure.kind, failure.origin, failure.root_type, failure.status

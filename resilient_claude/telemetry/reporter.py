@@ -1,4 +1,4 @@
-"""Tells the operator and the application of one turn, sink by sink, while it is played."""
+"""Reports on one turn to every sink: the log, the span, the application. Reads the record only."""
 
 from __future__ import annotations
 
@@ -7,86 +7,66 @@ from typing import Any
 
 from livekit.agents import APIError
 
-from resilient_claude.failures.failure import Failure
+from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.livekit_errors import to_api_error
-from resilient_claude.response.outcomes import Outcome, deserves_warning
-from resilient_claude.response.translator import Translator
+from resilient_claude.response.outcomes import deserves_warning
 
 from . import log, span
 from .events import TurnEnded
-from .record import TurnRecord
+from .record import AttemptRecord, TurnRecord
 
 
 class Reporter:
-    """Reports on one turn. Its end is reported once.
+    """Reports on one turn.
 
     Args:
         record: what is reported, up to date whenever it is.
         logger: from `log.make_logger`.
         emit: hands an event of the adapter to the application.
-        now: the clock of *record*, in seconds.
     """
 
     def __init__(
-        self,
-        record: TurnRecord,
-        *,
-        logger: Any,
-        emit: Callable[[str, TurnEnded], None],
-        now: Callable[[], float],
+        self, record: TurnRecord, *, logger: Any, emit: Callable[[str, TurnEnded], None]
     ) -> None:
         self._record = record
         self._logger = logger
         self._emit = emit
-        self._now = now
 
-    def attempt_failed(
-        self, failure: Failure, translator: Translator, *, wait_s: float | None
-    ) -> None:
-        """The last attempt failed; *wait_s* seconds until the next one, None if none follows."""
-        record = self._record
-        attempt = record.attempt_failed(failure, translator, now=self._now(), wait_s=wait_s)
-        facts = {**attempt.as_dict(), "model": record.model, "provider": record.provider}
-        fields = log.write(self._logger, "claude.attempt_failed", facts)
+    def attempt_failed(self, attempt: AttemptRecord) -> None:
+        """An attempt failed. A repetition is counted at the end, not written at the same level."""
+        facts = {**attempt.as_dict(), **self._record.call}
+        level = "debug" if attempt.repeats else None
+        fields = log.write(self._logger, "claude.attempt_failed", facts, level=level)
         span.add_event("claude.attempt_failed", fields)
 
-    def succeeded(self, outcome: Outcome) -> None:
-        """The turn is an answer."""
+    def turn_ended(self) -> None:
+        """The turn has ended, in one way or another."""
         record = self._record
-        record.outcome = outcome
-        self._end()
-        if deserves_warning(outcome, record.stop_reason):
-            log.write(self._logger, "claude.outcome", record.as_dict())
-        if record.failed:
-            log.write(self._logger, "claude.call_recovered", record.as_dict())
+        facts = record.as_dict()
+        if record.failure is not None:
+            event = "claude.call_interrupted" if record.heard else "claude.call_failed"
+            log.write(self._logger, event, facts, level=FACTS[record.failure.kind].level)
+        elif record.outcome is not None:
+            if deserves_warning(record.outcome, record.stop_reason):
+                log.write(self._logger, "claude.outcome", facts)
+            if record.failed:
+                log.write(self._logger, "claude.call_recovered", facts)
+        elif record.abandoned:
+            log.write(self._logger, "claude.turn_abandoned", facts)
         self._emit("claude_turn_ended", TurnEnded.of(record))
 
-    def failed(self, failure: Failure) -> APIError:
-        """The turn failed; the error to raise."""
+    def error(self) -> APIError:
+        """What a turn that failed raises."""
         record = self._record
-        record.failure = failure
-        self._end()
+        assert record.failure is not None
         times = "1 attempt" if record.attempts == 1 else f"{record.attempts} attempts"
         if record.heard:
-            event = "claude.call_interrupted"
             summary = (
                 f"the answer broke off after {record.text_chars} characters and "
                 f"{record.tool_calls} tool calls ({times}, {record.elapsed_s:.1f} s)"
             )
         else:
-            event = "claude.call_failed"
             summary = f"no answer from Claude after {times} in {record.elapsed_s:.1f} s"
-        log.write(self._logger, event, record.as_dict())
-        self._emit("claude_turn_ended", TurnEnded.of(record))
-        error = to_api_error(failure, summary=summary)
+        error = to_api_error(record.failure, summary=summary)
         error.retryable = error.retryable and not record.heard
         return error
-
-    def cancelled(self) -> None:
-        """The application cancelled the turn, unless it had ended."""
-        if self._record.ended is None:
-            self._end()
-            self._emit("claude_turn_ended", TurnEnded.of(self._record))
-
-    def _end(self) -> None:
-        self._record.ended = self._now()

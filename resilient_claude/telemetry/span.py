@@ -10,6 +10,7 @@ from .record import Scalar
 
 
 def add_event(event: str, fields: Mapping[str, Scalar]) -> None:
-    """Add *event* to the span that is open, without the fields that are null."""
+    """Add *event* to the span that is open."""
+    # OpenTelemetry has no null.
     known = {name: value for name, value in fields.items() if value is not None}
     trace.get_current_span().add_event(event, known)

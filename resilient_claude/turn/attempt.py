@@ -7,12 +7,10 @@ from contextlib import AsyncExitStack
 
 from livekit.agents import llm
 
-from resilient_claude.failures.causes import relink
-from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.faults import Fault, malformed
 from resilient_claude.failures.kinds import FACTS
-from resilient_claude.failures.livekit_errors import scrub
+from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.redaction import texts_in
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
@@ -20,7 +18,7 @@ from resilient_claude.request.thinking import ThinkingRecord
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.sse import Event
 from resilient_claude.response.text_filters import TextFilter
-from resilient_claude.response.translator import Translator
+from resilient_claude.response.translator import Activity, Translator
 from resilient_claude.transport.exchange import Exchange
 from resilient_claude.transport.sdk import credentials_of
 from resilient_claude.transport.target import Target
@@ -43,7 +41,7 @@ class Attempt:
         clocks: watch it; its evidence is theirs.
         model: the id of the model that is asked.
         filters: what the text passes through on its way out.
-        heard: what the caller heard before it, in pieces; no message may repeat it.
+        said: what the caller heard before it, in pieces; no message may repeat it.
         deliver: gets the chunks as they come.
         connect_s: the clock for connecting, for clients with a transport of their own, seconds.
 
@@ -59,7 +57,7 @@ class Attempt:
         *,
         model: str,
         filters: Sequence[TextFilter] = (),
-        heard: Sequence[str] = (),
+        said: Sequence[str] = (),
         deliver: Deliver,
         connect_s: float,
     ) -> None:
@@ -71,7 +69,7 @@ class Attempt:
         self._clocks = clocks
         self._evidence: Evidence = clocks.evidence
         self._evidence.https = target.https
-        self._heard = heard
+        self._said = said
         self._deliver = deliver
         self._connect_s = connect_s
 
@@ -93,8 +91,8 @@ class Attempt:
                 )
                 await self._listen(exchange)
                 return await self._finish(exchange, may_be_empty=may_be_empty, may_pause=may_pause)
-        except Exception as exc:  # the one place where any exception gets a name
-            raise await self._name(exc) from exc
+        except Exception as exc:  # whatever it is, it gets a name
+            raise await self._failed_with(exc) from exc
 
     def abort(self) -> None:
         """End it now with a failure that is not retried, unless the answer is whole."""
@@ -109,9 +107,11 @@ class Attempt:
                 break
             empty = False
             self._feed(events)
-            if translator.progress != seen:
+            activity = translator.activity
+            # While Claude thinks, a ping is a sign of life; of speech, only words are.
+            if translator.progress != seen or (events and activity is Activity.WORKING):
                 seen = translator.progress
-                self._clocks.progressed(translator.activity)
+                self._clocks.progressed(activity)
         if empty:
             raise malformed(
                 f"HTTP 200 with content type {exchange.content_type or 'unknown'}, and no event"
@@ -150,20 +150,18 @@ class Attempt:
             record = ThinkingRecord(self._model, thinking, self._request.prefix())
             first.extra = record.to_extra()
 
-    async def _name(self, exc: Exception) -> AttemptFailed:
+    async def _failed_with(self, exc: Exception) -> AttemptFailed:
         """*exc* as a named failure; the connections it came over are not used again."""
-        failure = classify(exc, self._evidence, private=self._private_texts)
-        relink(exc)
-        scrub(exc, failure)
+        failure = name_failure(exc, self._evidence, private=self._private_texts)
         if failure.retryable and FACTS[failure.kind].of_connection:
             await self._target.retire_connections()
-        heard = self.translator.output_started
-        return AttemptFailed(failure, exc, retryable=failure.retryable and not heard)
+        retryable = failure.retryable and not self.translator.output_started
+        return AttemptFailed(failure, exc, retryable=retryable)
 
     def _private_texts(self) -> Iterator[str]:
         """What must not appear in a message: the conversation, as it was sent and answered."""
         yield from credentials_of(self._client)
-        yield "".join(self._heard)
+        yield "".join(self._said)
         yield from self.translator.texts()
         yield from texts_in([self._request.body.get(field) for field in _PRIVATE_FIELDS])
 

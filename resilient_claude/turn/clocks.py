@@ -5,31 +5,33 @@ doing now; progress moves it. A token must not cost a timer, so a timer is set o
 that is nearer than the one it is set for, and when it fires it looks whether the deadline has moved
 meanwhile.
 
-When the deadline has passed, the attempt is not ended on the spot: whatever arrived in the same
-turn of the event loop is handled first, because it may be progress that a busy loop kept waiting
-(`EXPIRING`). Only if none comes, `asyncio.timeout` cancels the attempt.
+When the deadline has passed (`DUE`), whatever arrived in the same turn of the event loop is handled
+first, because it may be progress that a busy loop kept waiting. If none comes, `asyncio.timeout` is
+told to cancel the attempt (`EXPIRING`), which it does one turn later.
 
-    OUTSIDE    --enter-->                WATCHING
-    WATCHING   --deadline passed-->      EXPIRING
-    EXPIRING   --progress-->             WATCHING
-    WATCHING   --the answer is whole-->  WHOLE
-    EXPIRING   --the answer is whole-->  WHOLE
-    WATCHING   --the adapter closes-->   ABORTED
-    EXPIRING   --the adapter closes-->   ABORTED
-    any        --leave-->                OUTSIDE, with an exception after EXPIRING and ABORTED
+    OUTSIDE          --enter-->                WATCHING
+    WATCHING         --deadline passed-->      DUE
+    DUE              --the next turn-->        EXPIRING
+    DUE, EXPIRING    --progress-->             WATCHING
+    all three        --the answer is whole-->  WHOLE
+    all three        --the adapter closes-->   ABORTED
+    any              --leave-->                OUTSIDE
 
 Invariant: the scope of `asyncio.timeout` is scheduled exactly in `EXPIRING` and `ABORTED`. Once it
-has begun to cancel, no progress brings the attempt back. What the clocks cannot see is why nothing
-arrives: a loop that was blocked for longer than a clock looks like a peer that was silent, but for
-what has arrived in the meantime.
+has begun to cancel, no progress brings the attempt back, and leaving raises what it was ended by.
+
+What the clocks cannot see is why nothing arrives: a loop that was blocked looks like a peer that
+was silent. So while the attempt waits for its first word, a timer ticks, and what it is late is the
+loop's own: it is written into the evidence, and the deadline moves by it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from enum import Enum, auto
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Phase
@@ -37,12 +39,23 @@ from resilient_claude.failures.faults import ClockExpired, adapter_closed
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.response.translator import Activity
 
+TICK_S = 0.5
+"""How often it is looked whether the event loop is late, while nothing has come, in seconds."""
+
+LATE_S = 0.05
+"""What a timer may be late before the loop counts as blocked, in seconds."""
+
+
+Cap: TypeAlias = tuple[float, str, float]
+"""A deadline on the event loop's clock, the name of its limit, and the limit in seconds."""
+
 
 class State(Enum):
     """What the clocks of an attempt are doing; see the top of this module."""
 
     OUTSIDE = auto()
     WATCHING = auto()
+    DUE = auto()
     EXPIRING = auto()
     WHOLE = auto()
     ABORTED = auto()
@@ -52,14 +65,14 @@ class Clocks:
     """Watches one attempt as an async context manager: ends it when a clock runs out.
 
     Args:
-        evidence: tells how far the attempt has come.
+        evidence: tells how far the attempt has come, and learns how late the loop was.
         timeouts: the phase clocks.
-        response_s: the escalated clock of this attempt for its first byte, seconds.
-        silence_deadline: end of the silence budget on the event loop's clock.
-        max_silence_s: the budget, seconds, to name it when it ran out.
-        attempt_s: upper bound for the wait for content, seconds; None for no bound of its own.
+        first_token_s: the clock of this attempt for its first content, seconds.
+        caps: when a wait for content ends at the latest: (deadline on the event loop's clock, name
+            of the limit, the limit in seconds).
+        turn_cap: likewise, when the attempt ends whatever progress it makes.
         observed: whether the transport reports the phases of the connection; if it does not, one
-            clock covers everything up to the response.
+            clock covers everything up to the first content.
 
     Raises:
         ClockExpired: on leaving, when a clock ran out inside.
@@ -71,29 +84,28 @@ class Clocks:
         evidence: Evidence,
         timeouts: Timeouts,
         *,
-        response_s: float,
-        silence_deadline: float,
-        max_silence_s: float,
-        attempt_s: float | None,
+        first_token_s: float,
+        caps: Sequence[Cap],
+        turn_cap: Cap,
         observed: bool,
     ) -> None:
         self.evidence = evidence
         evidence.on_phase = self._phase_began
         self._loop = asyncio.get_running_loop()
         self._timeouts = timeouts
-        self._response_s = response_s
-        self._of_activity = {
+        self._first_token_s = first_token_s
+        self._clock_by_activity = {
             Activity.SPEAKING: ("stall_s", timeouts.stall_s),
             Activity.WORKING: ("thinking_s", timeouts.thinking_s),
         }
         self._observed = observed
         self._started = self._loop.time()
-        self._caps = [(silence_deadline, "max_silence_s", max_silence_s)]
-        if attempt_s is not None:
-            self._caps.append((self._started + attempt_s, "attempt_s", attempt_s))
+        self._caps = [*caps, turn_cap]
+        self._turn_deadline, self._turn_clock, self._turn_s = turn_cap
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self._state = State.OUTSIDE
+        self._waiting = True  # for the first content
         self._deadline = self._limit_s = 0.0
         self._clock = ""
 
@@ -103,7 +115,7 @@ class Clocks:
         if self._observed:
             self._wait(self._started, self._timeouts.connect_s, "connect_s")
         else:
-            self._wait(self._started, self._response_s, "response_s")
+            self._wait(self._started, self._first_token_s, "first_token_s")
         return self
 
     async def __aexit__(
@@ -121,37 +133,41 @@ class Clocks:
         except TimeoutError:  # asyncio's, which says nothing: hence `from None`
             if aborted:
                 raise adapter_closed() from None
+            if self._deadline >= self._turn_deadline:
+                raise ClockExpired(self._turn_clock, self._turn_s) from None
             raise ClockExpired(self._clock, self._limit_s) from None
 
     def progressed(self, activity: Activity) -> None:
         """The response got further: the clock of what it is doing now starts anew."""
         if activity is Activity.WAITING:
             return  # for the first word, the clock that runs goes on
-        self.evidence.phase = Phase.STREAMING
-        clock, limit_s = self._of_activity[activity]
+        self.evidence.phase = Phase.STREAMING  # not `enter`, which is a socket's, and costs more
+        self._waiting = False
+        clock, limit_s = self._clock_by_activity[activity]
+        deadline = self._loop.time() + limit_s
+        if deadline > self._turn_deadline:
+            deadline = self._turn_deadline
         if clock == self._clock and self._state is State.WATCHING:
-            self._deadline = self._loop.time() + limit_s  # as with almost every token
+            self._deadline = deadline  # as with almost every token
         else:
-            self._watch(self._loop.time() + limit_s, clock, limit_s)
+            self._watch(deadline, clock, limit_s)
 
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""
-        self._revive()
+        self._watch_again()
         if self._state is State.WATCHING:
             self._state = State.WHOLE
 
     def abort(self) -> None:
         """End the attempt now, with a failure that is not retried, unless its answer is whole."""
-        if self._state in (State.WATCHING, State.EXPIRING) and not self._scope.expired():
+        if self._state in _UNDECIDED and not self._scope.expired():
             self._state = State.ABORTED
             self._scope.reschedule(self._loop.time())
 
     def _phase_began(self, phase: Phase) -> None:
         """The connection has come as far as *phase*; its clock starts."""
         if phase is Phase.SEND:
-            self._wait(self._loop.time(), self._response_s, "response_s")
-        elif phase is Phase.FIRST_TOKEN:
-            self._wait(self._started, self._timeouts.first_token_s, "first_token_s")
+            self._wait(self._loop.time(), self._first_token_s, "first_token_s")
 
     def _wait(self, since: float, seconds: float, clock: str) -> None:
         """Watch a phase without progress, which the silence budget bounds too."""
@@ -159,34 +175,45 @@ class Clocks:
 
     def _watch(self, deadline: float, clock: str, limit_s: float) -> None:
         self._deadline, self._clock, self._limit_s = deadline, clock, limit_s
-        self._revive()
+        self._watch_again()
         if self._timer is None or deadline < self._timer.when():
             self._set_timer()
+
+    def _watch_again(self) -> None:
+        """Progress came in time, unless the attempt is being cancelled already."""
+        if self._state is State.DUE:
+            self._state = State.WATCHING
+        elif self._state is State.EXPIRING and not self._scope.expired():
+            self._state = State.WATCHING
+            self._scope.reschedule(None)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._deadline, self._look)
+        when = self._deadline
+        if self._waiting:
+            when = min(when, self._loop.time() + TICK_S)
+        self._timer = self._loop.call_at(when, self._timer_fired, when)
 
-    def _look(self) -> None:
+    def _timer_fired(self, due: float) -> None:
         self._timer = None
         if self._state is not State.WATCHING:
             return
+        late_s = self._loop.time() - due
+        if self._waiting and late_s > LATE_S:
+            self.evidence.loop_lag_s = (self.evidence.loop_lag_s or 0.0) + late_s
+            latest = min(deadline for deadline, _, _ in self._caps)
+            self._deadline = max(self._deadline, min(self._deadline + late_s, latest))
         if self._loop.time() < self._deadline:
             self._set_timer()
         else:
-            self._loop.call_soon(self._expire)
+            self._state = State.DUE
+            self._loop.call_soon(self._expire_if_still_due)
 
-    def _expire(self) -> None:
-        if self._state is not State.WATCHING:
-            return
-        if self._loop.time() < self._deadline:
-            self._set_timer()
-        else:
+    def _expire_if_still_due(self) -> None:
+        if self._state is State.DUE:
             self._state = State.EXPIRING
             self._scope.reschedule(self._loop.time())
 
-    def _revive(self) -> None:
-        if self._state is State.EXPIRING and not self._scope.expired():
-            self._state = State.WATCHING
-            self._scope.reschedule(None)
+
+_UNDECIDED = (State.WATCHING, State.DUE, State.EXPIRING)

@@ -1,54 +1,61 @@
-"""livekit's private names, each called by what it is needed for. No other module uses one."""
+"""livekit's private names, each called by what it is needed for. No other module uses one.
+
+Source of those of a stream: livekit/agents/llm/llm.py, `LLMStream`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from livekit.agents import APIError, llm
-from livekit.agents.llm import ChatContext, Tool
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.utils import aio
+from livekit.rtc import EventEmitter
 
 _ONCE = replace(DEFAULT_API_CONNECT_OPTIONS, max_retry=0)
 
 
-class PlayedOnceStream(llm.LLMStream):
-    """livekit's stream, which plays `_run` once: retrying is not the framework's business here.
+def once(conn_options: APIConnectOptions) -> APIConnectOptions:
+    """*conn_options* by which the framework plays `_run` once: retrying is not its business."""
+    if conn_options is DEFAULT_API_CONNECT_OPTIONS:
+        return _ONCE
+    return replace(conn_options, max_retry=0)
 
-    Source of the names: livekit/agents/llm/llm.py, `LLMStream`.
+
+def channel_of(stream: llm.LLMStream) -> aio.Chan[llm.ChatChunk]:
+    """What livekit's metrics of *stream* read."""
+    return stream._event_ch
+
+
+def task_of(stream: llm.LLMStream) -> asyncio.Task[None]:
+    """What runs `_run` of *stream*."""
+    return stream._task
+
+
+def report_recoverable(stream: llm.LLMStream, error: APIError) -> None:
+    """Tell the application of an *error* in *stream* that another attempt follows on."""
+    stream._emit_error(error, recoverable=True)
+    # livekit suppresses the metrics of a stream whose last attempt has an error.
+    stream._current_attempt_has_error = False
+
+
+def handlers_of(emitter: EventEmitter[Any], event: object) -> list[Callable[..., Any]]:
+    """The handlers of *event*, in the order in which they were registered.
+
+    Source: livekit/rtc/event_emitter.py, `EventEmitter._events`.
     """
+    return [*emitter._events.get(event, ())]
 
-    def __init__(
-        self,
-        claude: llm.LLM[Any],
-        *,
-        chat_ctx: ChatContext,
-        tools: list[Tool],
-        conn_options: APIConnectOptions,
-    ) -> None:
-        super().__init__(
-            claude,
-            chat_ctx=chat_ctx,
-            tools=tools,
-            conn_options=_ONCE
-            if conn_options is DEFAULT_API_CONNECT_OPTIONS
-            else replace(conn_options, max_retry=0),
-        )
 
-    @property
-    def measured(self) -> aio.Chan[llm.ChatChunk]:
-        """What livekit's metrics read."""
-        return self._event_ch
+def call_alone(handler: Callable[..., Any], event: str, *arguments: Any) -> None:
+    """Call *handler* as livekit would, with as many of the *arguments* as it takes.
 
-    @property
-    def task(self) -> asyncio.Task[None]:
-        """What runs `_run`."""
-        return self._task
-
-    def report_recoverable(self, error: APIError) -> None:
-        """Tell the application of an *error* that another attempt follows on."""
-        self._emit_error(error, recoverable=True)
-        # livekit suppresses the metrics of a stream whose last attempt has an error.
-        self._current_attempt_has_error = False
+    Raises:
+        TypeError: its signature does not fit, or it raised one. livekit logs any other exception.
+    """
+    emitter: EventEmitter[str] = EventEmitter()
+    emitter.on(event, handler)
+    emitter.emit(event, *arguments)

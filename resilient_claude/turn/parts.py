@@ -11,16 +11,16 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import count
 
 from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.failure import FailureKind
 from resilient_claude.policy.retry import (
     AttemptFailed,
     Retries,
     RetryPolicy,
+    first_token_clock_s,
     last_start,
-    response_clock_s,
-    wait_before,
+    resume_wait_s,
 )
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.continuation import continued, resumed
@@ -32,7 +32,7 @@ from resilient_claude.telemetry.record import TurnRecord
 from resilient_claude.transport.target import Target
 
 from .attempt import Attempt, Deliver
-from .clocks import Clocks
+from .clocks import Cap, Clocks
 
 MAX_PAUSES = 5
 """How often a turn that server tools paused is continued."""
@@ -67,16 +67,18 @@ class Part:
         request: what is asked.
         resumed: whether it goes on with an answer that broke off.
         pauses: how often server tools have paused the turn before it.
+        follows_tool: whether it answers the result of a tool.
     """
 
     request: Request
     resumed: bool = False
     pauses: int = 0
+    follows_tool: bool = False
 
     @property
     def may_be_empty(self) -> bool:
         """Whether Claude may rightly have nothing to say."""
-        return self.resumed or _ends_with_tool_result(self.request)
+        return self.resumed or self.follows_tool
 
     @property
     def may_pause(self) -> bool:
@@ -94,6 +96,7 @@ class Parts:
         deliver: gets the chunks as they come.
         on_retry: told of every failed attempt that another follows, before the wait: the failure,
             and the wait in seconds.
+        follows_tool: whether the turn answers the result of a tool.
     """
 
     def __init__(
@@ -104,12 +107,14 @@ class Parts:
         *,
         deliver: Deliver,
         on_retry: Callable[[AttemptFailed, float], None],
+        follows_tool: bool = False,
     ) -> None:
         self._settings = settings
         self._request = request
         self._record = record
         self._deliver = deliver
         self._on_retry = on_retry
+        self._follows_tool = follows_tool
         self._loop = asyncio.get_running_loop()
         self._attempt: Attempt | None = None
         self._aborted = asyncio.Event()
@@ -131,7 +136,7 @@ class Parts:
         Raises:
             AttemptFailed: the turn failed.
         """
-        part = Part(self._request)
+        part = Part(self._request, follows_tool=self._follows_tool)
         while True:
             try:
                 outcome = await self._play_part(part)
@@ -157,20 +162,20 @@ class Parts:
         self._record.part_ended(paused)
         # It made progress until now: the caller's silence is not that of a Claude who is lost.
         self._record.silent_since = self._loop.time()
-        return Part(request, pauses=part.pauses + 1)
+        return replace(part, request=request, pauses=part.pauses + 1)
 
     def _resume_wait_s(self, failed: AttemptFailed) -> float | None:
         """Seconds to wait before the answer is resumed; None if it may not be."""
         policy, record, broken = self._settings.policy, self._record, self.translator
-        if policy.on_interruption != "resume" or record.resumed or not failed.failure.retryable:
+        if record.resumed or not broken.text_chars or broken.tool_block_began:
             return None
-        if not broken.text_chars or broken.tool_block_began:
-            return None
-        remaining_s = last_start(policy, since=record.silent_since) - self._loop.time()
-        wait_s = wait_before(
-            2, policy, failed.failure, remaining_s=remaining_s, random=random.random
+        latest = min(last_start(policy, since=record.silent_since), self._turn_deadline)
+        return resume_wait_s(
+            policy,
+            failed.failure,
+            remaining_s=latest - self._loop.time(),
+            random=random.random,
         )
-        return wait_s if wait_s < remaining_s else None
 
     async def _resume(self, failed: AttemptFailed, wait_s: float) -> Part:
         """The part that goes on from what was said."""
@@ -194,42 +199,59 @@ class Parts:
         """
         policy, silent_since = self._policy_of(part), self._record.silent_since
         retries = Retries(
-            policy, silent_since=silent_since, now=self._loop.time, random=random.random
+            policy,
+            silent_since=silent_since,
+            turn_deadline=self._turn_deadline,
+            now=self._loop.time,
+            random=random.random,
         )
-        for number in count(1):
+        timed_out, was_empty = 0, False
+        number = 0
+        while True:
+            number += 1
             self._record.attempts += 1
-            self._attempt = self._make_attempt(part, number, policy, silent_since)
+            self._attempt = self._make_attempt(part, number, policy, silent_since, timed_out)
             try:
                 return await self._attempt.play(
-                    may_be_empty=part.may_be_empty, may_pause=part.may_pause
+                    # The same empty answer twice is Claude's will, and no fault.
+                    may_be_empty=part.may_be_empty or was_empty,
+                    may_pause=part.may_pause,
                 )
             except AttemptFailed as failed:
                 wait_s = retries.wait_after(failed)
+                timed_out += failed.failure.kind is FailureKind.TIMEOUT
+                was_empty = failed.failure.kind is FailureKind.EMPTY
                 self._on_retry(failed, wait_s)
             await self._sleep(wait_s)
-        raise AssertionError("the numbers never end")
+
+    @property
+    def _turn_deadline(self) -> float:
+        return self._record.started + self._settings.policy.max_turn_s
 
     def _policy_of(self, part: Part) -> RetryPolicy:
         policy, failed = self._settings.policy, len(self._record.failed)
         if not failed and not part.resumed:
             return policy  # as in most turns: nothing to validate again
-        left = 1 if part.resumed else max(1, policy.max_attempts - failed)
-        return replace(policy, max_attempts=left)
+        return policy.capped(1 if part.resumed else policy.max_attempts - failed)
 
     def _make_attempt(
-        self, part: Part, number: int, policy: RetryPolicy, silent_since: float
+        self, part: Part, number: int, policy: RetryPolicy, silent_since: float, timed_out: int
     ) -> Attempt:
         """Attempt *number* of *part*, which begins now and shares nothing with those before it."""
-        settings = self._settings
+        settings, now = self._settings, self._loop.time()
         deadline = silent_since + policy.max_silence_s
-        remaining_s = deadline - self._loop.time()
+        first_token_s = first_token_clock_s(
+            number, policy, settings.timeouts, timed_out=timed_out, remaining_s=deadline - now
+        )
+        caps: list[Cap] = [(deadline, "max_silence_s", policy.max_silence_s)]
+        if settings.attempt_s is not None:
+            caps.append((now + settings.attempt_s, "attempt_s", settings.attempt_s))
         clocks = Clocks(
             Evidence(),
             settings.timeouts,
-            response_s=response_clock_s(number, policy, settings.timeouts, remaining_s),
-            silence_deadline=deadline,
-            max_silence_s=policy.max_silence_s,
-            attempt_s=settings.attempt_s,
+            first_token_s=first_token_s,
+            caps=caps,
+            turn_cap=(self._turn_deadline, "max_turn_s", policy.max_turn_s),
             observed=settings.target.transport is not None,
         )
         return Attempt(
@@ -238,7 +260,7 @@ class Parts:
             clocks,
             model=settings.model,
             filters=self._filters(part),
-            heard=self._record.said,
+            said=self._record.said,
             deliver=self._deliver,
             connect_s=settings.timeouts.connect_s,
         )
@@ -255,10 +277,3 @@ class Parts:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._aborted.wait()
-
-
-def _ends_with_tool_result(request: Request) -> bool:
-    content = request.body["messages"][-1]["content"]
-    return isinstance(content, list) and any(
-        isinstance(block, dict) and block.get("type") == "tool_result" for block in content
-    )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from livekit.agents.llm import ChatContext, Tool, Toolset
 
-from resilient_claude.failures.causes import relink
-from resilient_claude.failures.classify import classify
-from resilient_claude.failures.evidence import Evidence
-from resilient_claude.failures.livekit_errors import scrub, to_api_error
+from resilient_claude.failures.evidence import Evidence, current_evidence
+from resilient_claude.failures.faults import ClockExpired
+from resilient_claude.failures.livekit_errors import to_api_error
+from resilient_claude.failures.naming import name_failure
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.build import build_request, build_schemas
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.transport.sdk import credentials_of
 from resilient_claude.transport.target import Target
+
+if TYPE_CHECKING:
+    from resilient_claude.transport.sdk import AnyClient
 
 
 class Rehearsal:
@@ -53,18 +58,32 @@ class Rehearsal:
         Raises:
             livekit.agents.APIError: that failed.
         """
+        evidence = Evidence(https=self._target.https)
+        token = current_evidence.set(evidence)
         try:
             client = await self._target.ready()
             await self._target.rehearse(client, self._request())
-            models = getattr(client, "models", None)  # some platforms' clients have none
-            if models is not None:
-                async with asyncio.timeout(self._timeouts.connect_s + self._timeouts.response_s):
-                    await models.list(limit=1)
-        except Exception as exc:  # named here as an attempt's exceptions are in `attempt`
-            failure = classify(exc, Evidence(https=self._target.https))
-            relink(exc)
-            scrub(exc, failure)
+            await self._show_key(client)
+        except Exception as exc:
+            secrets = credentials_of(self._target.client)
+            failure = name_failure(exc, evidence, private=lambda: secrets)
             raise to_api_error(failure, summary="warming failed") from exc
+        finally:
+            current_evidence.reset(token)
+
+    async def _show_key(self, client: AnyClient) -> None:
+        models = getattr(client, "models", None)  # some platforms' clients have none
+        if models is None:
+            return
+        limit_s = self._timeouts.connect_s + self._timeouts.first_token_s
+        scope = asyncio.timeout(limit_s)
+        try:
+            async with scope:
+                await models.list(limit=1)
+        except TimeoutError:
+            if scope.expired():
+                raise ClockExpired("first_token_s", limit_s) from None
+            raise
 
     def _request(self, tools: Sequence[Tool | Toolset] = ()) -> Request:
         context = ChatContext.empty()

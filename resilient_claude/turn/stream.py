@@ -8,19 +8,21 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from livekit.agents import llm
+from livekit.agents import llm, utils
 from livekit.agents.llm import ChatContext, Tool
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.utils import aio
 
+from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
+from resilient_claude.response.outcomes import Outcome
 from resilient_claude.telemetry.events import TurnEnded
 from resilient_claude.telemetry.record import TurnRecord
 from resilient_claude.telemetry.reporter import Reporter
 
-from .livekit_internals import PlayedOnceStream
+from .livekit_internals import channel_of, once, report_recoverable, task_of
 from .output import Output
 from .parts import Parts, TurnSettings
 
@@ -28,7 +30,7 @@ ABORT_S = 1.0
 """How long closing the adapter waits for a turn to end, in seconds."""
 
 
-class ResilientClaudeStream(PlayedOnceStream):
+class ResilientClaudeStream(llm.LLMStream):
     """One turn. Made by `ResilientClaudeLLM.chat`; livekit runs it."""
 
     def __init__(
@@ -43,32 +45,36 @@ class ResilientClaudeStream(PlayedOnceStream):
         logger: Any,
         emit: Callable[[str, TurnEnded], None],
     ) -> None:
-        super().__init__(claude, chat_ctx=chat_ctx, tools=tools, conn_options=conn_options)
-        self._output = Output(self.measured)
-        self.task.add_done_callback(lambda _: self._output.chunks.close())
+        super().__init__(claude, chat_ctx=chat_ctx, tools=tools, conn_options=once(conn_options))
+        self._output = Output(channel_of(self))
+        task_of(self).add_done_callback(lambda _: self._output.chunks.close())
         self._now = asyncio.get_running_loop().time
         self._record = TurnRecord(
-            model=settings.model, provider=settings.target.provider, started=self._now()
+            turn_id=utils.shortuuid("turn_"),
+            model=settings.model,
+            provider=settings.target.provider,
+            started=self._now(),
         )
-        self._reporter = Reporter(self._record, logger=logger, emit=emit, now=self._now)
+        self._reporter = Reporter(self._record, logger=logger, emit=emit)
         self._parts = Parts(
             _limited(settings, request, conn_options),
             request,
             self._record,
             deliver=self._deliver,
             on_retry=self._report_retry,
+            follows_tool=_follows_tool(chat_ctx),
         )
 
     async def abort(self) -> None:
         """For `aclose()` of the adapter: end the turn now with an error."""
         self._parts.abort()
-        await asyncio.wait([self.task], timeout=ABORT_S)
+        await asyncio.wait([task_of(self)], timeout=ABORT_S)
 
     async def aclose(self) -> None:
         """Cancel the turn, as on a barge-in; does nothing to one that has ended."""
         await super().aclose()
         self._output.clear()  # what was not read by now is of no interest any more
-        self._reporter.cancelled()  # if it was cancelled before it began, `_run` never ran
+        self._end()  # if it was cancelled before it began, `_run` never ran
 
     async def __anext__(self) -> llm.ChatChunk:
         """The next chunk.
@@ -80,7 +86,8 @@ class ResilientClaudeStream(PlayedOnceStream):
         try:
             return await self._output.chunks.recv()
         except aio.ChanClosed:
-            if not self.task.cancelled() and (error := self.task.exception()):
+            task = task_of(self)
+            if not task.cancelled() and (error := task.exception()):
                 raise error from error.__cause__
             raise StopAsyncIteration from None
 
@@ -91,27 +98,40 @@ class ResilientClaudeStream(PlayedOnceStream):
         except asyncio.CancelledError:
             record.part_ended(parts.translator)
             self._output.end(record.last_chunk("cancelled"))
-            self._reporter.cancelled()
+            self._end()
             raise
         except AttemptFailed as failed:
-            self._reporter.attempt_failed(failed.failure, parts.translator, wait_s=None)
+            self._record_failure(failed, wait_s=None)
             record.part_ended(parts.translator)
-            if record.heard:
+            if record.heard or record.wasted_tokens:
                 self._output.end(record.last_chunk("failed"))
-            raise self._reporter.failed(failed.failure) from failed.error
+            self._end(failure=failed.failure)
+            raise self._reporter.error() from failed.error
         self._output.end(record.last_chunk(outcome.value))
-        self._reporter.succeeded(outcome)
+        self._end(outcome=outcome)
+
+    def _end(self, *, outcome: Outcome | None = None, failure: Failure | None = None) -> None:
+        """The turn has ended, once: with an *outcome*, with a *failure*, or else cancelled."""
+        if self._record.ended is None:
+            self._record.end(self._now(), outcome=outcome, failure=failure)
+            self._reporter.turn_ended()
 
     def _deliver(self, chunks: list[llm.ChatChunk]) -> None:
         for chunk in chunks:
             self._record.handed_on(chunk, self._now())
             self._output.send(chunk)
 
+    def _record_failure(self, failed: AttemptFailed, *, wait_s: float | None) -> None:
+        """An attempt failed; another follows after *wait_s* seconds, if at all."""
+        attempt = self._record.attempt_failed(
+            failed.failure, self._parts.translator, now=self._now(), wait_s=wait_s
+        )
+        self._reporter.attempt_failed(attempt)
+
     def _report_retry(self, failed: AttemptFailed, wait_s: float) -> None:
-        """An attempt failed and another follows after *wait_s* seconds."""
-        self._reporter.attempt_failed(failed.failure, self._parts.translator, wait_s=wait_s)
+        self._record_failure(failed, wait_s=wait_s)
         summary = f"attempt {self._record.attempts} failed, the next follows in {wait_s:.2f} s"
-        self.report_recoverable(to_api_error(failed.failure, summary=summary))
+        report_recoverable(self, to_api_error(failed.failure, summary=summary))
 
 
 def _limited(
@@ -122,8 +142,24 @@ def _limited(
         if request.timeout_s is None:
             return settings
         return replace(settings, attempt_s=request.timeout_s)
-    capped = min(settings.policy.max_attempts, conn_options.max_retry + 1)
-    given = (conn_options.timeout, request.timeout_s)
-    limits = [seconds for seconds in given if seconds is not None and 0 < seconds < inf]
-    policy = replace(settings.policy, max_attempts=capped)
+    seconds_allowed = (conn_options.timeout, request.timeout_s)
+    limits = [s for s in seconds_allowed if s is not None and 0 < s < inf]
+    policy = settings.policy.capped(conn_options.max_retry + 1)
     return replace(settings, policy=policy, attempt_s=min(limits, default=None))
+
+
+def _follows_tool(chat_ctx: ChatContext) -> bool:
+    """Whether the last that happened is the result of a tool.
+
+    In the request, what a tool said or asked while it ran stands behind its result; in the history
+    it stands before.
+    """
+    for item in reversed(chat_ctx.items):
+        if item.type == "function_call_output":
+            return True
+        if item.type == "function_call" or (item.type == "message" and item.role in _SPEAKERS):
+            return False
+    return False
+
+
+_SPEAKERS = ("user", "assistant")

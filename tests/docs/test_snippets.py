@@ -172,7 +172,7 @@ async def test_the_impatient_adapter_is_as_impatient_as_it_says(
     adapter = run(IMPATIENT)["make_llm"]()
 
     assert adapter.retry == RetryPolicy(max_silence_s=12)
-    assert adapter.timeouts == Timeouts(response_s=4)
+    assert adapter.timeouts == Timeouts(first_token_s=4)
     await adapter.aclose()
 
 

@@ -83,7 +83,7 @@ def test_a_bug_in_an_except_block_is_not_called_by_the_error_it_handled() -> Non
 
 def test_a_clock_that_expired_is_the_root_itself() -> None:
     """It is a verdict of ours; what it interrupted at that moment is not why."""
-    expired = ClockExpired("response_s", 6)
+    expired = ClockExpired("first_token_s", 6)
     expired.__cause__ = ConnectionResetError(errno.ECONNRESET, "reset")
 
     assert root_cause(expired) is expired

@@ -65,7 +65,7 @@ TRANSPORT = [
         chained(aiohttp.ClientOSError("x"), ConnectionResetError(errno.ECONNRESET, "reset")),
         (FailureKind.RESET, Origin.REMOTE, Phase.RESPONSE),
     ),
-    (ClockExpired("response_s", 6), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.BUILD)),
+    (ClockExpired("first_token_s", 6), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.BUILD)),
     (httpx2.ReadTimeout("x"), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.RESPONSE)),
     (httpx2.RemoteProtocolError("x"), (FailureKind.RESET, Origin.REMOTE, Phase.RESPONSE)),
     (httpx2.LocalProtocolError("x"), (FailureKind.REJECTED, Origin.CALLER, Phase.BUILD)),

@@ -70,11 +70,11 @@ def test_a_fault_of_the_stream_carries_what_is_known_of_it() -> None:
 
 def test_a_clock_that_expired_names_itself_and_its_limit() -> None:
     """The operator has to know which setting it was, and what it was set to."""
-    expired = ClockExpired("response_s", 6)
+    expired = ClockExpired("first_token_s", 6)
 
     assert isinstance(expired, TimeoutError)
-    assert str(expired) == "response_s expired after 6 s"
-    assert (expired.clock, expired.limit_s) == ("response_s", 6)
+    assert str(expired) == "first_token_s expired after 6 s"
+    assert (expired.clock, expired.limit_s) == ("first_token_s", 6)
 
 
 def test_evidence_without_a_conversation_hides_nothing() -> None:

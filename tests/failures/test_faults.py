@@ -42,8 +42,8 @@ def test_a_fault_is_classified_as_what_it_says(kind: FailureKind) -> None:
 @pytest.mark.parametrize(("limit_s", "written"), [(6.0, "6"), (0.25, "0.25"), (1 / 3, "0.333")])
 def test_a_clock_is_named_with_its_limit(limit_s: float, written: str) -> None:
     """The operator reads which of the settings to change."""
-    expired = ClockExpired("response_s", limit_s)
+    expired = ClockExpired("first_token_s", limit_s)
 
-    assert str(expired) == f"response_s expired after {written} s"
-    assert (expired.clock, expired.limit_s) == ("response_s", limit_s)
+    assert str(expired) == f"first_token_s expired after {written} s"
+    assert (expired.clock, expired.limit_s) == ("first_token_s", limit_s)
     assert isinstance(expired, TimeoutError)

@@ -15,8 +15,8 @@ from resilient_claude.policy.retry import (
     AttemptFailed,
     Retries,
     RetryPolicy,
+    first_token_clock_s,
     may_retry,
-    response_clock_s,
     wait_before,
 )
 from resilient_claude.policy.timeouts import Timeouts
@@ -41,7 +41,9 @@ class PolicyRun:
         self.now = 0.0
         self.waits: list[float] = []
         self.requests = 0
-        self._retries = Retries(policy, silent_since=0.0, now=lambda: self.now, random=random)
+        self._retries = Retries(
+            policy, silent_since=0.0, turn_deadline=300.0, now=lambda: self.now, random=random
+        )
 
     def run(self, attempt: Callable[[int], Any], *, takes_s: float = 0.0) -> None:
         while True:
@@ -239,26 +241,114 @@ def test_other_exceptions_pass_through() -> None:
 # --- clocks -------------------------------------------------------------------------------------
 
 
-def test_the_response_clock_doubles_and_the_last_attempt_gets_the_rest() -> None:
-    """An answer whose first byte needs 12 s succeeds by default, on the second attempt."""
-    policy, timeouts = RetryPolicy(), Timeouts()
+def clock_s(
+    attempt: int,
+    remaining_s: float,
+    *,
+    timed_out: int = 0,
+    policy: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+) -> float:
+    return first_token_clock_s(
+        attempt, policy, timeouts, timed_out=timed_out, remaining_s=remaining_s
+    )
 
-    assert response_clock_s(1, policy, timeouts, 20.0) == 6.0
-    assert response_clock_s(2, policy, timeouts, 13.9) == 13.9
-    assert response_clock_s(2, RetryPolicy(max_silence_s=60), timeouts, 53.9) == 12.0
+
+def test_the_clock_doubles_and_the_last_attempt_gets_the_rest() -> None:
+    """An answer whose first word needs 12 s succeeds by default, on the second attempt."""
+    patient = RetryPolicy(max_silence_s=60)
+
+    assert clock_s(1, 20.0) == 6.0
+    assert clock_s(2, 13.9, timed_out=1) == 13.9
+    assert clock_s(2, 53.9, timed_out=1, policy=patient) == 12.0
+
+
+def test_a_fault_at_once_does_not_make_the_next_attempt_patient() -> None:
+    """Only an attempt that was slow is a reason to listen longer."""
+    assert clock_s(3, 19.0, timed_out=0) == 6.0
 
 
 def test_a_single_attempt_may_use_the_whole_budget() -> None:
     """Under FallbackAdapter there is no second attempt to save time for."""
-    assert response_clock_s(1, RetryPolicy(max_attempts=1), Timeouts(), 20.0) == 20.0
+    assert clock_s(1, 20.0, policy=RetryPolicy(max_attempts=1)) == 20.0
 
 
-@given(st.integers(1, 10_000), st.floats(0.001, 1000))
-def test_the_response_clock_is_positive_and_within_the_budget(
-    attempt: int, remaining_s: float
+BUDGETS_S = (2.0, 5.0, 6.0, 7.0, 8.0, 10.0, 11.9, 12.0, 12.1, 15.0, 20.0, 40.0, 60.0)
+CLOCKS_S = (0.5, 1.0, 2.0, 3.0, 5.9, 6.0, 8.0, 12.0, 20.0)
+FAST_FAULTS_S = (0.0, 0.3, 1.5, 4.0)
+
+
+@pytest.mark.parametrize("budget_s", BUDGETS_S)
+@pytest.mark.parametrize("first_token_s", CLOCKS_S)
+@pytest.mark.parametrize("spent_s", FAST_FAULTS_S)
+def test_a_hang_is_asked_again_wherever_there_is_room(
+    budget_s: float, first_token_s: float, spent_s: float
+) -> None:
+    """A budget just above two clocks once gave all of itself to the first attempt."""
+    remaining_s = budget_s - spent_s
+    if remaining_s < budget_s * 0.2:
+        return  # a caller who has waited for most of it gets one more, which may use the rest
+    policy = RetryPolicy(max_silence_s=budget_s)
+    hang_s = clock_s(
+        1 + (spent_s > 0),
+        remaining_s,
+        policy=policy,
+        timeouts=Timeouts(first_token_s=first_token_s),
+    )
+
+    retries = Retries(
+        policy, silent_since=0.0, turn_deadline=300.0, now=lambda: spent_s + hang_s, random=half
+    )
+    assert retries.wait_after(failed(FailureKind.TIMEOUT)) >= 0
+
+
+def half() -> float:
+    return 0.5
+
+
+@given(st.integers(1, 10_000), st.integers(0, 100), st.floats(0.001, 1000))
+def test_the_clock_is_positive_and_within_the_budget(
+    attempt: int, timed_out: int, remaining_s: float
 ) -> None:
     """An attempt that may not listen at all would be a wasted request."""
-    assert 0 < response_clock_s(attempt, RetryPolicy(), Timeouts(), remaining_s) <= remaining_s
+    assert 0 < clock_s(attempt, remaining_s, timed_out=timed_out) <= remaining_s
+
+
+# --- the same fault again -----------------------------------------------------------------------
+
+
+def test_the_same_answer_is_asked_for_at_growing_distances() -> None:
+    """It is billed each time; six requests ride out what lasts some seconds."""
+    turn = PolicyRun(RetryPolicy())
+
+    with pytest.raises(AttemptFailed):
+        turn.run(always_fails(failed(FailureKind.MALFORMED)), takes_s=0.1)
+
+    assert turn.waits == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert turn.requests == 6
+
+
+def test_another_fault_begins_the_distances_anew() -> None:
+    """Only word for word the same is the same answer."""
+    policy = RetryPolicy()
+    retries = Retries(
+        policy, silent_since=0.0, turn_deadline=300.0, now=lambda: 0.0, random=lambda: 0.0
+    )
+    kinds = (FailureKind.MALFORMED,) * 2 + (FailureKind.TRUNCATED, FailureKind.RESET)
+
+    waits = [retries.wait_after(failed(kind)) for kind in kinds]
+
+    assert waits == [0.5, 1.0, 0.5, 0.0]
+
+
+def test_a_turn_has_an_end() -> None:
+    """Whatever progress it makes: no attempt begins after it."""
+    retries = Retries(
+        RetryPolicy(), silent_since=299.0, turn_deadline=300.0, now=lambda: 300.0, random=half
+    )
+
+    with pytest.raises(AttemptFailed):
+        retries.wait_after(failed())
 
 
 # --- arguments ----------------------------------------------------------------------------------

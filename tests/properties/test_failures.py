@@ -105,7 +105,7 @@ MAKERS: list[Make] = [
     lambda m: anthropic.APITimeoutError(request=_REQUEST),
     lambda m: Fault(FailureKind.MALFORMED, m, retryable=True),
     lambda m: Fault(FailureKind.SERVER, m, retryable=True, error_type=m),
-    lambda m: ClockExpired("response_s", 6.0),
+    lambda m: ClockExpired("first_token_s", 6.0),
     lambda m: ClockExpired("stall_s", 8.0),
     lambda m: _status(m, 400, {}, {"error": {"type": "invalid_request_error", "message": m}}),
     lambda m: _status(m, 529, {"request-id": "req_1"}, {"error": {"type": m, "message": m}}),

@@ -39,7 +39,7 @@ async def test_after_a_transport_failure_no_pooled_connection_is_used(
     """A pool that went dark would otherwise swallow one attempt per connection in it."""
     with SimulatedClaude(default=Answer("Hello there.", piece_s=0.02)) as claude:
         client = client_for(claude, name)
-        adapter = make_llm(claude, client=client, timeout=Timeouts(response_s=SHORT_S))
+        adapter = make_llm(claude, client=client, timeout=Timeouts(first_token_s=SHORT_S))
         await asyncio.gather(
             *[read_stream(adapter.chat(chat_ctx=conversation())) for _ in range(4)]
         )

@@ -40,10 +40,9 @@ class Player:
         clocks = Clocks(
             self.evidence,
             Timeouts(),
-            response_s=6,
-            silence_deadline=asyncio.get_running_loop().time() + 20,
-            max_silence_s=20,
-            attempt_s=None,
+            first_token_s=6,
+            caps=[(asyncio.get_running_loop().time() + 20, "max_silence_s", 20)],
+            turn_cap=(asyncio.get_running_loop().time() + 300, "max_turn_s", 300),
             observed=True,
         )
         self.attempt = Attempt(

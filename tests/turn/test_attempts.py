@@ -68,7 +68,7 @@ async def test_a_fault_on_the_first_attempt_is_not_heard(
     already awaited coroutine", 39 s of silence. Here an attempt shares nothing with the next.
     """
     step, kind, origin = BEFORE_OUTPUT[name]
-    timeout = Timeouts(response_s=SHORT_S, first_token_s=SHORT_S) if kind == "timeout" else None
+    timeout = Timeouts(first_token_s=SHORT_S) if kind == "timeout" else None
     with SimulatedClaude(step, GREETING) as claude:
         adapter = make_llm(claude, timeout=timeout)
 
@@ -186,7 +186,7 @@ async def test_silence_is_bounded(how: How, at: Point, make_llm: MakeLLM) -> Non
         adapter = make_llm(
             claude,
             retry=shrunk_policy(max_silence_s=2.0),
-            timeout=Timeouts(response_s=0.6, first_token_s=1.8),
+            timeout=Timeouts(first_token_s=0.6),
         )
         started = asyncio.get_running_loop().time()
         error, _ = await fails_always(adapter)

@@ -28,10 +28,9 @@ def clocks() -> Clocks:
     return Clocks(
         Evidence(),
         Timeouts(stall_s=STALL_S),
-        response_s=30,
-        silence_deadline=asyncio.get_running_loop().time() + 30,
-        max_silence_s=30,
-        attempt_s=None,
+        first_token_s=30,
+        caps=[(asyncio.get_running_loop().time() + 30, "max_silence_s", 30)],
+        turn_cap=(asyncio.get_running_loop().time() + 300, "max_turn_s", 300),
         observed=True,
     )
 

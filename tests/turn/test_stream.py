@@ -390,7 +390,7 @@ async def test_empty_deltas_are_no_progress(make_llm: MakeLLM) -> None:
 async def test_a_slow_first_byte_succeeds_on_a_later_attempt(make_llm: MakeLLM) -> None:
     """The response clock doubles, so a slow service is not cut for ever."""
     with SimulatedClaude(default=Answer("Hi.", first_byte_s=1.2 * SHORT_S)) as claude:
-        heard, _ = await turn(make_llm(claude, timeout=Timeouts(response_s=SHORT_S)))
+        heard, _ = await turn(make_llm(claude, timeout=Timeouts(first_token_s=SHORT_S)))
 
         assert (heard.text, len(claude.requests)) == ("Hi.", 2)
 

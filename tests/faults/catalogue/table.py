@@ -261,7 +261,6 @@ class Limits:
 
 _LONG = {
     "connect_s": 30.0,
-    "response_s": 30.0,
     "first_token_s": 30.0,
     "stall_s": 30.0,
     "thinking_s": 30.0,
@@ -273,8 +272,7 @@ HASTY = Limits(
     max_silence_s=9.0,
     clocks={
         "connect_s": 1.5,
-        "response_s": 1.2,
-        "first_token_s": 2.0,
+        "first_token_s": 1.2,
         "stall_s": 1.5,
         "thinking_s": 1.5,
     },
