@@ -23,7 +23,8 @@ from livekit.agents.utils import aio, is_given
 from resilient_claude.failures.causes import relink
 from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
-from resilient_claude.failures.livekit_errors import scrub, to_api_error
+from resilient_claude.failures.livekit_errors import to_api_error
+from resilient_claude.failures.scrubbing import scrub
 from resilient_claude.policy.retry import RetryPolicy
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.build import build_request, build_schemas
@@ -294,11 +295,13 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
                 timeouts = self._settings.timeouts
                 async with asyncio.timeout(timeouts.connect_s + timeouts.response_s):
                     await models.list(limit=1)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - it gets a name
             failure = classify(exc, evidence)
             relink(exc)
-            scrub(exc, failure)
-            raise to_api_error(failure, summary="warming failed") from exc
+            shown = scrub(exc, failure)
+        else:
+            return
+        raise to_api_error(failure, summary="warming failed") from shown
 
     async def _warm_quietly(self, tools: Sequence[Tool | Toolset]) -> None:
         with suppress(Exception):  # whatever it is, `chat()` will raise it to somebody who cares

@@ -26,6 +26,7 @@ class Evidence:
         https: whether the URL asks for TLS.
         proxied: whether a proxy is connected first.
         request_id: the `request-id` header of the response, the proof that Anthropic answered.
+        loop_lag_s: how long the event loop stood still, seconds; None if it was not noticed.
         on_phase: called with each phase that begins.
     """
 
@@ -33,6 +34,7 @@ class Evidence:
     https: bool = True
     proxied: bool = False
     request_id: str | None = None
+    loop_lag_s: float | None = None
     on_phase: Callable[[Phase], None] | None = None
 
     def enter(self, phase: Phase) -> None:

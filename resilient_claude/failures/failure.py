@@ -27,17 +27,23 @@ class FailureKind(StrEnum):
     BILLING = "billing"
     AUTH = "auth"
     REJECTED = "rejected"
-    REFUSED = "refused"
+    REFUSAL = "refusal"
     CANCELLED = "cancelled"
     BUG = "bug"
 
 
 class Origin(StrEnum):
-    """Whose side a failure was on, as far as the evidence goes."""
+    """Whose side a failure was on, as far as the evidence goes.
+
+    `local` is this machine, its event loop or its network; `remote` Anthropic, which answered or
+    closed an exchange that it had begun to answer; `caller` the request, the key or the account;
+    `proxy` what stands between.
+    """
 
     LOCAL = "local"
     REMOTE = "remote"
     CALLER = "caller"
+    PROXY = "proxy"
     UNKNOWN = "unknown"
 
 
@@ -70,6 +76,7 @@ class Failure:
         error_type: the API's own `error.type` (such as `overloaded_error`).
         request_id: Anthropic's id of the request, to quote to their support.
         retry_after_s: seconds the server asked to wait.
+        loop_lag_s: how long our own event loop stood still meanwhile, where that was noticed.
     """
 
     kind: FailureKind
@@ -83,6 +90,7 @@ class Failure:
     error_type: str | None = None
     request_id: str | None = None
     retry_after_s: float | None = None
+    loop_lag_s: float | None = None
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """What every log line about it tells, in the order of the line."""

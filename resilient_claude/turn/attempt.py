@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from livekit.agents import llm
@@ -12,8 +12,8 @@ from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.faults import Fault, malformed
 from resilient_claude.failures.kinds import FACTS
-from resilient_claude.failures.livekit_errors import scrub
-from resilient_claude.failures.redaction import texts_in
+from resilient_claude.failures.private import Private, private_texts
+from resilient_claude.failures.scrubbing import scrub
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
@@ -92,8 +92,10 @@ class Attempt:
                 )
                 await self._listen(exchange)
                 return await self._finish(exchange, may_be_empty=may_be_empty, may_pause=may_pause)
-        except Exception as exc:  # the one place where any exception gets a name
-            raise await self._name(exc) from exc
+        except Exception as exc:  # noqa: BLE001 - the one place where any exception gets a name
+            failed = await self._name(exc)
+        # Out here, what it was is not the context of what is raised.
+        raise failed from failed.error
 
     def abort(self) -> None:
         """End it now with a failure that is not retried, unless the answer is whole."""
@@ -152,20 +154,18 @@ class Attempt:
 
     async def _name(self, exc: Exception) -> AttemptFailed:
         """*exc* as a named failure; the connections it came over are not used again."""
-        failure = classify(exc, self._evidence, private=self._private_texts)
+        failure = classify(exc, self._evidence, private=self._private)
         relink(exc)
-        scrub(exc, failure)
+        shown = scrub(exc, failure, private=self._private)
         if failure.retryable and FACTS[failure.kind].of_connection:
             await self._target.retire_connections()
         heard = self.translator.output_started
-        return AttemptFailed(failure, exc, retryable=failure.retryable and not heard)
+        return AttemptFailed(failure, shown, retryable=failure.retryable and not heard)
 
-    def _private_texts(self) -> Iterator[str]:
-        """What must not appear in a message: the conversation, as it was sent and answered."""
-        yield from credentials_of(self._client)
-        yield "".join(self._heard)
-        yield from self.translator.texts()
-        yield from texts_in([self._request.body.get(field) for field in _PRIVATE_FIELDS])
-
-
-_PRIVATE_FIELDS = ("messages", "system", "metadata")
+    def _private(self) -> Private:
+        """What must not appear in a message: secrets, and the conversation as it was so far."""
+        request = self._request
+        return private_texts(request.body, request.headers, request.query).plus(
+            secrets=credentials_of(self._client),
+            speech=("".join(self._heard), *self.translator.texts()),
+        )

@@ -63,11 +63,11 @@ TRANSPORT = [
     ),
     (
         chained(aiohttp.ClientOSError("x"), ConnectionResetError(errno.ECONNRESET, "reset")),
-        (FailureKind.RESET, Origin.REMOTE, Phase.RESPONSE),
+        (FailureKind.RESET, Origin.UNKNOWN, Phase.RESPONSE),
     ),
     (ClockExpired("response_s", 6), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.BUILD)),
     (httpx2.ReadTimeout("x"), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.RESPONSE)),
-    (httpx2.RemoteProtocolError("x"), (FailureKind.RESET, Origin.REMOTE, Phase.RESPONSE)),
+    (httpx2.RemoteProtocolError("x"), (FailureKind.RESET, Origin.UNKNOWN, Phase.RESPONSE)),
     (httpx2.LocalProtocolError("x"), (FailureKind.REJECTED, Origin.CALLER, Phase.BUILD)),
     (KeyError("x"), (FailureKind.BUG, Origin.LOCAL, Phase.BUILD)),
     (FileNotFoundError(2, "no such file"), (FailureKind.BUG, Origin.LOCAL, Phase.BUILD)),
@@ -90,12 +90,12 @@ RESET = ConnectionResetError(errno.ECONNRESET, "reset")
 @pytest.mark.parametrize(
     ("exc", "phase", "kind", "origin"),
     [
-        (RESET, Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),  # before the tunnel stands
-        (aiohttp.ServerDisconnectedError(), Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),
-        (ClockExpired("connect_s", 3), Phase.CONNECT, FailureKind.TIMEOUT, Origin.LOCAL),
+        (RESET, Phase.CONNECT, FailureKind.RESET, Origin.PROXY),  # before the tunnel stands
+        (aiohttp.ServerDisconnectedError(), Phase.CONNECT, FailureKind.RESET, Origin.PROXY),
+        (ClockExpired("connect_s", 3), Phase.CONNECT, FailureKind.TIMEOUT, Origin.PROXY),
         (RESET, Phase.TLS, FailureKind.RESET, Origin.UNKNOWN),
         (ClockExpired("connect_s", 3), Phase.TLS, FailureKind.TIMEOUT, Origin.UNKNOWN),
-        (RESET, Phase.RESPONSE, FailureKind.RESET, Origin.REMOTE),
+        (RESET, Phase.RESPONSE, FailureKind.RESET, Origin.UNKNOWN),
     ],
 )
 def test_the_phase_that_an_attempt_was_told_of_is_the_phase(
@@ -109,7 +109,7 @@ def test_the_phase_that_an_attempt_was_told_of_is_the_phase(
 
 @pytest.mark.parametrize(
     ("https", "phase", "origin"),
-    [(True, Phase.TLS, Origin.UNKNOWN), (False, Phase.SEND, Origin.REMOTE)],
+    [(True, Phase.TLS, Origin.UNKNOWN), (False, Phase.SEND, Origin.UNKNOWN)],
 )
 def test_a_reset_at_the_end_of_connecting_came_of_what_follows(
     https: bool, phase: Phase, origin: Origin
@@ -204,6 +204,7 @@ def test_every_field_of_a_failure_while_connecting() -> None:
         error_type=None,
         request_id=None,
         retry_after_s=None,
+        loop_lag_s=None,
     )
 
 
@@ -225,6 +226,7 @@ def test_every_field_of_a_fault_in_the_stream() -> None:
         error_type="overloaded_error",
         request_id="req_1",
         retry_after_s=None,
+        loop_lag_s=None,
     )
 
 
@@ -250,7 +252,7 @@ def test_the_origin_of_a_fault(
 @pytest.mark.parametrize("retryable", [True, False])
 def test_a_fault_says_itself_whether_it_may_pass(retryable: bool) -> None:
     """What reads the response knows more than a table of kinds."""
-    fault = Fault(FailureKind.REFUSED, "refused", retryable=retryable)
+    fault = Fault(FailureKind.REFUSAL, "refused", retryable=retryable)
 
     assert classify(fault, STREAMING).retryable is retryable
 

@@ -9,7 +9,7 @@ import pytest
 from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import FailureKind, Origin, Phase
-from resilient_claude.failures.statuses import kind_of_error_type, retry_after_s, status_of
+from resilient_claude.failures.statuses import fault_of_error, retry_after_s, status_of
 from tests.support.exceptions import CONNECTING, REQUEST, STREAMING, status_error
 
 STATUSES = [
@@ -105,7 +105,9 @@ def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
 )
 def test_the_kind_of_an_error_event(error_type: str | None, kind: FailureKind) -> None:
     """A type nobody has documented is a server error, which may pass."""
-    assert kind_of_error_type(error_type) is kind
+    event = {"type": "error", "error": {"type": error_type, "message": "no"}}
+
+    assert fault_of_error(event).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_only_the_sdk_s_status_errors_have_a_status(exc: Exception, status: int 
         (200, "overloaded_error", FailureKind.OVERLOADED, True),
         (200, "invalid_request_error", FailureKind.REJECTED, False),
         (200, None, FailureKind.SERVER, True),
-        (422, "overloaded_error", FailureKind.OVERLOADED, False),
+        (422, "overloaded_error", FailureKind.OVERLOADED, True),
         (422, None, FailureKind.REJECTED, False),
         (500, "invalid_request_error", FailureKind.SERVER, True),
         (500, "overloaded_error", FailureKind.OVERLOADED, True),
@@ -138,9 +140,9 @@ def test_the_status_and_the_type_where_they_disagree(
     assert (failure.kind, failure.retryable) == (kind, retryable)
 
 
-def test_a_proxy_that_wants_credentials_is_on_our_side() -> None:
+def test_a_proxy_that_wants_credentials_is_what_failed() -> None:
     """407 is never Anthropic's."""
-    assert classify(status_error(407), CONNECTING).origin is Origin.LOCAL
+    assert classify(status_error(407), CONNECTING).origin is Origin.PROXY
 
 
 @pytest.mark.parametrize(
