@@ -18,7 +18,7 @@ from .kinds import FACTS
 from .known_errors import kind_of_class, quotes_bytes
 from .private import Private
 from .redaction import identifier, redact
-from .signing import names_credentials, while_signing
+from .signing import cause_of_no_credentials, names_credentials, while_signing
 from .statuses import classify_status, status_of
 from .undisclosed import Undisclosed, place_of
 
@@ -46,8 +46,8 @@ def classify(
     fault = _fault(chain)
     signing = fault is None and while_signing(chain)
     kind = FailureKind.AUTH if signing else _kind_of_chain(chain, evidence.phase)
-    if kind is FailureKind.AUTH and fault is None:  # what lies below is how a library looked
-        root = next((error for error in reversed(chain) if names_credentials(error)), root)
+    if kind is FailureKind.AUTH and fault is None:
+        root = cause_of_no_credentials(chain)
     phase = _phase(kind, chain, evidence)
     return Failure(
         kind=kind,
@@ -84,6 +84,8 @@ def _kind_of_chain(chain: list[BaseException], phase: Phase) -> FailureKind:
     known = kind_of_class(chain[0]) is not None or _is_network_error(chain[0])
     if not known or _is_mistake(root):
         return FailureKind.BUG  # also below the SDK, which wraps whatever it meets
+    if any(kind_of_class(error) is FailureKind.AUTH for error in chain):
+        return FailureKind.AUTH  # what lies below is how a library looked for credentials
     return next(kind for error in reversed(chain) if (kind := _kind_of_one(error, phase)))
 
 

@@ -12,7 +12,7 @@ from .faults import Fault
 from .known_errors import class_names, is_foreign, quotes_bytes
 from .private import Private
 from .redaction import redact, shows_secret
-from .signing import names_credentials
+from .signing import cause_of_no_credentials, names_credentials
 from .undisclosed import Undisclosed, forget_locals, set_field, stand_in
 
 
@@ -36,7 +36,9 @@ def scrub(
         private: gives what no message may show.
     """
     scrubbing = _Scrubbing(failure, private)
-    shown = [scrubbing.shown(error) for error in _forgetting(exc)]
+    chain = list(cause_chain(exc))
+    forget_locals(exc)
+    shown = [scrubbing.shown(error) for error in scrubbing.told_of(chain)]
     for error, cause in pairwise([*shown, None]):
         assert error is not None
         set_field(error, "__context__", None)
@@ -45,12 +47,6 @@ def scrub(
         with suppress(Exception):
             object.__delattr__(error, "__notes__")
     return shown[0]
-
-
-def _forgetting(exc: BaseException) -> list[BaseException]:
-    chain = list(cause_chain(exc))
-    forget_locals(exc)
-    return chain
 
 
 class _Scrubbing:
@@ -64,6 +60,12 @@ class _Scrubbing:
         self._private = private
         given = private()
         self._secrets = list(given.secrets) if isinstance(given, Private) else []
+
+    def told_of(self, chain: list[BaseException]) -> list[BaseException]:
+        """Those of *chain* that are told of: not how credentials were looked for."""
+        if not self._credentials or any(isinstance(error, Fault) for error in chain):
+            return chain
+        return chain[: chain.index(cause_of_no_credentials(chain)) + 1]
 
     def shown(self, error: BaseException) -> BaseException:
         """*error* as it may be shown."""

@@ -7,12 +7,12 @@ there looks like a bug, or like one of the connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from traceback import walk_tb
 from types import CodeType
 
 from .failure import FailureKind
-from .known_errors import kind_of_class
+from .known_errors import class_names, kind_of_class
 
 _PREPARES = {"_prepare_options", "_prepare_request", "async_auth_flow", "_get_azure_ad_token"}
 """Where the SDK's clients sign. Source: anthropic 1.17 and 2.12, _base_client.py and lib/."""
@@ -26,6 +26,19 @@ _FRAMES = 200
 def while_signing(chain: Iterable[BaseException]) -> bool:
     """Whether one of *chain* was raised while the SDK got credentials or signed with them."""
     return any(_signs(code) for error in chain for code in _codes(error))
+
+
+def cause_of_no_credentials(chain: Sequence[BaseException]) -> BaseException:
+    """Which of *chain* says why there are no credentials.
+
+    That is what a library says of them, or else what the function raised that was to give them.
+    What lies below is how they were looked for.
+    """
+    for error in reversed(chain):
+        if names_credentials(error):
+            return error
+    own = (e for e in chain if "anthropic.APIConnectionError" not in class_names(e))
+    return next(own, chain[-1])
 
 
 def names_credentials(exc: BaseException) -> bool:

@@ -21,7 +21,7 @@ from resilient_claude.failures.failure import FailureKind, Phase
 from resilient_claude.failures.faults import Fault
 from resilient_claude.failures.private import Private
 from resilient_claude.failures.scrubbing import scrub
-from resilient_claude.failures.undisclosed import Undisclosed
+from resilient_claude.failures.undisclosed import Undisclosed, set_field
 from tests.support.exceptions import KEY, REQUEST, chained, status_error
 
 SECRET = "sk-vault-4929-1234"
@@ -229,7 +229,8 @@ def test_a_secret_in_the_system_s_words_is_taken_out() -> None:
 def test_relinking_an_exception_that_refuses_it() -> None:
     """A frozen dataclass may be one."""
     exc = chained(anthropic.APIConnectionError(request=REQUEST), Stubborn())
-    BaseException.__cause__.__set__(exc.__cause__, asyncio.CancelledError())  # type: ignore[attr-defined]
+    assert exc.__cause__ is not None
+    set_field(exc.__cause__, "__cause__", asyncio.CancelledError())
 
     assert shown(exc).__cause__ is not None
 
