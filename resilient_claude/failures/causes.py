@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from .faults import ClockExpired
+from .undisclosed import set_field
 
 
 def root_cause(exc: BaseException) -> BaseException:
@@ -30,10 +31,11 @@ def relink(exc: BaseException) -> None:
     chain = list(cause_chain(exc))
     for error, cause in pairwise(chain):
         if error.__cause__ is not cause:
-            error.__cause__ = cause
+            set_field(error, "__cause__", cause)
     if chain[-1].__cause__ is not None:  # a cancellation, or a circle
         # Without its cause, a context would count that the cause had kept from counting.
-        chain[-1].__cause__ = chain[-1].__context__ = None
+        set_field(chain[-1], "__cause__", None)
+        set_field(chain[-1], "__context__", None)
 
 
 # Not causes but signals: following them would end every chain in the machinery of asyncio or ssl.

@@ -26,7 +26,7 @@ class Evidence:
         https: whether the URL asks for TLS.
         proxied: whether a proxy is connected first.
         request_id: the `request-id` header of the response, the proof that Anthropic answered.
-        loop_lag_s: how long this machine's own event loop was blocked meanwhile, seconds.
+        loop_lag_s: how long the event loop stood still, seconds; None if it was not noticed.
         on_phase: called with each phase that begins.
     """
 

@@ -27,17 +27,23 @@ class FailureKind(StrEnum):
     BILLING = "billing"
     AUTH = "auth"
     REJECTED = "rejected"
-    REFUSED = "refused"
+    REFUSAL = "refusal"
     CANCELLED = "cancelled"
     BUG = "bug"
 
 
 class Origin(StrEnum):
-    """Whose side a failure was on, as far as the evidence goes."""
+    """Whose side a failure was on, as far as the evidence goes.
+
+    `local` is this machine, its event loop or its network; `remote` Anthropic, which answered or
+    closed an exchange that it had begun to answer; `caller` the request, the key or the account;
+    `proxy` what stands between.
+    """
 
     LOCAL = "local"
     REMOTE = "remote"
     CALLER = "caller"
+    PROXY = "proxy"
     UNKNOWN = "unknown"
 
 
@@ -70,7 +76,7 @@ class Failure:
         error_type: the API's own `error.type` (such as `overloaded_error`).
         request_id: Anthropic's id of the request, to quote to their support.
         retry_after_s: seconds the server asked to wait.
-        loop_lag_s: how long this machine's own event loop was blocked meanwhile, seconds.
+        loop_lag_s: how long our own event loop stood still meanwhile, where that was noticed.
     """
 
     kind: FailureKind

@@ -59,7 +59,7 @@ FACTS: Mapping[FailureKind, KindFacts] = {
     FailureKind.BILLING: replace(_STATUS, status=402, origin=Origin.CALLER),
     FailureKind.AUTH: replace(_STATUS, status=401, origin=Origin.CALLER),
     FailureKind.REJECTED: replace(_STATUS, status=400, origin=Origin.CALLER),
-    FailureKind.REFUSED: replace(_STATUS, status=200),
+    FailureKind.REFUSAL: replace(_STATUS, status=200, level="warning"),
     FailureKind.CANCELLED: KindFacts(origin=Origin.LOCAL),
     FailureKind.BUG: KindFacts(origin=Origin.LOCAL, error=APIError),
 }

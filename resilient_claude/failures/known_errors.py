@@ -93,6 +93,12 @@ KIND_OF_CLASS: Mapping[str, FailureKind] = {
     ),
     **_named(FailureKind.SERVER, "anthropic", "RetryableError"),
     **_named(FailureKind.MALFORMED, "botocore", "ParserError"),
+    # What the cloud platforms' libraries raise when they find no credentials, or cannot renew them.
+    **_named(FailureKind.AUTH, "botocore", "BotoCoreError ClientError"),
+    **_named(FailureKind.AUTH, "boto3", "Boto3Error"),
+    **_named(FailureKind.AUTH, "google", "GoogleAuthError"),
+    **_named(FailureKind.AUTH, "azure", "AzureError"),
+    **_named(FailureKind.SERVER, "botocore", "EventStreamError"),
     **_named(FailureKind.CANCELLED, "asyncio", "CancelledError"),
 }
 """The kind of every exception class that can reach us, as `package.ClassName`.
@@ -116,6 +122,33 @@ def quotes_bytes(exc: BaseException) -> bool:
 
 
 _QUOTING = {"HttpProcessingError", "LocalProtocolError", "ClientResponseError"}
+
+
+def is_foreign(exc: BaseException) -> bool:
+    """Whether the class of *exc* is of none of the packages that take part in a request."""
+    return type(exc).__module__.partition(".")[0] not in _TAKING_PART
+
+
+_TAKING_PART = {
+    "aiohappyeyeballs",
+    "aiohttp",
+    "anthropic",
+    "anyio",
+    "asyncio",
+    "azure",
+    "boto3",
+    "botocore",
+    "builtins",
+    "google",
+    "h11",
+    "httpcore2",
+    "httpx2",
+    "json",
+    "resilient_claude",
+    "socket",
+    "ssl",
+    "zlib",
+}
 
 
 def kind_of_class(exc: BaseException) -> FailureKind | None:

@@ -1,4 +1,4 @@
-"""livekit's exceptions, made of failures; and nothing private in the chain behind them.
+"""livekit's exceptions, made of failures.
 
 What comes out, by kind (the rows of `kinds.FACTS`):
 
@@ -6,7 +6,7 @@ What comes out, by kind (the rows of `kinds.FACTS`):
       + APIConnectionError             dns connect tls reset truncated malformed empty cancelled
       |   + APITimeoutError            timeout stall
       + APIStatusError                 overloaded (529) rate_limited (429) server (500)
-                                       billing (402) auth (401) rejected (400) refused (200)
+                                       billing (402) auth (401) rejected (400) refusal (200)
 
 Where Claude, or a server before it, answered with an error status, the exception is an
 `APIStatusError` with that status, unless the kind is a bug, a timeout or a stall.
@@ -16,11 +16,8 @@ from __future__ import annotations
 
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-from .causes import cause_chain
-from .failure import Failure, FailureKind
-from .faults import Fault
+from .failure import Failure
 from .kinds import FACTS
-from .known_errors import class_names, quotes_bytes
 
 
 def to_api_error(failure: Failure, *, summary: str) -> APIError:
@@ -35,28 +32,6 @@ def to_api_error(failure: Failure, *, summary: str) -> APIError:
     error = _api_error(failure, message)
     error.failure = failure  # type: ignore[attr-defined]
     return error
-
-
-def scrub(exc: BaseException, failure: Failure) -> None:
-    """Take what the API wrote out of the messages in the chain of *exc*, and put *failure*'s in.
-
-    The API's own words may quote the prompt, and tracebacks print every message of the chain.
-    """
-    # A bug's message may hold anything, and so may that of the application's own `api_key()`.
-    bug = failure.kind is FailureKind.BUG
-    anything = bug or (failure.kind is FailureKind.AUTH and failure.status is None)
-    for error in cause_chain(exc):
-        if anything:
-            error.args = (failure.root_message,)
-        quotes = isinstance(error, Fault) or quotes_bytes(error)
-        if quotes or "anthropic.APIStatusError" in class_names(error):
-            error.args = (failure.root_message,)
-        if quotes and hasattr(error, "message"):
-            error.message = failure.root_message  # aiohttp's `__str__` reads it
-        if hasattr(error, "request_info"):
-            error.request_info = None  # its repr shows the headers, and with them the key
-        if "anthropic.APIStatusError" in class_names(error):
-            vars(error).update(message=failure.root_message, body=None)
 
 
 def _api_error(failure: Failure, message: str) -> APIError:

@@ -1,4 +1,4 @@
-"""Answers with an error status: what kind of failure they are, and when to try again. Pure."""
+"""Answers with an error: what kind of failure they are, and when to try again. Pure."""
 
 from __future__ import annotations
 
@@ -7,16 +7,36 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
 
+from .api_errors import ApiError, read_error
 from .evidence import Evidence
 from .failure import Failure, FailureKind, Origin, Phase
+from .faults import Fault
 from .kinds import FACTS
 from .known_errors import class_names
+from .private import Private
 from .redaction import identifier, redact
 
 
-def kind_of_error_type(error_type: str | None) -> FailureKind:
-    """The kind of an SSE `error` event; a type nobody has documented is a server error."""
-    return _TYPE_KIND.get(error_type or "", FailureKind.SERVER)
+def fault_of_error(event: Mapping[str, Any]) -> Fault:
+    """The fault that an `error` event ends a message with, whatever it looks like.
+
+    It came under HTTP 200, so what it says of itself counts; what says nothing may pass.
+
+    Raises:
+        KeyError: there is no error in it.
+    """
+    error = read_error(event)
+    if error == ApiError() and not isinstance(event.get("error"), dict):
+        raise KeyError("error")
+    kind = error.kind or FailureKind.SERVER
+    is_retryable = FACTS[kind].retryable
+    return Fault(
+        kind,
+        error.message or error.type or "no message",
+        retryable=is_retryable,
+        error_type=error.type,
+        origin=Origin.REMOTE if is_retryable else Origin.CALLER,
+    )
 
 
 def status_of(exc: BaseException) -> int | None:
@@ -31,29 +51,24 @@ def classify_status(
     exc: BaseException,
     status: int,
     evidence: Evidence,
-    private: Callable[[], Iterable[str]],
+    private: Callable[[], Private | Iterable[str]],
     wall_clock: Callable[[], float],
 ) -> Failure:
     """The failure that *exc*, the SDK's error for the error status *status*, stands for."""
-    body = getattr(exc, "body", None)
-    error = body.get("error") if isinstance(body, dict) else None
-    error = error if isinstance(error, dict) else {}
+    error = read_error(getattr(exc, "body", None))
     headers = getattr(getattr(exc, "response", None), "headers", {})
-    error_type = identifier(error.get("type"))
     request_id = request_id_of(headers) or evidence.request_id
-    kind = _kind_of_status(status, error_type, error)
-    message = error.get("message")
-    if not isinstance(message, str):
-        message = f"HTTP {status} without an API error in its body"
+    kind = _kind_of_status(status, error)
+    message = error.message or f"HTTP {status} without an API error in its body"
     return Failure(
         kind=kind,
-        origin=_origin_of_status(kind, status, request_id),
+        origin=_origin_of_status(kind, status, request_id, evidence),
         phase=evidence.phase if evidence.phase is Phase.STREAMING else Phase.RESPONSE,
         root_type=type(exc).__name__,
         root_message=redact(message, private()),
         retryable=_status_retryable(kind, status, headers),
         status=status,
-        error_type=error_type,
+        error_type=error.type,
         retry_after_s=retry_after_s(headers, wall_clock),
         **evidence.facts() | {"request_id": request_id},
     )
@@ -64,27 +79,28 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
     return identifier(headers.get("request-id") or headers.get("x-amzn-requestid"))
 
 
-def _kind_of_status(status: int, error_type: str | None, error: Mapping[str, Any]) -> FailureKind:
-    details = error.get("details")
-    code = details.get("error_code") if isinstance(details, dict) else None
-    if isinstance(code, str) and "spend_limit" in code:
-        return FailureKind.BILLING  # a 429 that no waiting heals; source: anthropic 2.x, types
-    by_status = _STATUS_KIND.get(status)
-    if by_status is not None:
-        return by_status
-    by_type = _TYPE_KIND.get(error_type or "")
-    if status == 200:  # an error that came as an event: only its type tells
-        return by_type or FailureKind.SERVER
+def _kind_of_status(status: int, error: ApiError) -> FailureKind:
+    if status == 200:  # an error that came as an event: only what it says tells
+        return error.kind or FailureKind.SERVER
+    by_type = error.named_kind
     if status >= 500:  # whatever else a broken server may say about the request
-        return by_type if by_type and FACTS[by_type].throttled else FailureKind.SERVER
-    return by_type or FailureKind.REJECTED
+        throttled = by_type if by_type and FACTS[by_type].throttled else None
+        return throttled or _STATUS_KIND.get(status, FailureKind.SERVER)
+    if error.is_about_money:
+        return FailureKind.BILLING  # also under 400, and under a 429 that no waiting heals
+    if by_type and FACTS[by_type].throttled:
+        return by_type  # the service's own word for haste, whoever chose the status
+    return _STATUS_KIND.get(status) or by_type or FailureKind.REJECTED
 
 
-def _origin_of_status(kind: FailureKind, status: int, request_id: str | None) -> Origin:
+def _origin_of_status(
+    kind: FailureKind, status: int, request_id: str | None, evidence: Evidence
+) -> Origin:
     if status == 407:
-        return Origin.LOCAL  # a proxy on our side wants credentials
+        return Origin.PROXY  # it wants credentials
     if request_id is None:
-        return Origin.UNKNOWN  # anything between us and Anthropic may have written this
+        # Anything between us and Anthropic may have written this; without TLS, the proxy could.
+        return Origin.PROXY if evidence.proxied and not evidence.https else Origin.UNKNOWN
     return Origin.CALLER if FACTS[kind].origin is Origin.CALLER else Origin.REMOTE
 
 
@@ -96,7 +112,7 @@ def _status_retryable(kind: FailureKind, status: int, headers: Mapping[str, str]
         return False
     if status == 200:
         return FACTS[kind].retryable
-    return status >= 500 or status in _RETRYABLE_STATUS
+    return FACTS[kind].retryable or status >= 500 or status in _RETRYABLE_STATUS
 
 
 def retry_after_s(headers: Mapping[str, str], wall_clock: Callable[[], float]) -> float | None:
@@ -134,22 +150,6 @@ _STATUS_KIND = {
     409: FailureKind.SERVER,
     429: FailureKind.RATE_LIMITED,
     529: FailureKind.OVERLOADED,
-}
-
-_TYPE_KIND = {
-    "authentication_error": FailureKind.AUTH,
-    "permission_error": FailureKind.AUTH,
-    "billing_error": FailureKind.BILLING,
-    "rate_limit_error": FailureKind.RATE_LIMITED,
-    "overloaded_error": FailureKind.OVERLOADED,
-    "api_error": FailureKind.SERVER,
-    "timeout_error": FailureKind.SERVER,
-    "invalid_request_error": FailureKind.REJECTED,
-    "request_too_large": FailureKind.REJECTED,
-    "not_found_error": FailureKind.REJECTED,
-    # Bedrock's exceptions in a stream. Source: botocore, bedrock-runtime, `ResponseStream`.
-    "throttlingException": FailureKind.RATE_LIMITED,
-    "validationException": FailureKind.REJECTED,
 }
 
 _RETRYABLE_STATUS = frozenset({408, 409, 429})

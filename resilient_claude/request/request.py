@@ -33,7 +33,7 @@ class Request:
 
     body: dict[str, Any] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    query: Mapping[str, object]
+    query: Mapping[str, object] = field(repr=False)
     adjustments: tuple[Adjustment, ...] = ()
     timeout_s: float | None = None
 

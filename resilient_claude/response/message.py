@@ -45,6 +45,7 @@ from typing import Any
 
 from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
+from resilient_claude.failures.redaction import identifier
 
 from .blocks import Block
 from .outcomes import error_of
@@ -148,7 +149,7 @@ class IncomingMessage:
 
     def _message_start(self, event: Event) -> None:
         message = event["message"]
-        self.message_id = string(message["id"]) or "msg_unknown"
+        self.message_id = identifier(string(message["id"])) or "msg_unknown"
         self.usage.update(message.get("usage"))
         self._take_container(message)
 
@@ -206,7 +207,7 @@ class IncomingMessage:
     def _message_delta(self, event: Event) -> None:
         stop_reason = string(event["delta"].get("stop_reason") or "")
         if stop_reason and self.stop_reason is None:
-            self.stop_reason = stop_reason
+            self.stop_reason = identifier(stop_reason) or "unreadable"
             self.progress += 1
         self.usage.update(event.get("usage"))
         self._take_container(event["delta"])
@@ -239,8 +240,8 @@ class IncomingMessage:
 
     def _take_container(self, holder: dict[str, Any]) -> None:
         container = holder.get("container")
-        if isinstance(container, dict) and isinstance(container.get("id"), str):
-            self.container = container["id"]
+        if isinstance(container, dict):
+            self.container = identifier(container.get("id")) or self.container
 
     def _grow(self, chars: int) -> None:
         self._chars += chars

@@ -13,11 +13,9 @@ from enum import StrEnum
 
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
-from resilient_claude.failures.kinds import FACTS
-from resilient_claude.failures.redaction import identifier
-from resilient_claude.failures.statuses import kind_of_error_type
+from resilient_claude.failures.statuses import fault_of_error
 
-from .sse import Event, string
+from .sse import Event
 
 
 class Outcome(StrEnum):
@@ -97,7 +95,7 @@ ENDINGS = (
         stop_reason="refusal",
         outcome=Outcome.REFUSED,
         cuts_tools=True,
-        kind=FailureKind.REFUSED,
+        kind=FailureKind.REFUSAL,
         advice="Claude refused to answer",
     ),
     Ending(
@@ -135,19 +133,9 @@ def deserves_warning(outcome: Outcome, stop_reason: str | None) -> bool:
 
 
 def error_of(event: Event) -> Fault:
-    """The fault that an `error` event ends a message with. It came under HTTP 200: its type counts.
+    """The fault that an `error` event ends a message with, whatever that looks like.
 
     Raises:
-        TypeError, KeyError, AttributeError: it has the wrong shape.
+        KeyError: there is no error in it.
     """
-    error = event["error"]
-    error_type = error.get("type")
-    kind = kind_of_error_type(error_type)
-    is_retryable = FACTS[kind].retryable
-    return Fault(
-        kind,
-        string(error.get("message") or "no message"),
-        retryable=is_retryable,
-        error_type=identifier(error_type),
-        origin=Origin.REMOTE if is_retryable else Origin.CALLER,
-    )
+    return fault_of_error(event)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from livekit.agents import llm
 
+from resilient_claude.failures.redaction import identifier
+
 
 @dataclass(slots=True)
 class Usage:
@@ -25,9 +27,7 @@ class Usage:
             count = usage.get(name)
             if type(count) is int and 0 <= count < 2**53:
                 setattr(self, name, count)
-        tier = usage.get("service_tier")
-        if isinstance(tier, str):
-            self.service_tier = tier
+        self.service_tier = identifier(usage.get("service_tier")) or self.service_tier
 
     def add(self, other: Usage) -> None:
         """Add the counts of another message of the same turn."""

@@ -16,6 +16,7 @@ from livekit.agents.types import NotGivenOr
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault, adapter_closed
+from resilient_claude.failures.undisclosed import stand_in
 from resilient_claude.request.given import or_default
 from resilient_claude.request.request import Request
 
@@ -150,18 +151,25 @@ async def _ask(api_key: Callable[[], str] | Callable[[], Awaitable[str]]) -> str
     """
     try:
         given = api_key()
-        return check_key(await given if inspect.isawaitable(given) else given)
-    except asyncio.CancelledError as exc:
+        key = await given if inspect.isawaitable(given) else given
+    except BaseException as exc:  # the application's own code: anything may come out of it
         task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        cancelled = isinstance(exc, asyncio.CancelledError)
+        if cancelled and task is not None and task.cancelling():
             raise
-        raise Fault(  # something that the function shares was cancelled, not this turn
-            FailureKind.AUTH, "api_key() was cancelled", retryable=True, origin=Origin.CALLER
-        ) from exc
-    except Exception as exc:  # the application's own code: any exception may come out of it
-        raise Fault(
-            FailureKind.AUTH, "api_key() gave no key", retryable=True, origin=Origin.CALLER
-        ) from exc
+        if isinstance(exc, (KeyboardInterrupt, SystemExit, GeneratorExit)):
+            raise
+        # Of something that the function shares and that was cancelled, not of this turn.
+        what = "was cancelled" if cancelled else "gave no key"
+        raised = None if cancelled else stand_in(exc)
+    else:
+        try:
+            return check_key(key)
+        except (TypeError, ValueError) as exc:  # our own words, which do not show it
+            what, raised = f"gave no key: {exc}", None
+    # Out here, what the function raised, and all that hangs on it, is no context of this.
+    fault = Fault(FailureKind.AUTH, f"api_key() {what}", retryable=True, origin=Origin.CALLER)
+    raise fault from raised
 
 
 # --- what is wrong with the arguments, and what to do about it ------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 
 from livekit.agents import llm
@@ -11,7 +11,7 @@ from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.faults import Fault, malformed
 from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.naming import name_failure
-from resilient_claude.failures.redaction import texts_in
+from resilient_claude.failures.private import Private, private_texts
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
 from resilient_claude.request.thinking import ThinkingRecord
@@ -91,8 +91,10 @@ class Attempt:
                 )
                 await self._listen(exchange)
                 return await self._finish(exchange, may_be_empty=may_be_empty, may_pause=may_pause)
-        except Exception as exc:  # whatever it is, it gets a name
-            raise await self._failed_with(exc) from exc
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it gets a name
+            failed = await self._failed_with(exc)
+        # Out here, what it was is not the context of what is raised.
+        raise failed from failed.error
 
     def abort(self) -> None:
         """End it now with a failure that is not retried, unless the answer is whole."""
@@ -152,18 +154,16 @@ class Attempt:
 
     async def _failed_with(self, exc: Exception) -> AttemptFailed:
         """*exc* as a named failure; the connections it came over are not used again."""
-        failure = name_failure(exc, self._evidence, private=self._private_texts)
+        failure, shown = name_failure(exc, self._evidence, private=self._private)
         if failure.retryable and FACTS[failure.kind].of_connection:
             await self._target.retire_connections()
         retryable = failure.retryable and not self.translator.output_started
-        return AttemptFailed(failure, exc, retryable=retryable)
+        return AttemptFailed(failure, shown, retryable=retryable)
 
-    def _private_texts(self) -> Iterator[str]:
-        """What must not appear in a message: the conversation, as it was sent and answered."""
-        yield from credentials_of(self._client)
-        yield "".join(self._said)
-        yield from self.translator.texts()
-        yield from texts_in([self._request.body.get(field) for field in _PRIVATE_FIELDS])
-
-
-_PRIVATE_FIELDS = ("messages", "system", "metadata")
+    def _private(self) -> Private:
+        """What must not appear in a message: secrets, and the conversation as it was so far."""
+        request = self._request
+        return private_texts(request.body, request.headers, request.query).plus(
+            secrets=credentials_of(self._client),
+            speech=("".join(self._said), *self.translator.texts()),
+        )

@@ -12,6 +12,7 @@ from resilient_claude.failures.evidence import Evidence, current_evidence
 from resilient_claude.failures.faults import ClockExpired
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.failures.naming import name_failure
+from resilient_claude.failures.private import Private
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.build import build_request, build_schemas
 from resilient_claude.request.options import RequestOptions
@@ -64,12 +65,15 @@ class Rehearsal:
             client = await self._target.ready()
             await self._target.rehearse(client, self._request())
             await self._show_key(client)
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it gets a name
             secrets = credentials_of(self._target.client)
-            failure = name_failure(exc, evidence, private=lambda: secrets)
-            raise to_api_error(failure, summary="warming failed") from exc
+            failure, shown = name_failure(exc, evidence, private=lambda: Private(secrets))
+        else:
+            return
         finally:
             current_evidence.reset(token)
+        # Out here, what it was is not the context of what is raised.
+        raise to_api_error(failure, summary="warming failed") from shown
 
     async def _show_key(self, client: AnyClient) -> None:
         models = getattr(client, "models", None)  # some platforms' clients have none

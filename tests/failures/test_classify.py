@@ -63,11 +63,11 @@ TRANSPORT = [
     ),
     (
         chained(aiohttp.ClientOSError("x"), ConnectionResetError(errno.ECONNRESET, "reset")),
-        (FailureKind.RESET, Origin.REMOTE, Phase.RESPONSE),
+        (FailureKind.RESET, Origin.UNKNOWN, Phase.RESPONSE),
     ),
     (ClockExpired("first_token_s", 6), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.BUILD)),
     (httpx2.ReadTimeout("x"), (FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.RESPONSE)),
-    (httpx2.RemoteProtocolError("x"), (FailureKind.RESET, Origin.REMOTE, Phase.RESPONSE)),
+    (httpx2.RemoteProtocolError("x"), (FailureKind.RESET, Origin.UNKNOWN, Phase.RESPONSE)),
     (httpx2.LocalProtocolError("x"), (FailureKind.REJECTED, Origin.CALLER, Phase.BUILD)),
     (KeyError("x"), (FailureKind.BUG, Origin.LOCAL, Phase.BUILD)),
     (FileNotFoundError(2, "no such file"), (FailureKind.BUG, Origin.LOCAL, Phase.BUILD)),
@@ -90,12 +90,12 @@ RESET = ConnectionResetError(errno.ECONNRESET, "reset")
 @pytest.mark.parametrize(
     ("exc", "phase", "kind", "origin"),
     [
-        (RESET, Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),  # before the tunnel stands
-        (aiohttp.ServerDisconnectedError(), Phase.CONNECT, FailureKind.RESET, Origin.LOCAL),
-        (ClockExpired("connect_s", 3), Phase.CONNECT, FailureKind.TIMEOUT, Origin.LOCAL),
+        (RESET, Phase.CONNECT, FailureKind.RESET, Origin.PROXY),  # before the tunnel stands
+        (aiohttp.ServerDisconnectedError(), Phase.CONNECT, FailureKind.RESET, Origin.PROXY),
+        (ClockExpired("connect_s", 3), Phase.CONNECT, FailureKind.TIMEOUT, Origin.PROXY),
         (RESET, Phase.TLS, FailureKind.RESET, Origin.UNKNOWN),
         (ClockExpired("connect_s", 3), Phase.TLS, FailureKind.TIMEOUT, Origin.UNKNOWN),
-        (RESET, Phase.RESPONSE, FailureKind.RESET, Origin.REMOTE),
+        (RESET, Phase.RESPONSE, FailureKind.RESET, Origin.UNKNOWN),
     ],
 )
 def test_the_phase_that_an_attempt_was_told_of_is_the_phase(
@@ -109,7 +109,7 @@ def test_the_phase_that_an_attempt_was_told_of_is_the_phase(
 
 @pytest.mark.parametrize(
     ("https", "phase", "origin"),
-    [(True, Phase.TLS, Origin.UNKNOWN), (False, Phase.SEND, Origin.REMOTE)],
+    [(True, Phase.TLS, Origin.UNKNOWN), (False, Phase.SEND, Origin.UNKNOWN)],
 )
 def test_a_reset_at_the_end_of_connecting_came_of_what_follows(
     https: bool, phase: Phase, origin: Origin
@@ -204,6 +204,7 @@ def test_every_field_of_a_failure_while_connecting() -> None:
         error_type=None,
         request_id=None,
         retry_after_s=None,
+        loop_lag_s=None,
     )
 
 
@@ -225,6 +226,7 @@ def test_every_field_of_a_fault_in_the_stream() -> None:
         error_type="overloaded_error",
         request_id="req_1",
         retry_after_s=None,
+        loop_lag_s=None,
     )
 
 
@@ -250,7 +252,7 @@ def test_the_origin_of_a_fault(
 @pytest.mark.parametrize("retryable", [True, False])
 def test_a_fault_says_itself_whether_it_may_pass(retryable: bool) -> None:
     """What reads the response knows more than a table of kinds."""
-    fault = Fault(FailureKind.REFUSED, "refused", retryable=retryable)
+    fault = Fault(FailureKind.REFUSAL, "refused", retryable=retryable)
 
     assert classify(fault, STREAMING).retryable is retryable
 
@@ -311,3 +313,71 @@ def test_a_date_to_retry_at_is_read_on_the_clock_that_is_given() -> None:
 def test_a_bug_that_was_never_raised_has_no_place() -> None:
     """Naming it must not fail for want of a traceback."""
     assert classify(KeyError("x"), STREAMING).root_message == "raised outside of any frame"
+
+
+@pytest.mark.parametrize(
+    ("exc", "evidence", "origin"),
+    [
+        (OSError(errno.ECONNREFUSED, "x"), Evidence(Phase.CONNECT, proxied=True), Origin.PROXY),
+        (OSError(errno.ENETUNREACH, "x"), Evidence(Phase.CONNECT, proxied=True), Origin.LOCAL),
+        (socket.gaierror(-2, "x"), Evidence(Phase.DNS, proxied=True), Origin.LOCAL),
+        (RESET, Evidence(Phase.TLS, proxied=True), Origin.UNKNOWN),
+        (RESET, Evidence(Phase.RESPONSE, proxied=True), Origin.UNKNOWN),  # through its tunnel
+        (RESET, Evidence(Phase.RESPONSE, proxied=True, https=False), Origin.PROXY),
+        (RESET, Evidence(Phase.STREAMING, proxied=True, request_id="req_1"), Origin.REMOTE),
+        (status_error(407), Evidence(Phase.RESPONSE), Origin.PROXY),
+    ],
+)
+def test_what_a_proxy_is_to_blame_for(
+    exc: BaseException, evidence: Evidence, origin: Origin
+) -> None:
+    """Only what the evidence says it did: through a tunnel, anybody may have."""
+    assert classify(exc, evidence).origin is origin
+
+
+def unknown_issuer() -> ssl.SSLCertVerificationError:
+    exc = ssl.SSLCertVerificationError(1, "unable to get local issuer certificate")
+    exc.verify_code = 20
+    return exc
+
+
+@pytest.mark.parametrize(("proxied", "origin"), [(True, Origin.PROXY), (False, Origin.LOCAL)])
+def test_whose_certificate_nobody_knows(proxied: bool, origin: Origin) -> None:
+    """A proxy that inspects TLS shows one of its own."""
+    assert classify(unknown_issuer(), Evidence(Phase.TLS, proxied=proxied)).origin is origin
+
+
+@pytest.mark.parametrize(
+    ("exc", "phase", "lag_s", "origin"),
+    [
+        (ClockExpired("connect_s", 3), Phase.TLS, 1.6, Origin.LOCAL),
+        (ClockExpired("connect_s", 3), Phase.TLS, 1.0, Origin.UNKNOWN),
+        (ClockExpired("stall_s", 4), Phase.STREAMING, 3.0, Origin.LOCAL),
+        (ssl.SSLError(1, "x"), Phase.TLS, 0.6, Origin.LOCAL),
+        (ssl.SSLError(1, "x"), Phase.TLS, 0.1, Origin.UNKNOWN),
+        (RESET, Phase.TLS, 0.6, Origin.LOCAL),
+        (RESET, Phase.STREAMING, 0.6, Origin.UNKNOWN),
+        (json.JSONDecodeError("x", "y", 0), Phase.STREAMING, 9.0, Origin.UNKNOWN),
+    ],
+)
+def test_a_loop_that_stood_still_is_ours(
+    exc: BaseException, phase: Phase, lag_s: float, origin: Origin
+) -> None:
+    """An operator must not look for a network that was never asked."""
+    failure = classify(exc, Evidence(phase, loop_lag_s=lag_s))
+
+    assert (failure.origin, failure.loop_lag_s) == (origin, lag_s)
+
+
+def test_openssl_s_numbers_are_none_of_the_system_s() -> None:
+    """`errno=1` would be EPERM."""
+    assert classify(ssl.SSLError(1, "[SSL: X]"), Evidence(Phase.TLS)).errno is None
+
+
+def test_a_connection_that_is_closed_in_the_handshake_says_so() -> None:
+    """A FIN has no number and no words."""
+    exc = chained(aiohttp.ClientConnectorError(KEY, ConnectionResetError()), ConnectionResetError())
+
+    failure = classify(exc, Evidence(Phase.TLS))
+
+    assert failure.root_message == "the connection was closed during the TLS handshake"

@@ -34,9 +34,9 @@ def test_an_attribute_of_somebody_else_s_is_no_failure() -> None:
         (
             FailureKind,
             "dns connect tls reset timeout stall truncated malformed empty overloaded "
-            "rate_limited server billing auth rejected refused cancelled bug",
+            "rate_limited server billing auth rejected refusal cancelled bug",
         ),
-        (Origin, "local remote caller unknown"),
+        (Origin, "local remote caller proxy unknown"),
         (Phase, "build dns connect tls send response first_token streaming"),
     ],
 )

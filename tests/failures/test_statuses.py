@@ -9,7 +9,7 @@ import pytest
 from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import FailureKind, Origin, Phase
-from resilient_claude.failures.statuses import kind_of_error_type, retry_after_s, status_of
+from resilient_claude.failures.statuses import fault_of_error, retry_after_s, status_of
 from tests.support.exceptions import CONNECTING, REQUEST, STREAMING, status_error
 
 STATUSES = [
@@ -105,7 +105,9 @@ def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
 )
 def test_the_kind_of_an_error_event(error_type: str | None, kind: FailureKind) -> None:
     """A type nobody has documented is a server error, which may pass."""
-    assert kind_of_error_type(error_type) is kind
+    event = {"type": "error", "error": {"type": error_type, "message": "no"}}
+
+    assert fault_of_error(event).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_only_the_sdk_s_status_errors_have_a_status(exc: Exception, status: int 
         (200, "overloaded_error", FailureKind.OVERLOADED, True),
         (200, "invalid_request_error", FailureKind.REJECTED, False),
         (200, None, FailureKind.SERVER, True),
-        (422, "overloaded_error", FailureKind.OVERLOADED, False),
+        (422, "overloaded_error", FailureKind.OVERLOADED, True),
         (422, None, FailureKind.REJECTED, False),
         (500, "invalid_request_error", FailureKind.SERVER, True),
         (500, "overloaded_error", FailureKind.OVERLOADED, True),
@@ -138,9 +140,9 @@ def test_the_status_and_the_type_where_they_disagree(
     assert (failure.kind, failure.retryable) == (kind, retryable)
 
 
-def test_a_proxy_that_wants_credentials_is_on_our_side() -> None:
+def test_a_proxy_that_wants_credentials_is_what_failed() -> None:
     """407 is never Anthropic's."""
-    assert classify(status_error(407), CONNECTING).origin is Origin.LOCAL
+    assert classify(status_error(407), CONNECTING).origin is Origin.PROXY
 
 
 @pytest.mark.parametrize(
@@ -158,3 +160,82 @@ def test_an_id_that_is_none_is_not_told() -> None:
     exc = status_error(503, headers={"request-id": "my card number is 4711"})
 
     assert classify(exc, Evidence(Phase.RESPONSE, request_id="req_2")).request_id == "req_2"
+
+
+def with_body(status: int, body: object, request_id: str | None = "req_1") -> Exception:
+    headers = {"request-id": request_id} if request_id else {}
+    response = httpx2.Response(status, headers=headers, request=REQUEST)
+    return anthropic.APIStatusError("x", response=response, body=body)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "retryable", "message"),
+    [
+        (400, {"detail": "no such model"}, FailureKind.REJECTED, False, "no such model"),
+        (400, {"message": "no such model"}, FailureKind.REJECTED, False, "no such model"),
+        (400, {"error": "no such model"}, FailureKind.REJECTED, False, "no such model"),
+        (400, [{"error": {"message": "bad"}}], FailureKind.REJECTED, False, "bad"),
+        (400, {"error": "Overloaded"}, FailureKind.OVERLOADED, True, "Overloaded"),
+        (400, {"error": {"code": 503, "message": "busy"}}, FailureKind.SERVER, True, "busy"),
+        (503, "no healthy upstream", FailureKind.SERVER, True, "no healthy upstream"),
+        (401, {"detail": "bad token"}, FailureKind.AUTH, False, "bad token"),
+        (
+            400,
+            {"error": {"message": "messages: 'the credit balance of mine is too low'"}},
+            FailureKind.REJECTED,
+            False,
+            "messages: 'the credit balance of mine is too low'",
+        ),
+    ],
+)
+def test_bodies_in_other_clothes(
+    status: int, body: object, kind: FailureKind, retryable: bool, message: str
+) -> None:
+    """Their words are what the operator has to go by."""
+    failure = classify(with_body(status, body), CONNECTING)
+
+    assert (failure.kind, failure.retryable, failure.root_message) == (kind, retryable, message)
+
+
+@pytest.mark.parametrize(
+    ("error_type", "kind"),
+    [
+        ("overloaded_error", FailureKind.OVERLOADED),
+        ("rate_limit_error", FailureKind.RATE_LIMITED),
+        ("api_error", FailureKind.SERVER),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_transient_type_under_a_permanent_status(
+    status: int, error_type: str, kind: FailureKind
+) -> None:
+    """Some gateway chose the status; the type is the API's own."""
+    failure = classify(status_error(status, error_type=error_type), CONNECTING)
+
+    assert (failure.kind, failure.retryable) == (kind, True)
+
+
+@pytest.mark.parametrize("status", [400, 403, 429])
+def test_money_under_any_status(status: int) -> None:
+    """Every turn is lost until somebody pays."""
+    message = "Your credit balance is too low to access the Anthropic API."
+    exc = status_error(status, error_type="invalid_request_error", message=message)
+
+    failure = classify(exc, CONNECTING)
+
+    assert (failure.kind, failure.origin) == (FailureKind.BILLING, Origin.CALLER)
+    assert (failure.retryable, failure.root_message) == (False, message)
+
+
+def test_an_answer_of_a_proxy_without_tls() -> None:
+    """Nobody else could have written it."""
+    exc = with_body(502, "<html>nginx</html>", request_id=None)
+
+    assert classify(exc, Evidence(https=False, proxied=True)).origin is Origin.PROXY
+    assert classify(exc, Evidence(https=True, proxied=True)).origin is Origin.UNKNOWN
+
+
+def test_an_error_event_that_says_nothing() -> None:
+    """It is no error of the API's."""
+    with pytest.raises(KeyError):
+        fault_of_error({"type": "error"})

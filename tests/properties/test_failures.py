@@ -25,7 +25,8 @@ from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Failure, FailureKind, Phase
 from resilient_claude.failures.faults import ClockExpired, Fault
-from resilient_claude.failures.livekit_errors import scrub, to_api_error
+from resilient_claude.failures.livekit_errors import to_api_error
+from resilient_claude.failures.scrubbing import scrub
 
 from .profiles import searched
 

@@ -58,7 +58,7 @@ def test_a_stop_reason_without_a_row_ends_an_answer(stop_reason: str | None) -> 
             Origin.CALLER,
             "shorten the chat context",
         ),
-        ("refusal", FailureKind.REFUSED, False, Origin.REMOTE, "refused to answer"),
+        ("refusal", FailureKind.REFUSAL, False, Origin.REMOTE, "refused to answer"),
         ("pause_turn", FailureKind.TRUNCATED, False, Origin.REMOTE, "did not finish"),
         ("a_new_reason", FailureKind.EMPTY, True, None, "neither text nor tool calls"),
     ],

@@ -168,7 +168,7 @@ def test_with_text_every_ending_is_an_answer(stop_reason: str, outcome: Outcome)
         ("stop_sequence", FailureKind.EMPTY, True),
         ("max_tokens", FailureKind.TRUNCATED, False),
         ("model_context_window_exceeded", FailureKind.TRUNCATED, False),
-        ("refusal", FailureKind.REFUSED, False),
+        ("refusal", FailureKind.REFUSAL, False),
     ],
 )
 def test_without_output_no_ending_is_an_answer(
@@ -331,7 +331,7 @@ WRONG_SHAPES: list[Event] = [
     {"type": "message_delta", "delta": []},
     {"type": "message_delta", "delta": {"stop_reason": 7}},
     {"type": "error"},
-    {"type": "error", "error": "x"},
+    {"type": "error", "error": 7},
 ]
 
 

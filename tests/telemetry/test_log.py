@@ -123,6 +123,7 @@ OVERLOADED = {
     "error_type": "overloaded_error",
     "request_id": "req_test",
     "retry_after_s": None,
+    "loop_lag_s": None,
 }
 BROKEN = Break("reset", at="text", answer=Answer("One two three four.", piece_s=0.03))
 RESET = {
@@ -136,6 +137,7 @@ RESET = {
     "error_type": None,
     "request_id": "req_000000000000000000000001",
     "retry_after_s": None,
+    "loop_lag_s": None,
 }
 
 TOLD = {

@@ -41,6 +41,7 @@ FAILURE_FIELDS = {
     "error_type": None,
     "request_id": None,
     "retry_after_s": None,
+    "loop_lag_s": None,
 }
 CALL = {"model": "claude-sonnet-4-6", "provider": "127.0.0.1:8443"}
 

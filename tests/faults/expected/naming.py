@@ -65,7 +65,9 @@ def _handshake(cell: Cell) -> Failing:
 def _cut(cell: Cell) -> Failing:
     if cell.where is Where.CONNECTING:
         return named("reset")  # there was no exchange yet: anything on the way may have done it
-    return named("reset", origin="remote")  # an established exchange was closed by the peer
+    if cell.where is Where.REQUEST:
+        return named("reset", origin="unknown")  # nobody had begun to answer
+    return named("reset", origin="remote")  # the answer's own exchange was closed by the peer
 
 
 def _ended(cell: Cell) -> Failing:
@@ -201,7 +203,7 @@ def _stopped(cell: Cell) -> Failing:
     if reason == "refusal":
         # Whether asked again or not, Claude said no. Any livekit error will do: it is typed by
         # its kind.
-        return named("refused", origin="remote", error=APIError, attempts=1, resumable=False)
+        return named("refusal", origin="remote", error=APIError, attempts=1, resumable=False)
     if reason in ("max_tokens", "model_context_window_exceeded"):
         # The request's own limits: the same request ends the same way.
         return named("truncated", origin="caller", error=APIError, attempts=1, resumable=False)

@@ -46,6 +46,7 @@ def broken_promises(cell: Cell, promised: Expectation, seen: Seen) -> list[str]:
         *_about_the_scenario(cell, promised, seen),
         *_about_the_report(cell, promised, seen),
         *(f"leaked: {leak}" for leak in seen.leaked),
+        *(f"cannot be shown: {error}" for error in seen.unprintable),
         *_leaks_secrets(seen),
     ]
     if cell.fault.roots and seen.errors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +57,8 @@ class Seen:
         said: what the session's history has the agent say.
         leaked: tasks and connections that outlived the adapter, and exceptions nobody caught.
         hung: whether the cell had to be ended by force.
+        printed: what logs and tools that capture local variables show of its errors.
+        unprintable: exceptions in the chains of its errors that cannot be shown.
     """
 
     text: str = ""
@@ -73,6 +75,7 @@ class Seen:
     leaked: list[str] = field(default_factory=list)
     hung: bool = False
     printed: list[str] = field(default_factory=list)
+    unprintable: list[str] = field(default_factory=list)
 
 
 class Play:
@@ -123,6 +126,8 @@ class Play:
         self.seen.requests = claude.requests()
         for error in self.seen.errors:
             self.seen.printed += traceback.format_exception(error)
+            self.seen.printed += _locals_behind(error)
+            self.seen.unprintable += _unprintable(error)
             _forget_frames(error)
         await self._nothing_left(claude)
 
@@ -199,6 +204,28 @@ class Play:
         started = loop.time()
         yield
         self.seen.closing_s = loop.time() - started
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _unprintable(error: BaseException) -> Iterator[str]:
+    for link in _chain(error):
+        try:
+            str(link), repr(link)
+        except Exception as exc:
+            yield f"{type(link).__name__}: {type(exc).__name__} out of its str() or repr()"
+
+
+def _locals_behind(error: BaseException) -> Iterator[str]:
+    """The local variables of everybody's code but the test's, behind livekit's own error."""
+    for link in _chain(error.__cause__):
+        for frame, _ in traceback.walk_tb(link.__traceback__):
+            if not str(frame.f_globals.get("__name__")).startswith("tests."):
+                yield from map(repr, frame.f_locals.values())
 
 
 def _forget_frames(error: BaseException | None) -> None:
