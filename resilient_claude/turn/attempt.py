@@ -106,7 +106,7 @@ class Attempt:
             events = await exchange.read()
             if events is None:
                 break
-            empty = False
+            empty = empty and not events
             self._feed(events)
             if translator.progress != seen:
                 seen = translator.progress
@@ -130,7 +130,12 @@ class Attempt:
 
     async def _finish(self, exchange: Exchange, *, may_be_empty: bool, may_pause: bool) -> Outcome:
         """Hand on what was kept until the answer was whole."""
-        outcome, chunks = self.translator.finish(may_be_empty=may_be_empty, may_pause=may_pause)
+        outcome, chunks = self.translator.finish(
+            may_be_empty=may_be_empty,
+            may_pause=may_pause,
+            after_text=bool(self._heard),
+            clean_end=exchange.is_framed,
+        )
         self._clocks.stop()
         self._keep_thinking(chunks)
         self._deliver(chunks)
