@@ -81,7 +81,7 @@ class Block:
         block = cls(string(start["type"]), start)
         if block.type == "tool_use" and "" in (string(start["id"]), string(start["name"])):
             raise malformed("a tool call without id or name")
-        if block.type == "text" and "text" not in start and _says(start):
+        if block.type == "text" and "text" not in start and _says({**start, "citations": None}):
             raise malformed("a text block that begins with something else")
         if block.type in ("text", "thinking"):
             block.counts = not is_blank(block.at_once(block.type))

@@ -220,7 +220,7 @@ def begun(kind: str, index: int = 0, **fields: Any) -> Event:
     return {"type": "content_block_start", "index": index, "content_block": content}
 
 
-BOOK = {"id": "toolu_1", "name": "book", "input": {}}
+BOOK: dict[str, Any] = {"id": "toolu_1", "name": "book", "input": {}}
 
 
 @pytest.mark.parametrize("kind", ["text", "thinking", "redacted_thinking"])
