@@ -24,8 +24,8 @@ tokens, fits in one event.
 EVENT_LINES = 10_000
 """Most lines of an event that is accepted. Claude sends two."""
 
-STEP_BYTES = 16 * 1024
-"""How much of a read is decoded in one step: some 10 ms, if it is all events of nine bytes."""
+STEP_BYTES = 8 * 1024
+"""How much of a read is decoded in one step: some 10 ms, if it is all events of a few bytes."""
 
 JSON_ERROR_BYTES = 64 * 1024
 """Up to this length the standard library says what is wrong with JSON; beyond, it takes long."""

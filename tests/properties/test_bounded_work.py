@@ -22,7 +22,7 @@ from resilient_claude.response.translator import Translator
 
 from .profiles import searched
 
-MOST_CALLS = 8 * STEP_BYTES
+MOST_CALLS = 16 * STEP_BYTES
 """In one step, beside what a long event may take: a call is some 0.1 us."""
 
 

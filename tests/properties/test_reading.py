@@ -162,7 +162,7 @@ def specified(data: bytes) -> tuple[list[Event], bool]:
                 elif not isinstance(event.get("type"), str):
                     event["type"] = name.decode("utf-8", "replace")
                 events += [] if event is None else [event]
-            elif name == b"error":
+            elif name.startswith(b"error"):
                 return events, True
             name, values, block = b"", [], b""
         elif field == b"event":
