@@ -1,37 +1,19 @@
 """One message while it arrives: Claude's events in, its content blocks and counts kept. Pure.
 
-Theory of operation
--------------------
-
-A message is `message_start`, content blocks one after the other, at least one `message_delta`, and
-`message_stop`::
-
-    BEFORE_MESSAGE -- message_start --> BETWEEN_BLOCKS <-- block start, block stop --> IN_BLOCK
-                                              |                                           |
-                                    message_delta with the stop reason        the same, block open
-                                              v                                           v
-    FINISHED <-- message_stop --------- AFTER_CONTENT <------- block stop --------- IN_LAST_BLOCK
-
-`_STEPS` is the machine: for each state the events that may come, what is done with each, and the
-state that follows. Three things are not drawn. A `message_delta` may bring nothing but counts, in
-every state after `message_start`, and changes none. A block may be open when the stop reason comes,
-because `max_tokens` ends a message where it stands: IN_LAST_BLOCK takes the rest of that block and
-`message_stop` too, and opens no other. An `error` may take the place of any event, and is raised.
-
-What has a place in a message and comes where its state has no step for it is a fault: to guess what
-was meant could say a sentence twice or run half of a tool. What has no place in any state, a ping
-or an event newer than we are, is passed over, as are blocks and deltas of types that we do not
-know; so the API asks its readers to do. Whatever follows `message_stop` is none of the message.
+`message_states` says which event may come when. What is done with each is here, in `_ACTIONS`.
 
 What holds all the time:
 
 - At most one block is open, and it is the last. No index is used twice. Blocks keep the order in
   which they began.
-- `message_id` is set in every state but BEFORE_MESSAGE; `stop_reason` in the last three and in no
-  other. The first stop reason stands.
+- `message_id` is set in every state but BEFORE_MESSAGE; `stop_reason` in IN_LAST_BLOCK and in
+  AFTER_CONTENT, in FINISHED unless it never came, and in no other.
 - An event is handled whole, or it is a fault and the state stays.
-- What is kept is bounded, in characters and in blocks, whatever the network sends; and nothing that
-  it sends raises anything but a `Fault`.
+- What is kept is bounded, in characters and in blocks, and so is the work for each event, whatever
+  the network sends; and nothing that it sends raises anything but a `Fault`.
+- `progress` grows with what says something, which can be heard or sets out to: not with pings,
+  empty pieces, white space, or what is newer than we are. That thinking begins is progress once
+  after each thing that was said, since the wait for it is another one.
 
 It cannot see whether the content means anything: whether a tool's input is JSON is looked at when
 the message is over (`blocks`), what its end means for the turn in `outcomes`.
@@ -40,34 +22,27 @@ the message is over (`blocks`), what its end means for the turn in `outcomes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from typing import Any
 
 from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
+from resilient_claude.failures.private import texts_in
 from resilient_claude.failures.redaction import identifier
 
-from .blocks import Block
+from .blocks import PART_CHARS, Block, find_audible
+from .message_states import FOLLOWING, PLACED, STOP_REASON, Kind, State
 from .outcomes import error_of
-from .sse import Event, string
+from .sse import DONE, Event, string
 from .usage import Usage
 
 LONGEST_MESSAGE_CHARS = 8 * 1024 * 1024
 """Longest message that is kept, in characters; beyond it, the stream is not Claude's."""
 
-MESSAGE_BLOCKS = 4096
-"""Most content blocks of a message; with more, the stream is not Claude's."""
+MESSAGE_BLOCKS = 1024
+"""Most content blocks of a message; with more, the stream is not Claude's.
 
-
-class State(StrEnum):
-    """Where in a message the next event stands. The values complete the sentence of a fault."""
-
-    BEFORE_MESSAGE = "before message_start"
-    BETWEEN_BLOCKS = "between content blocks"
-    IN_BLOCK = "inside a content block"
-    IN_LAST_BLOCK = "inside a content block, after the stop reason"
-    AFTER_CONTENT = "after the stop reason"
-    FINISHED = "after message_stop"
+The most in a recorded one are 17. As many calls of tools are handed on in some 20 ms.
+"""
 
 
 class IncomingMessage:
@@ -77,10 +52,10 @@ class IncomingMessage:
         state: where in the message the next event stands.
         message_id: id of the message, empty until `message_start`.
         usage: its token counts so far.
-        stop_reason: the API's word for why it ended, None until it says so.
+        stop_reason: the API's word for why it ended, None until it says so, if ever.
         container: id of the server-side container that its tools ran in, if any.
-        finished: whether `message_stop` has arrived.
-        progress: grows with every event that is progress; pings and empty deltas are not.
+        finished: whether `message_stop` has arrived, or what is as good.
+        progress: grows with every event that says something.
     """
 
     def __init__(self) -> None:
@@ -93,8 +68,9 @@ class IncomingMessage:
         self.progress = 0
         self._blocks: dict[int, Block] = {}
         self._open: Block | None = None
+        self._open_index: int | None = None
         self._chars = 0
-        self._delta_came = False
+        self._said = True  # something, since thinking began last
         self._new_text: list[str] = []  # which nobody has taken yet
 
     @property
@@ -106,6 +82,7 @@ class IncomingMessage:
         """What Claude wrote, heard or not: text, thinking, input of tools."""
         for block in self._blocks.values():
             yield "".join(block.parts)
+            yield from texts_in([block.start.get(field) for field in ("text", "thinking", "input")])
 
     def read(self, events: list[Event]) -> None:
         """Take the *events* in, in order.
@@ -118,10 +95,10 @@ class IncomingMessage:
         for event in events:
             if not steps:
                 break  # the message is finished; whatever follows it is none of it
-            kind = event["type"]
+            kind: Kind = event["type"]
             try:
                 if kind == "message_delta" and event["delta"].get("stop_reason"):
-                    kind = _STOP_REASON
+                    kind = STOP_REASON
                 step = steps.get(kind)
                 if step is None:
                     self._without_step(kind, event)
@@ -138,12 +115,12 @@ class IncomingMessage:
                 self.state = state = following
                 steps = _STEPS[state]
 
-    def _without_step(self, kind: str, event: Event) -> None:
+    def _without_step(self, kind: Kind, event: Event) -> None:
         """The present state has no step for *event*: it is a fault, or it is passed over."""
         if kind == "error":
             raise error_of(event)
-        if kind in _PLACED:
-            raise malformed(f"{kind} {self.state}")
+        if kind in PLACED:
+            raise malformed(f"{event['type']} {self.state}")
 
     # --- the actions of the steps -----------------------------------------------------------
 
@@ -154,89 +131,92 @@ class IncomingMessage:
         self._take_container(message)
 
     def _block_start(self, event: Event) -> None:
-        index, content = event["index"], event["content_block"]
-        if len(self._blocks) == MESSAGE_BLOCKS:
-            raise malformed(f"more than {MESSAGE_BLOCKS} content blocks")
-        if index in self._blocks:
-            raise malformed("two content blocks with one index")
-        self._open = self._blocks[index] = Block(string(content["type"]), content)
-        self.progress += 1
-        self._grow(len(repr(content)))  # the results of server tools are in here, whole
-        if content["type"] == "text":
-            self._new_text.append(string(content["text"] or ""))
-        elif content["type"] == "tool_use" and "" in (
-            string(content["id"]),
-            string(content["name"]),
-        ):
-            raise malformed("a tool call without id or name")
+        self._begin(event["index"], Block.begin(event["content_block"]))
 
     def _block_delta(self, event: Event) -> None:
-        block = self._blocks[event["index"]]
-        if block is not self._open:
-            raise malformed("a delta for a content block that is not open")
-        delta = event["delta"]
+        index, delta = event["index"], event["delta"]
         kind = delta["type"]
-        if kind == "text_delta":
-            if block.type != "text":
-                raise malformed("text in a content block that is not text")
+        block = self._open
+        if block is None or index != self._open_index or type(index) is not int:
+            block = self._begin_without_start(index, kind)
+        if kind == "text_delta" and block.type == "text":  # as with almost every token
             text = delta["text"]
-            if self._delta_came or not text.isspace():
-                self._keep(block, text)
-            else:  # white space says nothing yet, however much of it comes
-                self._grow(len(text))
-                block.parts.append(text)
+            if find_audible(text):
+                self.progress += 1
+                self._said = block.counts = True
+            elif not text:
+                return
+            self._grow(len(text) + PART_CHARS)
+            block.parts.append(text)
             self._new_text.append(text)
-        elif kind == "input_json_delta":
-            if "input" in block.start:
-                self._keep(block, delta["partial_json"])
-        elif kind == "thinking_delta":
-            self._keep(block, delta["thinking"])
-        elif block.type == "tool_use":
-            raise malformed("a delta in a tool call that is not input")
-        else:
-            self._annotate(block, kind, delta)
+            return
+        weight, says = block.add(kind, delta)
+        self._grow(weight)
+        if says:
+            self.progress += 1
+            self._said = block.counts = True
 
     def _block_stop(self, event: Event) -> None:
-        block = self._blocks[event["index"]]
-        if block is not self._open:
+        block, index = self._open, event["index"]
+        if block is None or index != self._open_index or type(index) is not int:
             raise malformed("content_block_stop for a block that is not open")
-        block.closed = True
-        self._open = None
-        self.progress += 1
+        self._close()
+        self.progress += block.counts
 
     def _message_delta(self, event: Event) -> None:
-        stop_reason = string(event["delta"].get("stop_reason") or "")
-        if stop_reason and self.stop_reason is None:
-            self.stop_reason = identifier(stop_reason) or "unreadable"
-            self.progress += 1
+        reason = event["delta"].get("stop_reason")
+        if reason is not None and string(reason):
+            reason = identifier(reason) or "unreadable"
+            if self.stop_reason is None:
+                self.stop_reason = reason
+                self.progress += 1
+            elif reason != self.stop_reason:
+                raise malformed("two stop reasons")
         self.usage.update(event.get("usage"))
         self._take_container(event["delta"])
 
     def _message_stop(self, event: Event) -> None:
+        if self.stop_reason is None and not self._blocks:
+            raise malformed(f"message_stop {self.state}")
         self.finished = True
 
     # --- what they keep ---------------------------------------------------------------------
 
-    def _keep(self, block: Block, part: object) -> None:
-        """*part* is the next piece of what *block* says; it is progress unless it is empty."""
-        part = string(part)
-        if not part:
-            return
-        self._grow(len(part))
-        self._delta_came = True
-        self.progress += 1
-        block.parts.append(part)
+    def _begin(self, index: int, block: Block) -> None:
+        """*block* begins; one that can be no half of anything need not have been closed."""
+        if self._open is not None and self._open.type not in _CLOSED_BY_THE_NEXT:
+            raise malformed(f"content_block_start {self.state}")
+        if type(index) is not int:
+            raise TypeError(f"must be an int, got {type(index).__name__}")
+        if index in self._blocks:
+            raise malformed("two content blocks with one index")
+        if len(self._blocks) == MESSAGE_BLOCKS:
+            raise malformed(f"more than {MESSAGE_BLOCKS} content blocks")
+        self._grow(block.weight())
+        self._close()
+        self._open, self._open_index = block, index
+        self._blocks[index] = block
+        if block.type == "text" and (text := block.at_once("text")):
+            self._new_text.append(text)
+        if block.counts:
+            self._said = True
+        elif block.type in _TAKES_ITS_TIME and self._said:
+            self._said, block.counts = False, True
+        self.progress += block.counts
 
-    def _annotate(self, block: Block, kind: str, delta: dict[str, Any]) -> None:
-        """A delta that adds nothing to what *block* says; what is newer than we are is progress."""
-        if kind == "signature_delta":
-            if block.signature:
-                return
-            block.signature = string(delta["signature"])
-        elif kind == "citations_delta":
-            self._grow(len(repr(delta["citation"])))
-            block.citations.append(delta["citation"])
-        self.progress += 1
+    def _begin_without_start(self, index: int, kind: str) -> Block:
+        """The block of a delta that belongs to none: a new one, if it is text that comes."""
+        opens = kind == "text_delta" and self.stop_reason is None and index not in self._blocks
+        if not opens:
+            raise malformed(f"content_block_delta of no open block, {self.state}")
+        block = Block("text", {"type": "text", "text": ""})
+        self._begin(index, block)
+        return block
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self._open.closed = True
+            self._open = self._open_index = None
 
     def _take_container(self, holder: dict[str, Any]) -> None:
         container = holder.get("container")
@@ -253,38 +233,23 @@ class IncomingMessage:
             )
 
 
-_Step = tuple[Callable[[IncomingMessage, Event], None], State]
-_STOP_REASON = "message_delta with a stop reason"
+_CLOSED_BY_THE_NEXT = ("text", "thinking", "redacted_thinking")
+_TAKES_ITS_TIME = ("thinking", "compaction")
+"""Blocks that begin long before they say anything."""
 
-_STEPS: dict[State, dict[str, _Step]] = {
-    State.BEFORE_MESSAGE: {
-        "message_start": (IncomingMessage._message_start, State.BETWEEN_BLOCKS),
-    },
-    State.BETWEEN_BLOCKS: {
-        "content_block_start": (IncomingMessage._block_start, State.IN_BLOCK),
-        "message_delta": (IncomingMessage._message_delta, State.BETWEEN_BLOCKS),
-        _STOP_REASON: (IncomingMessage._message_delta, State.AFTER_CONTENT),
-    },
-    State.IN_BLOCK: {
-        "content_block_delta": (IncomingMessage._block_delta, State.IN_BLOCK),
-        "content_block_stop": (IncomingMessage._block_stop, State.BETWEEN_BLOCKS),
-        "message_delta": (IncomingMessage._message_delta, State.IN_BLOCK),
-        _STOP_REASON: (IncomingMessage._message_delta, State.IN_LAST_BLOCK),
-    },
-    State.IN_LAST_BLOCK: {
-        "content_block_delta": (IncomingMessage._block_delta, State.IN_LAST_BLOCK),
-        "content_block_stop": (IncomingMessage._block_stop, State.AFTER_CONTENT),
-        "message_delta": (IncomingMessage._message_delta, State.IN_LAST_BLOCK),
-        _STOP_REASON: (IncomingMessage._message_delta, State.IN_LAST_BLOCK),
-        "message_stop": (IncomingMessage._message_stop, State.FINISHED),
-    },
-    State.AFTER_CONTENT: {
-        "message_delta": (IncomingMessage._message_delta, State.AFTER_CONTENT),
-        _STOP_REASON: (IncomingMessage._message_delta, State.AFTER_CONTENT),
-        "message_stop": (IncomingMessage._message_stop, State.FINISHED),
-    },
-    State.FINISHED: {},
+_ACTIONS: dict[Kind, Callable[[IncomingMessage, Event], None]] = {
+    "message_start": IncomingMessage._message_start,
+    "content_block_start": IncomingMessage._block_start,
+    "content_block_delta": IncomingMessage._block_delta,
+    "content_block_stop": IncomingMessage._block_stop,
+    "message_delta": IncomingMessage._message_delta,
+    STOP_REASON: IncomingMessage._message_delta,
+    "message_stop": IncomingMessage._message_stop,
+    DONE: IncomingMessage._message_stop,
+}
+
+_STEPS = {
+    state: {kind: (_ACTIONS[kind], following) for kind, following in row.items()}
+    for state, row in FOLLOWING.items()
 }
 """For each state: the events that may come, what is done with each, and the state that follows."""
-
-_PLACED = {kind for row in _STEPS.values() for kind in row}

@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     CONTEXT_EXCEEDED = "context_exceeded"
     REFUSED = "refused"
     PAUSE_TURN = "pause_turn"
+    NO_ACTION = "no_action"
     EMPTY = "empty"
 
 
@@ -43,6 +44,8 @@ class Ending:
         kind: what has failed if there was no output.
         advice: the same in words, for the error, with what to do about it.
         retryable: whether the next sample may have output.
+        acts: whether the message says that it ends with a call of a tool of ours. Without one, it
+            contradicts itself: what it said stands, and of nothing said it is never an answer.
         origin: on whose side the reason is; None leaves that to the evidence.
         known: whether the stop reason has a row.
     """
@@ -54,6 +57,7 @@ class Ending:
     kind: FailureKind = FailureKind.TRUNCATED
     advice: str
     retryable: bool = False
+    acts: bool = False
     origin: Origin | None = Origin.REMOTE
     known: bool = True
 
@@ -74,7 +78,14 @@ _END_TURN = Ending(
 
 ENDINGS = (
     _END_TURN,
-    replace(_END_TURN, stop_reason="tool_use"),
+    replace(
+        _END_TURN,
+        stop_reason="tool_use",
+        acts=True,
+        # Empty, not malformed: the stream is sound and its connection too. Another sample may call
+        # the tool, and if the next does not either, no later one will.
+        advice="the answer ends to use a tool, and calls none",
+    ),
     replace(_END_TURN, stop_reason="stop_sequence", outcome=Outcome.STOP_SEQUENCE),
     Ending(
         stop_reason="max_tokens",

@@ -7,14 +7,28 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections.abc import Iterator
 from typing import Any
-
-from pydantic_core import from_json
 
 from resilient_claude.failures.faults import Fault, malformed
 
-EVENT_BYTES = 8 * 1024 * 1024
-"""Longest event that is accepted. The longest of the recorded streams, web results, has 27 kB."""
+from .bounded_json import read_json
+
+EVENT_BYTES = 1024 * 1024
+"""Longest event that is accepted: the most that decodes in 20 ms, if every character is escaped.
+
+The longest of the recorded streams, web results, has 27 kB; all that a model can write, 128,000
+tokens, fits in one event.
+"""
+
+EVENT_LINES = 10_000
+"""Most lines of an event that is accepted. Claude sends two."""
+
+STEP_BYTES = 8 * 1024
+"""How much of a read is decoded in one step: some 10 ms, if it is all events of a few bytes."""
+
+JSON_ERROR_BYTES = 64 * 1024
+"""Up to this length the standard library says what is wrong with JSON; beyond, it takes long."""
 
 Event = dict[str, Any]
 """What one event's `data` holds. Its `type` is a string; nothing else of it is certain."""
@@ -38,8 +52,11 @@ class EventDecoder:
     of the event that is not complete, whether the byte order mark that a stream may begin with is
     behind us, and whether the last byte was a CR, whose LF may be the first of the next read.
 
-    Comments and events without data come to nothing here. After `message_stop`, the rest of the
-    read is dropped.
+    Comments, and events that say nothing, come to nothing here. After `message_stop`, the rest of
+    the read is dropped.
+
+    The work grows with the bytes and no faster. A long read can be taken in `steps`, between which
+    others get their turn.
 
     Args:
         event_bytes: longest event that is accepted.
@@ -51,6 +68,15 @@ class EventDecoder:
         self._parts_bytes = 0
         self._past_bom = False
         self._ended_with_cr = False
+
+    def steps(self, data: bytes) -> Iterator[list[Event]]:
+        """The same as `feed` of *data*, a bounded part at a time.
+
+        Raises:
+            Fault: as `feed` does.
+        """
+        for start in range(0, len(data), STEP_BYTES):
+            yield self.feed(data[start : start + STEP_BYTES])
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that *data* completes, in order.
@@ -68,7 +94,7 @@ class EventDecoder:
             self._keep(rest)
         events: list[Event] = []
         for block in blocks:
-            event = _decode(block)
+            event = _decode(block) if block else None
             if event is not None:
                 events.append(event)
                 if event["type"] == "message_stop":
@@ -137,36 +163,65 @@ _TYPES = {
 
 
 def _decode(block: bytes) -> Event | None:
-    """What one event says, None if it has no data. Data without a `type` gets the event's name.
+    """What one event says, None if it says nothing. Data without a `type` gets the event's name.
 
     Raises:
         Fault: a part of the message has no data, or its data is not a JSON object of its type.
     """
+    if len(block) > EVENT_LINES and block.count(b"\n") >= EVENT_LINES:
+        raise malformed(f"an event has more than {EVENT_LINES} lines")
     name = b""
-    data: bytes | None = None
+    values: list[bytes] = []
     for line in block.split(b"\n"):
         if line.startswith(b"data:"):
-            value = line[6:] if line.startswith(b"data: ") else line[5:]
-            data = value if data is None else data + b"\n" + value
+            values.append(line[6:] if line.startswith(b"data: ") else line[5:])
         elif line.startswith(b"event:"):
             name = line[6:].strip()
-    if data is None:
+    if not values:
         if name.startswith(tuple(_TYPES)):
             raise malformed("an event of Claude's has a name and no data")
         return None
+    data = values[0] if len(values) == 1 else b"\n".join(values)
     try:
-        event = from_json(data)
+        event = read_json(data)
     except ValueError as exc:
-        if name == b"ping":
-            return {"type": "ping"}
+        if _says_nothing(block, name, data):
+            return _unread(name, data)
         raise _not_json(data, name) from (_json_error(data) or exc)
     if not isinstance(event, dict):
+        if _says_nothing(block, name, data):
+            return None
         raise _not_json(data, name)
     if not isinstance(event.get("type"), str):
         event["type"] = name.decode("utf-8", "replace")
     elif name in _TYPES and event["type"] != _TYPES[name]:
         raise malformed(f"an event named {_TYPES[name]} has another type")
     return event
+
+
+DONE = "[DONE]"
+"""The type that stands for `data: [DONE]`, with which gateways for several models end a stream."""
+
+
+def _says_nothing(block: bytes, name: bytes, data: bytes) -> bool:
+    """Whether an event whose *data* is not a JSON object can be passed over.
+
+    Every event that makes a message is an object, which has a brace. So one without any is none of
+    them, but one of its own name that says something else has been damaged on its way. Under a name
+    that is not of the message, it is none of ours, unless it speaks of being one.
+    """
+    if name and name not in _TYPES:
+        return not any(known in data for known in _TYPES if b"_" in known)
+    if b"{" in block:
+        return False
+    return not name or (not data.strip() and name != b"error")
+
+
+def _unread(name: bytes, data: bytes) -> Event | None:
+    """What stands for data that is not JSON and may be passed over."""
+    if name == b"ping":
+        return {"type": "ping"}
+    return {"type": DONE} if data.strip() == DONE.encode() else None
 
 
 def _not_json(data: bytes, name: bytes) -> Fault:
@@ -177,6 +232,8 @@ def _not_json(data: bytes, name: bytes) -> Fault:
 
 def _json_error(data: bytes) -> Exception | None:
     """The standard library's error for *data*, which operators know; None if it has none."""
+    if len(data) > JSON_ERROR_BYTES:
+        return None
     try:
         json.loads(data)
     except (ValueError, RecursionError) as exc:

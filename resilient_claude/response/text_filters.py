@@ -8,10 +8,14 @@ the next one. A new attempt gets new filters.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Protocol
 
 TAIL_CHARS = 2000
 """How far back the beginning of a continuation is looked for in what was said, in characters."""
+
+HELD_CHARS = 2 * TAIL_CHARS
+"""Longest beginning that is held because it may be a repetition: punctuation may be added to it."""
 
 
 class TextFilter(Protocol):
@@ -40,25 +44,24 @@ class ThinkingTags:
 
     def feed(self, text: str) -> str:
         """The part of *text*, and of what was held, that is outside of the tags."""
-        said = ""
-        text = self._rest + text
+        said: list[str] = []
+        text, start = self._rest + text, 0
         while True:
             tag = _CLOSE if self._inside else _OPEN
-            before, found, after = text.partition(tag)
-            if not found:
+            found = text.find(tag, start)
+            if found < 0:
                 break
             if self._inside:
                 self._thought.clear()
             else:
-                said += before
+                said.append(text[start:found])
             self._inside = not self._inside
-            text = after
+            start = found + len(tag)
+        text = text[start:]
         keep = len(text) - _partial(text, tag)
         text, self._rest = text[:keep], text[keep:]
-        if not self._inside:
-            return said + text
-        self._thought.append(text)
-        return said
+        (self._thought if self._inside else said).append(text)
+        return "".join(said)
 
     def flush(self) -> str:
         """The text of a tag that was never closed, or the beginning of one that was none."""
@@ -114,6 +117,7 @@ class Join:
 
     def __init__(self, said: str) -> None:
         self._tail = said[-TAIL_CHARS:]
+        self._plain_tail = _plain(self._tail)
         self._held = ""
         self._joined = False
 
@@ -134,7 +138,9 @@ class Join:
 
     def _may_repeat(self, start: str) -> bool:
         """Whether *start* is inside of what was said, so that more of it may be a repetition."""
-        return _plain(start) in _plain(self._tail) or start in self._tail
+        if len(start) > HELD_CHARS:
+            return False
+        return _plain(start) in self._plain_tail or start in self._tail
 
     def _join(self, start: str) -> str:
         """What follows what was said, if the continuation begins with *start*."""
@@ -176,9 +182,10 @@ class Join:
         Two at least; capitals and punctuation may differ.
         """
         said = [word.casefold() for word in _WORD.findall(self._tail)]
-        words = list(_WORD.finditer(start))
-        for count in range(min(len(said), len(words)), 1, -1):
-            if [word.group().casefold() for word in words[:count]] == said[-count:]:
+        words = list(islice(_WORD.finditer(start), len(said)))
+        begun = [word.group().casefold() for word in words]
+        for count in range(len(words), 1, -1):
+            if begun[:count] == said[-count:]:
                 return words[count - 1].end()
         return 0
 

@@ -10,14 +10,17 @@ to livekit, and when:
   text in it. It passes through the filters first, and what these hold goes on at the end. White
   space before the first word is kept back until that word comes: it is nothing that is heard.
 - Tool calls go on when the message is finished, because livekit runs a tool as soon as it sees the
-  call: only then are all blocks closed and the stop reason known. Of a message that was cut, none.
+  call: only then are all blocks closed and the stop reason known. Of a message that was cut, none;
+  where the stop reason never came, none whose input might have been cut off before it began.
 - Everything else stays here: thinking, what server tools do, blocks that are newer than we are.
 
 What was handed on is counted (`text_chars`, `tool_calls`), and is never handed on again: after a
 fault, `take_text` gives the text that came together with it, and the caller decides whether it is
 still wanted. `finish` is the judgement, and the only way to an outcome. It is asked once, at the
-end of the body, and has three answers: chunks and an outcome; a fault, because the message is not
-whole; or a fault, because it is whole and says nothing.
+end of the message or of the body, and has three answers: chunks and an outcome; a fault, because
+the message is not whole; or a fault, because it is whole and says nothing. A message is whole by
+its own words: `message_stop` says so, or the stop reason where every block is closed and the body
+ends as its framing says, which only the transport can tell.
 
 One translator per attempt: nothing of a failed attempt reaches the next.
 """
@@ -31,10 +34,11 @@ from typing import Any
 from livekit.agents import llm
 
 from resilient_claude.failures.failure import FailureKind
-from resilient_claude.failures.faults import Fault
+from resilient_claude.failures.faults import Fault, malformed
 
 from .blocks import calls_of, content_of, is_blank, leading_thinking
 from .message import IncomingMessage
+from .message_states import State
 from .outcomes import Ending, Outcome, ending_of
 from .sse import Event
 from .text_filters import TextFilter
@@ -64,7 +68,7 @@ class Translator(IncomingMessage):
         self._filters = filters
         self.text_chars = 0
         self.tool_calls = 0
-        self._space = ""  # before the first word
+        self._space: list[str] = []  # before the first word
 
     @property
     def output_started(self) -> bool:
@@ -77,7 +81,7 @@ class Translator(IncomingMessage):
         if not self._blocks:
             return Activity.WAITING
         block = self._open or next(reversed(self._blocks.values()))
-        if block.type == "text" and not self._delta_came:
+        if block.type == "text" and not block.counts:
             return Activity.WAITING  # a block that has begun says nothing yet
         return Activity.SPEAKING if block.type in _SPEAKING else Activity.WORKING
 
@@ -107,33 +111,44 @@ class Translator(IncomingMessage):
         return self._chunk(text)
 
     def finish(
-        self, *, may_be_empty: bool, may_pause: bool = False
+        self,
+        *,
+        may_be_empty: bool,
+        may_pause: bool = False,
+        after_text: bool = False,
+        clean_end: bool = False,
     ) -> tuple[Outcome, list[llm.ChatChunk]]:
         """The outcome of the stream and its last chunks: the tool calls, now that they are safe.
 
         Args:
             may_be_empty: whether Claude may rightly have nothing to add: after a tool's result,
-                or when it goes on with an answer that broke off.
+                when it goes on with an answer that broke off, or when it said nothing once before.
             may_pause: whether an answer that server tools paused will be continued.
+            after_text: whether the caller heard text of the same turn before this message.
+            clean_end: whether the body has ended as its framing says, so that nothing of it was
+                cut off unseen.
 
         Raises:
             Fault: the stream is no answer: cut off, or ended without output.
         """
-        if not self.finished:
+        if not self.finished and not (clean_end and self.state is State.AFTER_CONTENT):
             raise Fault(
                 FailureKind.TRUNCATED, "the stream ended before message_stop", retryable=True
             )
         ending = ending_of(self.stop_reason)
         calls = self._finished_calls(ending)
-        held = self._held_text()
         outcome = ending.outcome
         if calls and outcome is Outcome.PAUSE_TURN:
             outcome = Outcome.COMPLETE  # our tools come first; their results continue the turn
         pauses = may_pause and outcome is Outcome.PAUSE_TURN
         if pauses:
             self._check_continuable()
-        elif not self.output_started and not calls:
-            if not (ending.whole and may_be_empty):
+        held = self._held_text()
+        says = self.output_started or bool(calls)
+        if ending.acts and not calls and (says or after_text):
+            outcome = Outcome.NO_ACTION
+        elif not says and not pauses:
+            if self.stop_reason is None or ending.acts or not (ending.whole and may_be_empty):
                 raise ending.fault()
             outcome = Outcome.EMPTY
         self.tool_calls = len(calls)
@@ -150,7 +165,10 @@ class Translator(IncomingMessage):
     def _finished_calls(self, ending: Ending) -> list[llm.FunctionToolCall]:
         if self.tool_block_began and ending.cuts_tools:
             raise ending.fault()
-        return calls_of(self._blocks.values())
+        tools = [block for block in self._blocks.values() if block.type == "tool_use"]
+        if self.stop_reason is None and not all(tool.has_input for tool in tools):
+            raise malformed("a tool call without input in a message without stop reason")
+        return calls_of(tools)
 
     def _check_continuable(self) -> None:
         """Find out now what cannot be sent back: later, nobody could try again.
@@ -171,13 +189,14 @@ class Translator(IncomingMessage):
 
     def _chunk(self, text: str) -> list[llm.ChatChunk]:
         """*text* as a chunk, or none if there is nothing to hear in it yet."""
-        if not self.text_chars:
-            self._space += text
-            if is_blank(self._space):
-                return []
-            text, self._space = self._space, ""
         if not text:
             return []
+        if not self.text_chars:
+            self._space.append(text)
+            if is_blank(text):
+                return []
+            text = "".join(self._space)
+            self._space.clear()
         self.text_chars += len(text)
         return [
             llm.ChatChunk(id=self.message_id, delta=llm.ChoiceDelta(role="assistant", content=text))

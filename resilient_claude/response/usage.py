@@ -20,11 +20,16 @@ class Usage:
     service_tier: str | None = None
 
     def update(self, usage: object) -> None:
-        """Take over the counts that *usage*, the API's object, holds."""
+        """Take over the counts that *usage*, the API's object, holds.
+
+        What is no count is passed over: an answer is worth more than the number of its tokens.
+        """
         if not isinstance(usage, dict):
             return
         for name in _COUNTS:
             count = usage.get(name)
+            if type(count) is float and count.is_integer():
+                count = int(count)  # JSON has one kind of number, and some gateways write 42.0
             if type(count) is int and 0 <= count < 2**53:
                 setattr(self, name, count)
         self.service_tier = identifier(usage.get("service_tier")) or self.service_tier

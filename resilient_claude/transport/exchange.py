@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, cast
 
@@ -15,7 +16,7 @@ from resilient_claude.failures.failure import Phase
 from resilient_claude.failures.faults import malformed
 from resilient_claude.failures.statuses import request_id_of
 from resilient_claude.request.request import Request
-from resilient_claude.response.sse import Event, EventDecoder
+from resilient_claude.response.sse import STEP_BYTES, Event, EventDecoder
 
 from .body import ResponseBody
 from .pool import AiohttpTransport
@@ -32,7 +33,20 @@ used again. Source: aiohttp and httpcore2, which close a connection whose body w
 """
 
 Read = Callable[[], Awaitable[list[Event] | None]]
-"""The events of the next read, possibly none; None at the end of the body."""
+"""The events of the next read, or of a bounded part of it, possibly none; None at the end."""
+
+STREAM_TYPES = frozenset(
+    {
+        "text/event-stream",
+        "text/plain",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/x-ndjson",
+        "application/ndjson",
+        "",
+    }
+)
+"""What gateways call an event stream; a response of any other type is not read as one."""
 
 
 class Exchange:
@@ -41,12 +55,15 @@ class Exchange:
     Attributes:
         request_id: the response's `request-id` header.
         content_type: what the response says it is, such as `text/event-stream`.
+        is_framed: whether the response says where its body ends. If it does, an end that comes too
+            early is raised by `read`; if not, the end of the connection is all that tells of it.
         read: reads on.
     """
 
     def __init__(self, headers: Mapping[str, str], read: Read) -> None:
         self.request_id = request_id_of(headers)
         self.content_type = _content_type(headers)
+        self.is_framed = is_framed(headers)
         self.read = read
 
     async def drain(self) -> None:
@@ -152,12 +169,21 @@ async def _past_sdk(body: ResponseBody, stack: AsyncExitStack) -> Exchange:
 
     decoder = EventDecoder()
     ended = False
+    steps: Iterator[list[Event]] | None = None
 
     async def read() -> list[Event] | None:
-        nonlocal ended
+        nonlocal ended, steps
         if ended:
             return None
+        if steps is not None:
+            await asyncio.sleep(0)  # the rest of a long read: others get their turn first
+            if (events := next(steps, None)) is not None:
+                return events
+            steps = None
         data = await body.read()
+        if len(data) > STEP_BYTES:
+            steps = decoder.steps(data)
+            return next(steps)
         if data:
             return decoder.feed(data)
         ended = True
@@ -184,17 +210,27 @@ async def _batches(
         async for event in stream:  # Bedrock's binary framing, which the SDK decodes
             yield [cast(Event, event)]
         return
-    if kind not in ("text/event-stream", ""):
+    if kind not in STREAM_TYPES:
         raise malformed(
             f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream"
         )
     decoder = EventDecoder()
     async with aclosing(response.aiter_bytes()) as source:
         async for data in source:
-            yield decoder.feed(data)
+            for number, events in enumerate(decoder.steps(data)):
+                if number:
+                    await asyncio.sleep(0)  # a long read: others get their turn first
+                yield events
     if last := decoder.finish():
         yield last
 
 
 def _content_type(headers: Mapping[str, str]) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
+    # Two headers of one name may have become one: "text/event-stream, text/event-stream".
+    return re.split("[;,]", headers.get("content-type", ""), maxsplit=1)[0].strip().lower()
+
+
+def is_framed(headers: Mapping[str, str]) -> bool:
+    """Whether a response with these *headers* says where its body ends."""
+    chunked = "chunked" in headers.get("transfer-encoding", "").lower()
+    return chunked or "content-length" in headers

@@ -107,7 +107,7 @@ class Attempt:
             events = await exchange.read()
             if events is None:
                 break
-            empty = False
+            empty = empty and not events
             self._feed(events)
             activity = translator.activity
             # While Claude thinks, a ping is a sign of life; of speech, only words are.
@@ -133,7 +133,12 @@ class Attempt:
 
     async def _finish(self, exchange: Exchange, *, may_be_empty: bool, may_pause: bool) -> Outcome:
         """Hand on what was kept until the answer was whole."""
-        outcome, chunks = self.translator.finish(may_be_empty=may_be_empty, may_pause=may_pause)
+        outcome, chunks = self.translator.finish(
+            may_be_empty=may_be_empty,
+            may_pause=may_pause,
+            after_text=bool(self._said),
+            clean_end=exchange.is_framed,
+        )
         self._clocks.stop()
         self._keep_thinking(chunks)
         self._deliver(chunks)

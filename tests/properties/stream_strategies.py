@@ -106,7 +106,7 @@ class Read:
     fault: Fault | None = None
 
 
-def read(*reads: bytes) -> Read:
+def read(*reads: bytes, clean_end: bool = True) -> Read:
     """Decode and translate *reads*, as one attempt does; the body ends after them.
 
     Only a Fault is a fault: everything else comes out.
@@ -116,9 +116,10 @@ def read(*reads: bytes) -> Read:
     outcome = fault = None
     try:
         for data in reads:
-            chunks += translator.feed(decoder.feed(data))
+            for events in decoder.steps(data):
+                chunks += translator.feed(events)
         chunks += translator.feed(decoder.finish())
-        outcome, last = translator.finish(may_be_empty=False)
+        outcome, last = translator.finish(may_be_empty=False, clean_end=clean_end)
         chunks += last
     except Fault as exc:
         fault = exc

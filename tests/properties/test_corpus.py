@@ -121,12 +121,25 @@ def test_a_recorded_stream_cut_anywhere_is_a_beginning(path: Path) -> None:
 
     for cut in cuts:
         arrived = max((end for end in ends if end <= cut), default=0)
-        got = read(data[:cut])
+        got = read(data[:cut], clean_end=False)
 
         assert got.text == expected(data[:arrived]).text, cut
         assert got.calls == [], cut
         assert got.fault is not None, cut
         assert got.fault.retryable, cut
+
+
+@recorded
+def test_a_recorded_stream_without_its_last_event_is_whole(path: Path) -> None:
+    """Its stop reason has come, and the body ends cleanly."""
+    data = complete(recording(path))
+    wanted = expected(data)
+
+    got = read(data[: data.rindex(b"event: message_stop")])
+
+    assert got.text == wanted.text
+    assert (got.outcome is not None) == wanted.is_answer
+    assert arguments(got.calls) == (arguments(wanted.calls) if wanted.is_answer else [])
 
 
 @recorded
@@ -156,13 +169,13 @@ async def test_a_recorded_stream_over_a_socket(
 
 
 @recorded
-@pytest.mark.parametrize("part", [0.2, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.9, 1.0])
 async def test_a_recorded_stream_cut_over_a_socket(
     path: Path, part: float, make_llm: MakeLLM
 ) -> None:
     """The caller hears a beginning, no tool runs, and the application is told what broke."""
-    data = recording(path).rstrip()
-    cut = data[: int(part * len(data))]
+    data = recording(path)
+    cut = data[: int(part * data.index(b'"stop_reason":"'))]
     wanted = expected(cut[: cut.rfind(b"\n\n") + 2])
 
     with SimulatedClaude(default=Answer(events=[cut])) as claude:

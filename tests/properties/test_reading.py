@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from resilient_claude.failures.faults import Fault
 from resilient_claude.response import message
-from resilient_claude.response.sse import Event, EventDecoder
+from resilient_claude.response.sse import DONE, Event, EventDecoder
 from resilient_claude.response.translator import Translator
 
 from .profiles import searched
@@ -27,7 +27,19 @@ FRAGMENTS = st.sampled_from(
     [
         *(b"data:", b"data: ", b"event: ", b"event: ping", b"id: 1", b": x", b"retry:1", b"odd"),
         *(b"\n", b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"\r\r"),
-        *(b"{", b"}", b"[]", b"7", b"\xff", b"\xc3", b"\x00", b'{"a":1}', b'{"type":7}'),
+        *(
+            b"{",
+            b"}",
+            b"[]",
+            b"7",
+            b"[DONE]",
+            b"event: error",
+            b"\xff",
+            b"\xc3",
+            b"\x00",
+            b'{"a":1}',
+            b'{"type":7}',
+        ),
         *(b'{"type":"ping"}', b'{"type":"message_stop"}', b'{"type":"error","error":{}}'),
     ]
 )
@@ -128,28 +140,45 @@ def test_events_of_any_shape_are_a_fault_at_worst(events: list[Event]) -> None:
 
 
 def specified(data: bytes) -> tuple[list[Event], bool]:
-    """The events of *data* by the letter of the format, and whether one of them is no event."""
+    """The events of *data* by the letter of the format, and whether one of them is no event.
+
+    What is no JSON object says nothing, unless it may have been an event of Claude's.
+    """
     events: list[Event] = []
-    name = b""
+    name = block = b""
     values: list[bytes] = []
     *lines, _ = re.split(rb"\r\n|\r|\n", data)
     for line in lines:
         field, _, value = line.partition(b":")
+        block += line
         if not line:
             if values:
-                event = _json_object(b"\n".join(values))
-                if event is None and name != b"ping":
-                    return events, True
-                event = {"type": "ping"} if event is None else event
-                if not isinstance(event.get("type"), str):
+                text = b"\n".join(values)
+                event = _json_object(text)
+                if event is None:
+                    if name == b"error" or (not name and b"{" in block):
+                        return events, True
+                    event = _stands_for(name, text)
+                elif not isinstance(event.get("type"), str):
                     event["type"] = name.decode("utf-8", "replace")
-                events.append(event)
-            name, values = b"", []
+                events += [] if event is None else [event]
+            elif name.startswith(b"error"):
+                return events, True
+            name, values, block = b"", [], b""
         elif field == b"event":
             name = value.strip()
         elif field == b"data" and b":" in line:
             values.append(value.removeprefix(b" "))
     return events, False
+
+
+def _stands_for(name: bytes, data: bytes) -> Event | None:
+    with suppress(ValueError):
+        json.loads(data.decode())
+        return None  # it is JSON, and no object
+    if name == b"ping":
+        return {"type": "ping"}
+    return {"type": DONE} if data.strip() == b"[DONE]" else None
 
 
 def _json_object(data: bytes) -> dict[str, Any] | None:

@@ -60,15 +60,36 @@ def test_a_whole_stream_gives_exactly_what_was_said(stream: Stream, sizes: list[
 def test_a_cut_stream_is_a_beginning_and_never_a_success(
     stream: Stream, sizes: list[int], at: float
 ) -> None:
-    """Cut anywhere before the end of `message_stop`."""
+    """Cut anywhere before the end of `message_stop`, by something that nobody can tell."""
     data = bytes(stream)
     end = data.rindex(b'{"type":"message_stop"}') + len(b'{"type":"message_stop"}')
-    result = read(*cut_into(data[: int(at * end)], sizes))
+    result = read(*cut_into(data[: int(at * end)], sizes), clean_end=False)
 
     assert stream.text.startswith(result.text)
     assert result.calls == []
     assert result.fault is not None
     assert result.fault.retryable
+
+
+@searched(200)
+@given(stream=streams(), sizes=SIZES, at=st.floats(0, 1, exclude_max=True))
+def test_a_body_that_ends_early_is_whole_once_it_has_a_stop_reason(
+    stream: Stream, sizes: list[int], at: float
+) -> None:
+    """A clean end cuts nothing off: what has come is all that was sent."""
+    data = bytes(stream)
+    cut = data[: int(at * len(data))]
+    blank = stream.line_end.encode() * 2
+    whole = blank in cut[cut.find(b'"stop_reason":') :] and b'"stop_reason":' in cut
+
+    result = read(*cut_into(cut, sizes))
+
+    if whole and is_answer(stream):
+        assert (result.text, result.calls) == (stream.text, stream.calls)
+        assert result.outcome is not None
+    else:
+        assert stream.text.startswith(result.text)
+        assert (result.calls, result.outcome) == ([], None)
 
 
 @searched(600)
@@ -123,6 +144,9 @@ def test_an_event_out_of_order_is_noticed(stream: Stream, at: int, how: str) -> 
         if isinstance(event, dict) and event["type"] not in ("content_block_delta", "message_delta")
     ]
     index = tied[at % len(tied)]
+    begun = stream.events[index]
+    # Text without a start is a block of its own, so that it lacks only what the start said.
+    assume(how != "drop" or not (isinstance(begun, dict) and _text_at_once(begun)))
     if how == "swap":
         assume(index + 1 < len(stream.events))
         following = stream.events[index + 1]
@@ -131,6 +155,10 @@ def test_an_event_out_of_order_is_noticed(stream: Stream, at: int, how: str) -> 
         stream.events[index : index + 1] = [stream.events[index]] * (0 if how == "drop" else 2)
 
     is_beginning_or_whole(read(bytes(stream)), stream)
+
+
+def _text_at_once(event: dict[str, Any]) -> bool:
+    return bool(event.get("content_block", {}).get("text"))
 
 
 def damaged(stream: Stream, at: int, how: str, by: bytes, sizes: list[int]) -> list[bytes]:

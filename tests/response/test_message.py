@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 
 from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault
-from resilient_claude.response.message import IncomingMessage, State
-from resilient_claude.response.sse import Event
+from resilient_claude.response import message as module
+from resilient_claude.response.message import MESSAGE_BLOCKS, IncomingMessage
+from resilient_claude.response.message_states import State
+from resilient_claude.response.sse import DONE, Event
 
 START: Event = {"type": "message_start", "message": {"id": "msg_1"}}
 OPEN: Event = {
@@ -35,6 +38,7 @@ NEWER: Event = {"type": "weather_report", "sky": "blue"}
 WAY_TO: dict[State, list[Event]] = {
     State.BEFORE_MESSAGE: [],
     State.BETWEEN_BLOCKS: [START],
+    State.AFTER_COUNTS: [START, {**OPEN, "index": 7}, {**CLOSE, "index": 7}, COUNTS],
     State.IN_BLOCK: [START, OPEN],
     State.IN_LAST_BLOCK: [START, OPEN, REASON],
     State.AFTER_CONTENT: [START, OPEN, CLOSE, REASON],
@@ -43,21 +47,31 @@ WAY_TO: dict[State, list[Event]] = {
 
 EVENTS = {
     "start": START,
-    "open": OPEN,
+    "open": {**OPEN, "index": 1},
     "delta": DELTA,
     "close": CLOSE,
     "counts": COUNTS,
     "reason": REASON,
     "stop": STOP,
+    "done": {"type": DONE},
 }
 FOLLOWS: dict[State, dict[str, State]] = {
     State.BEFORE_MESSAGE: {"start": State.BETWEEN_BLOCKS},
     State.BETWEEN_BLOCKS: {
         "open": State.IN_BLOCK,
-        "counts": State.BETWEEN_BLOCKS,
+        "delta": State.IN_BLOCK,
+        "counts": State.AFTER_COUNTS,
         "reason": State.AFTER_CONTENT,
     },
+    State.AFTER_COUNTS: {
+        "open": State.IN_BLOCK,
+        "delta": State.IN_BLOCK,
+        "counts": State.AFTER_COUNTS,
+        "reason": State.AFTER_CONTENT,
+        "stop": State.FINISHED,
+    },
     State.IN_BLOCK: {
+        "open": State.IN_BLOCK,
         "delta": State.IN_BLOCK,
         "close": State.BETWEEN_BLOCKS,
         "counts": State.IN_BLOCK,
@@ -74,6 +88,7 @@ FOLLOWS: dict[State, dict[str, State]] = {
         "counts": State.AFTER_CONTENT,
         "reason": State.AFTER_CONTENT,
         "stop": State.FINISHED,
+        "done": State.FINISHED,
     },
     State.FINISHED: dict.fromkeys(EVENTS, State.FINISHED),
 }
@@ -96,6 +111,8 @@ def test_an_event_leads_on_or_is_out_of_order(name: str, state: State) -> None:
     message = message_in(state)
     event, expected = EVENTS[name], FOLLOWS[state].get(name)
 
+    if name == "done" and expected is None:
+        expected = state  # it is no event of Claude's: elsewhere it says nothing
     if expected is not None:
         message.read([event])
 
@@ -139,6 +156,7 @@ WRONG_SHAPES: dict[State, list[Event]] = {
     State.BETWEEN_BLOCKS: [{"type": "content_block_start"}, {"type": "message_delta"}],
     State.IN_BLOCK: [{"type": "content_block_delta"}, {"type": "content_block_stop"}],
     State.IN_LAST_BLOCK: [{"type": "content_block_delta"}, {"type": "message_delta"}],
+    State.AFTER_COUNTS: [{"type": "content_block_start", "index": 0}, {"type": "message_delta"}],
     State.AFTER_CONTENT: [{"type": "message_delta", "delta": 7}],
 }
 
@@ -165,13 +183,105 @@ def test_events_of_the_wrong_shape_after_the_end_are_none_of_it() -> None:
     assert message.finished
 
 
-def test_the_first_stop_reason_stands() -> None:
-    """The tools it promised are run, or not, once."""
+def test_a_stop_reason_may_come_twice_but_not_two_of_them() -> None:
+    """One of the two is wrong, and tools run by the one and not by the other."""
     message = message_in(State.AFTER_CONTENT)
-
-    message.read([{**REASON, "delta": {"stop_reason": "tool_use"}}])
-
+    message.read([REASON])
     assert message.stop_reason == "end_turn"
+
+    with pytest.raises(Fault, match="two stop reasons"):
+        message.read([{**REASON, "delta": {"stop_reason": "max_tokens"}}])
+
+
+@pytest.mark.parametrize("reason", [7, 0, False, [], {}])
+def test_a_stop_reason_is_a_string_or_none(reason: Any) -> None:
+    """What is neither cannot be told from half of something."""
+    with pytest.raises(Fault, match="wrong shape"):
+        message_in(State.BETWEEN_BLOCKS).read([{**REASON, "delta": {"stop_reason": reason}}])
+
+
+@pytest.mark.parametrize("reason", [None, ""])
+def test_without_a_stop_reason_content_ends_with_message_stop(reason: str | None) -> None:
+    """Some gateways never give one; but of a message of nothing, nothing is known."""
+    counts = {**COUNTS, "delta": {"stop_reason": reason}}
+    message = message_in(State.BETWEEN_BLOCKS)
+    message.read([OPEN, DELTA, CLOSE, counts, STOP])
+    assert (message.finished, message.stop_reason) == (True, None)
+
+    with pytest.raises(Fault, match="message_stop between content blocks"):
+        message_in(State.BETWEEN_BLOCKS).read([counts, STOP])
+
+
+# --- blocks that nobody opened or closed --------------------------------------------------------
+
+
+def begun(kind: str, index: int = 0, **fields: Any) -> Event:
+    content = {"type": kind, **fields}
+    return {"type": "content_block_start", "index": index, "content_block": content}
+
+
+BOOK: dict[str, Any] = {"id": "toolu_1", "name": "book", "input": {}}
+
+
+@pytest.mark.parametrize("kind", ["text", "thinking", "redacted_thinking"])
+def test_the_next_block_closes_one_that_cannot_be_half_a_call(kind: str) -> None:
+    """Its words have come, whether or not somebody says that they are all."""
+    message = message_in(State.BETWEEN_BLOCKS)
+
+    message.read([begun(kind, 0, text=""), begun("tool_use", 1, **BOOK)])
+
+    assert [block.closed for block in message._blocks.values()] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "kind", ["tool_use", "server_tool_use", "mcp_tool_use", "web_search_tool_result", "hologram"]
+)
+@pytest.mark.parametrize("following", [begun("text", 1, text=""), {**DELTA, "index": 1}])
+def test_nothing_closes_any_other(kind: str, following: Event) -> None:
+    """Half of its input may be valid."""
+    message = message_in(State.BETWEEN_BLOCKS)
+    message.read([begun(kind, 0, **BOOK)])
+
+    with pytest.raises(Fault, match="inside a content block"):
+        message.read([following])
+
+
+def test_text_without_a_start_is_a_block_of_its_own() -> None:
+    """Also where the block before it was not closed."""
+    message = message_in(State.BETWEEN_BLOCKS)
+
+    message.read([DELTA, {**DELTA, "index": 1}, {**CLOSE, "index": 1}])
+
+    assert "".join(message.texts()) == "HiHi"
+    assert [block.closed for block in message._blocks.values()] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"type": "input_json_delta", "partial_json": "{}"},
+        {"type": "thinking_delta", "thinking": "Hm"},
+        {"type": "signature_delta", "signature": "c2ln"},
+        {"type": "photon_delta"},
+    ],
+)
+@pytest.mark.parametrize("state", [State.BETWEEN_BLOCKS, State.AFTER_COUNTS, State.IN_BLOCK])
+def test_no_other_delta_opens_a_block(delta: dict[str, Any], state: State) -> None:
+    """Whose piece it is, nobody knows."""
+    with pytest.raises(Fault, match="content_block_delta of no open block"):
+        message_in(state).read([{**DELTA, "index": 9, "delta": delta}])
+
+
+@pytest.mark.parametrize("index", [True, False, "0", 0.0, None])
+@pytest.mark.parametrize("event", [OPEN, DELTA, CLOSE], ids=lambda event: event["type"])
+def test_an_index_is_an_int(event: Event, index: Any) -> None:
+    """To a dict, `False`, 0.0 and 0 are the same."""
+    state = State.BETWEEN_BLOCKS if event is OPEN else State.IN_BLOCK
+
+    with pytest.raises(Fault) as raised:
+        message_in(state).read([{**event, "index": index}])
+
+    assert raised.value.kind is FailureKind.MALFORMED
 
 
 def test_the_counts_and_the_container_of_every_message_delta_are_taken() -> None:
@@ -193,25 +303,116 @@ def test_a_message_without_a_name_gets_one() -> None:
     assert (message.message_id, message.state) == ("msg_unknown", State.BETWEEN_BLOCKS)
 
 
-DELTAS: list[tuple[dict[str, Any], bool]] = [
-    ({"type": "signature_delta", "signature": "c2ln"}, True),
-    ({"type": "citations_delta", "citation": {"cited_text": "x"}}, True),
-    ({"type": "photon_delta"}, True),
-    ({"type": "thinking_delta", "thinking": "Hm"}, True),
-    ({"type": "text_delta", "text": ""}, False),
-    ({"type": "text_delta", "text": " \n"}, False),
+TEXT, THINKING = begun("text", text=""), begun("thinking", thinking="", signature="")
+TOOL, SEARCH = begun("tool_use", **BOOK), begun("server_tool_use", **BOOK)
+COMPACTION = begun("compaction", content=None)
+DELTAS: list[tuple[Event, dict[str, Any], bool]] = [
+    (TEXT, {"type": "text_delta", "text": "Hi"}, True),
+    (TEXT, {"type": "text_delta", "text": ""}, False),
+    (TEXT, {"type": "text_delta", "text": " \n\u200b\ufeff"}, False),
+    (TEXT, {"type": "citations_delta", "citation": {"cited_text": "x"}}, True),
+    (TEXT, {"type": "citations_delta", "citation": None}, False),
+    (TEXT, {"type": "citations_delta", "citation": {}}, False),
+    (TEXT, {"type": "photon_delta"}, False),
+    (TEXT, {"type": "signature_delta", "signature": "c2ln"}, False),
+    (THINKING, {"type": "thinking_delta", "thinking": "Hm"}, True),
+    (THINKING, {"type": "thinking_delta", "thinking": ""}, False),
+    (THINKING, {"type": "thinking_delta", "thinking": "\t "}, False),
+    (THINKING, {"type": "signature_delta", "signature": "c2ln"}, True),
+    (THINKING, {"type": "signature_delta", "signature": ""}, False),
+    (THINKING, {"type": "photon_delta"}, False),
+    (TOOL, {"type": "input_json_delta", "partial_json": "{"}, True),
+    (TOOL, {"type": "input_json_delta", "partial_json": ""}, False),
+    (TOOL, {"type": "input_json_delta", "partial_json": " \r\n"}, False),
+    (SEARCH, {"type": "input_json_delta", "partial_json": "{"}, True),
+    (SEARCH, {"type": "input_json_delta", "partial_json": " "}, False),
+    (SEARCH, {"type": "photon_delta"}, False),
+    (COMPACTION, {"type": "compaction_delta", "content": "Alice called."}, True),
+    (COMPACTION, {"type": "compaction_delta", "content": " "}, False),
+    (begun("hologram"), {"type": "photon_delta"}, False),
 ]
 
 
-@pytest.mark.parametrize(("delta", "is_progress"), DELTAS)
-def test_what_counts_as_progress(delta: dict[str, Any], is_progress: bool) -> None:
-    """What is newer than we are is a sign of life; what says nothing moves no clock."""
-    message = message_in(State.IN_BLOCK)
+@pytest.mark.parametrize("spoken", [False, True])
+@pytest.mark.parametrize(("start", "delta", "is_progress"), DELTAS)
+def test_what_counts_as_progress(
+    start: Event, delta: dict[str, Any], is_progress: bool, spoken: bool
+) -> None:
+    """What says nothing moves no clock, before the first word and after it."""
+    message = message_in(State.BETWEEN_BLOCKS)
+    before_it = [{**event, "index": 7} for event in (OPEN, DELTA, CLOSE)]
+    message.read([*(before_it if spoken else []), start])
     before = message.progress
 
-    message.read([{**DELTA, "delta": delta}])
+    for _ in range(3):
+        message.read([{**DELTA, "delta": delta}])
 
-    assert message.progress - before == is_progress
+    once = delta["type"] == "signature_delta"  # the same again says nothing new
+    assert message.progress - before == is_progress * (1 if once else 3)
+
+
+@pytest.mark.parametrize(
+    ("start", "is_progress"),
+    [
+        (TEXT, False),
+        (begun("text"), False),
+        (begun("text", text=" ", citations=[]), False),
+        (begun("text", text="Hi"), True),
+        (THINKING, True),
+        (begun("redacted_thinking", data="c2VhbGVk"), True),
+        (begun("redacted_thinking", data=""), False),
+        (TOOL, True),
+        (SEARCH, True),
+        (begun("web_search_tool_result", tool_use_id="s", content=[{"url": "x"}]), True),
+        (begun("web_search_tool_result", tool_use_id="s", content=[]), False),
+        (COMPACTION, True),
+        (begun("hologram"), False),
+        (begun("hologram", id="h", photons=0, mood=None, parts=[]), False),
+        (begun("hologram", photons=3), True),
+    ],
+)
+def test_the_beginning_of_a_block_is_progress_if_it_says_something(
+    start: Event, is_progress: bool
+) -> None:
+    """That thinking begins says that no word is to be expected yet; it has a clock of its own."""
+    message = message_in(State.BETWEEN_BLOCKS)
+
+    message.read([start])
+    assert message.progress == is_progress
+    message.read([CLOSE])
+    assert message.progress == 2 * is_progress
+
+
+def test_blocks_of_nothing_are_progress_no_more_than_once() -> None:
+    """Thousands of them would keep a caller waiting for hours."""
+    message = message_in(State.BETWEEN_BLOCKS)
+
+    for index in range(300):
+        kind = ("thinking", "text", "hologram", "compaction")[index % 4]
+        message.read([begun(kind, index), {**CLOSE, "index": index}])
+
+    assert message.progress == 2  # thinking began, and ended
+
+
+# --- bounds -------------------------------------------------------------------------------------
+
+
+def test_a_message_has_not_more_blocks_than_can_be_handed_on_at_once() -> None:
+    """Calls are handed on together, at the end."""
+    message = message_in(State.BETWEEN_BLOCKS)
+    for index in range(MESSAGE_BLOCKS):
+        message.read([begun("text", index)])
+
+    with pytest.raises(Fault, match=f"more than {MESSAGE_BLOCKS} content blocks"):
+        message.read([begun("text", MESSAGE_BLOCKS)])
+
+
+def test_small_pieces_weigh_more_than_their_text() -> None:
+    """Each is an object, and millions of them take long to join."""
+    with patch.object(module, "LONGEST_MESSAGE_CHARS", 1_000):
+        message = message_in(State.IN_BLOCK)
+        with pytest.raises(Fault, match="longer than"):
+            message.read([{**DELTA, "delta": {"type": "text_delta", "text": " "}}] * 100)
 
 
 @given(st.lists(st.sampled_from([*EVENTS.values(), PING, NEWER]), max_size=12))
@@ -225,7 +426,7 @@ def test_what_holds_all_the_time(events: list[Event]) -> None:
             break
 
     assert (message.message_id == "") == (message.state is State.BEFORE_MESSAGE)
-    assert (message.stop_reason is not None) == (
-        message.state in (State.IN_LAST_BLOCK, State.AFTER_CONTENT, State.FINISHED)
-    )
+    has_reason = message.state in (State.IN_LAST_BLOCK, State.AFTER_CONTENT)
+    if message.state is not State.FINISHED:
+        assert (message.stop_reason is not None) == has_reason
     assert message.finished == (message.state is State.FINISHED)

@@ -26,8 +26,10 @@ def test_a_stop_reason_has_one_row() -> None:
 
 
 def test_every_outcome_of_a_message_has_a_row() -> None:
-    """`EMPTY` alone is found in what came, not in why it ended."""
-    assert {ending.outcome for ending in ENDINGS} == {*Outcome} - {Outcome.EMPTY}
+    """Two are found in what came, not in why it ended."""
+    found = {Outcome.EMPTY, Outcome.NO_ACTION}
+
+    assert {ending.outcome for ending in ENDINGS} == {*Outcome} - found
 
 
 @BY_NAME
@@ -48,7 +50,7 @@ def test_a_stop_reason_without_a_row_ends_an_answer(stop_reason: str | None) -> 
     ("stop_reason", "kind", "retryable", "origin", "words"),
     [
         ("end_turn", FailureKind.EMPTY, True, None, "neither text nor tool calls"),
-        ("tool_use", FailureKind.EMPTY, True, None, "neither text nor tool calls"),
+        ("tool_use", FailureKind.EMPTY, True, None, "calls none"),
         ("stop_sequence", FailureKind.EMPTY, True, None, "neither text nor tool calls"),
         ("max_tokens", FailureKind.TRUNCATED, False, Origin.CALLER, "raise max_tokens"),
         (
@@ -92,6 +94,7 @@ def test_what_may_be_cut_is_not_whole(ending: Ending) -> None:
         (Outcome.REFUSED, "refusal", True),
         (Outcome.PAUSE_TURN, "pause_turn", True),
         (Outcome.EMPTY, "end_turn", True),
+        (Outcome.NO_ACTION, "tool_use", True),
         (Outcome.COMPLETE, "a_new_reason", True),
     ],
 )

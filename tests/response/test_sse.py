@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 
 from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault
-from resilient_claude.response.sse import Event, EventDecoder
+from resilient_claude.response.bounded_json import MOST_VALUES
+from resilient_claude.response.sse import (
+    DONE,
+    EVENT_BYTES,
+    EVENT_LINES,
+    STEP_BYTES,
+    Event,
+    EventDecoder,
+)
 
 
 def decode(*reads: bytes, event_bytes: int = 1000) -> list[Event]:
@@ -97,6 +106,98 @@ def test_what_only_the_stricter_parser_rejects_has_its_error_as_the_cause() -> N
         decode(b"event: content_block_delta\ndata: " + data + b"\n\n")
 
     assert type(raised.value.__cause__) is ValueError
+
+
+NOT_OURS = [
+    b"data:",
+    b"data: ",
+    b"data: keep-alive",
+    b"data: [1, 2]",
+    b"data: 7",
+    b"event: heartbeat\ndata:",
+    b"event: heartbeat\ndata: still here",
+    b"event: heartbeat\ndata: {still: here",
+    b"event: content_block_delta\ndata:",
+    b"event: message_stop\ndata: ",
+    b"event: ping",
+]
+
+
+@pytest.mark.parametrize("data", NOT_OURS)
+def test_what_is_no_event_of_claudes_is_passed_over(data: bytes) -> None:
+    """Gateways send it to keep a connection alive."""
+    assert decode(data + b"\n\n" + encode(EVENTS)) == EVENTS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'data: {"type": "content_block_delta", ',
+        b'event: content_block_delta\ndata:\n{"type": "content_block_delta"}',
+        b'event: message\ndata: {"type": "content_block_delta", ',
+        b"event: content_block_delta\ndata: keep-alive",
+        b"event: error\ndata:",
+        b"event: error\ndata: overloaded",
+    ],
+)
+def test_what_may_be_a_damaged_event_is_malformed(data: bytes) -> None:
+    """ "Do not pay" must not become "Do pay"."""
+    with pytest.raises(Fault, match="not a JSON object"):
+        decode(data + b"\n\n")
+
+
+@pytest.mark.parametrize("data", [b"data: [DONE]", b"data:[DONE] ", b"event: done\ndata: [DONE]"])
+def test_done_is_an_event(data: bytes) -> None:
+    """With it, gateways for several providers end a stream."""
+    assert decode(data + b"\n\n") == [{"type": DONE}]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"data: {}\n\n" * 3_000,
+        b"\n" * 40_000,
+        b": x\n\n" * 8_000,
+        b"event: ping\ndata: {}\n\n" * 2_000,
+        b'data: {"type": "ping", "text": "' + b"x" * 50_000 + b'"}\n\n' + encode(EVENTS),
+    ],
+)
+def test_a_long_read_is_decoded_in_bounded_steps(data: bytes) -> None:
+    """Others get their turn between them; the events are the same."""
+    decoder = EventDecoder()
+    fed: list[int] = []
+    with patch.object(EventDecoder, "feed", autospec=True, side_effect=EventDecoder.feed) as feed:
+        steps = list(decoder.steps(data))
+        fed += [len(call.args[1]) for call in feed.call_args_list]
+
+    assert max(fed) <= STEP_BYTES
+    assert [event for step in steps for event in step] == decode(data, event_bytes=10**6)
+
+
+def test_an_event_of_too_many_lines_is_malformed() -> None:
+    """Claude sends two; a million of them take long to look at, whatever is in them."""
+    lines = b"data:\n" * (EVENT_LINES - 2)
+    assert decode(b'data: {"type":\n' + lines + b'data: "ping"}\n\n', event_bytes=10**6) == [
+        {"type": "ping"}
+    ]
+
+    for line in (b"data:\n", b":\n", b"x\n"):
+        with pytest.raises(Fault, match=f"more than {EVENT_LINES} lines"):
+            decode(line * (EVENT_LINES + 1) + b"\n", event_bytes=10**6)
+
+
+def test_an_event_of_too_many_values_is_malformed() -> None:
+    """Its objects would take seconds to make."""
+    with pytest.raises(Fault, match="not a JSON object") as raised:
+        decode(b'data: {"a": [' + b"{}," * 100_000 + b"{}]}\n\n", event_bytes=EVENT_BYTES)
+
+    assert str(raised.value.__cause__) == f"more than {MOST_VALUES} values"
+
+
+def test_the_longest_recorded_event_is_far_below_the_limit() -> None:
+    """27 kB; and an answer of 128,000 tokens fits in one event."""
+    assert EVENT_BYTES >= 35 * 27_000
+    assert EVENT_BYTES >= 128_000 * 8
 
 
 def test_a_ping_without_json_is_still_a_ping() -> None:

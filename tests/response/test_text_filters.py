@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NoReturn
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilient_claude.response.text_filters import AfterPrefill, Join, TextFilter, ThinkingTags
+from resilient_claude.response.text_filters import (
+    HELD_CHARS,
+    AfterPrefill,
+    Join,
+    TextFilter,
+    ThinkingTags,
+)
 
 
 def said(filter_: TextFilter, *pieces: str) -> str:
@@ -124,6 +133,88 @@ def test_repeated_words_are_dropped_whatever_their_number(
     joined = said_before + said(Join(said_before), *cut(continuation, sizes))
 
     assert joined == " ".join([*before, "NEW", *after])
+
+
+class Counted(str):
+    """Text that counts how many of its characters are looked at or copied."""
+
+    __slots__ = ()
+    work = 0
+
+    @classmethod
+    def _count(cls, chars: int) -> None:
+        cls.work += chars
+
+    def __add__(self, other: str) -> Counted:
+        self._count(len(self) + len(other))
+        return Counted(str(self) + str(other))
+
+    def __radd__(self, other: str) -> Counted:
+        self._count(len(self) + len(other))
+        return Counted(str(other) + str(self))
+
+    def __getitem__(self, key: Any) -> Counted:
+        part = str(self)[key]
+        self._count(len(part))
+        return Counted(part)
+
+    def find(self, wanted: str, start: Any = 0, end: Any = None) -> int:
+        found = str(self).find(wanted, start)
+        self._count((len(self) if found < 0 else found + len(wanted)) - start)
+        return found
+
+    def lstrip(self, chars: Any = None) -> Counted:
+        self._count(len(self))
+        return Counted(str(self).lstrip(chars))
+
+    def __contains__(self, wanted: Any) -> bool:
+        self._count(len(self))
+        return str(self).__contains__(wanted)
+
+    def _unknown(self, *arguments: Any, **keywords: Any) -> NoReturn:
+        raise NotImplementedError("count this too")
+
+    partition = rpartition = split = rsplit = index = replace = _unknown
+
+
+FLOODS = {
+    "tags": "<thinking></thinking>",
+    "openings": "<thinking>",
+    "beginnings": "<think",
+    "words": "word ",
+    "dots": ".",
+    "space": " ",
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+@pytest.mark.parametrize("piece_chars", [7, 100_000])
+@pytest.mark.parametrize(
+    "make", [ThinkingTags, lambda: AfterPrefill("One "), lambda: Join("word.")]
+)
+def test_work_grows_with_the_text_and_no_faster(
+    make: Callable[[], TextFilter], piece_chars: int, flood: str
+) -> None:
+    """In one piece or in many: a quadratic filter stops the calls of everybody else."""
+    text = FLOODS[flood] * (100_000 // len(FLOODS[flood]))
+    filter_ = make()
+    Counted.work = 0
+
+    for start in range(0, len(text), piece_chars):
+        filter_.feed(Counted(text[start : start + piece_chars]))
+    filter_.flush()
+
+    held_for = HELD_CHARS if isinstance(filter_, Join) else 0
+    assert Counted.work <= 12 * len(text) + 3 * held_for * held_for / piece_chars
+
+
+def test_what_is_held_is_bounded() -> None:
+    """Punctuation says nothing that was not said before, however much of it comes."""
+    join = Join("One two three four")
+
+    said = "".join(join.feed("...") for _ in range(HELD_CHARS))
+
+    assert len(said) == 3 * HELD_CHARS
 
 
 def test_only_what_may_be_a_repetition_is_held() -> None:

@@ -14,7 +14,7 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
 from resilient_claude.response.message import MESSAGE_BLOCKS
 from resilient_claude.response.outcomes import Outcome
-from resilient_claude.response.sse import Event
+from resilient_claude.response.sse import DONE, Event
 from resilient_claude.response.translator import Activity, Translator
 
 
@@ -48,20 +48,20 @@ def end(stop_reason: str | None = "end_turn", **usage: int) -> list[Event]:
 
 
 def translate(
-    *events: Event, may_be_empty: bool = False
+    *events: Event, may_be_empty: bool = False, **facts: bool
 ) -> tuple[str, list[llm.FunctionToolCall], Outcome]:
     """Text, tool calls and outcome of a stream whose events come one by one."""
     translator = Translator()
     chunks = [chunk for event in events for chunk in translator.feed([event])]
-    outcome, last = translator.finish(may_be_empty=may_be_empty)
+    outcome, last = translator.finish(may_be_empty=may_be_empty, **facts)
     deltas = [chunk.delta for chunk in [*chunks, *last] if chunk.delta is not None]
     calls = [call for delta in deltas for call in delta.tool_calls]
     return "".join(delta.content or "" for delta in deltas), calls, outcome
 
 
-def fault_of(*events: Event, may_be_empty: bool = False) -> Fault:
+def fault_of(*events: Event, may_be_empty: bool = False, **facts: bool) -> Fault:
     with pytest.raises(Fault) as raised:
-        translate(*events, may_be_empty=may_be_empty)
+        translate(*events, may_be_empty=may_be_empty, **facts)
     return raised.value
 
 
@@ -109,7 +109,7 @@ def test_tool_calls_come_at_the_end_in_order() -> None:
 def test_no_tool_call_before_message_stop() -> None:
     """Until then the stream may still break, and a retry would run the tool again."""
     translator = Translator()
-    for event in [start(), *tool(0, "{}"), end("tool_use")[0]]:
+    for event in UNSTOPPED["tool"]:
         assert translator.feed([event]) == []
 
     with pytest.raises(Fault, match="before message_stop"):
@@ -180,6 +180,113 @@ def test_without_output_no_ending_is_an_answer(
     assert (fault.kind, fault.retryable) == (kind, retryable)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [[], text(0), text(0, " \n"), block(0, {"type": "thinking"}), block(0, {"type": "hologram"})],
+    ids=["nothing", "empty text", "blank text", "thinking", "something new"],
+)
+@pytest.mark.parametrize("may_be_empty", [False, True])
+def test_a_promised_tool_that_does_not_come_is_a_fault(
+    content: list[Event], may_be_empty: bool
+) -> None:
+    """Seen after tool results, at the real API. As an answer of nothing, it would be silence."""
+    fault = fault_of(start(), *content, *end("tool_use"), may_be_empty=may_be_empty)
+
+    assert (fault.kind, fault.retryable) == (FailureKind.EMPTY, True)
+    assert "calls none" in str(fault)
+
+
+def test_a_promise_in_words_stands_and_is_told() -> None:
+    """ "Let me check that." and no tool: the caller has heard it."""
+    said = (start(), *text(0, "Let me check that."), *end("tool_use"))
+
+    assert translate(*said) == ("Let me check that.", [], Outcome.NO_ACTION)
+
+
+def test_a_promise_stands_that_was_heard_before() -> None:
+    """In a part that goes on with what was said."""
+    said = (start(), *end("tool_use"))
+
+    assert translate(*said, may_be_empty=True, after_text=True) == ("", [], Outcome.NO_ACTION)
+
+
+@pytest.mark.parametrize("stop_reason", ["end_turn", "stop_sequence", "a_new_reason"])
+def test_nothing_may_be_an_answer_for_any_other_reason(stop_reason: str) -> None:
+    """After a tool at once, elsewhere when it comes again: whoever asks knows."""
+    assert translate(start(), *end(stop_reason), may_be_empty=True) == ("", [], Outcome.EMPTY)
+
+
+# --- whole by its own words ---------------------------------------------------------------------
+
+UNSTOPPED = {
+    "text": [start(), *text(0, "Hi"), end()[0]],
+    "tool": [start(), *tool(0, '{"id": 4711}'), end("tool_use")[0]],
+    "text and tool": [start(), *text(0, "Hi"), *tool(1, "{}"), end("tool_use")[0]],
+}
+
+
+@pytest.mark.parametrize("what", UNSTOPPED)
+def test_the_clean_end_of_the_body_is_as_good_as_message_stop(what: str) -> None:
+    """The stop reason has come and every block is closed: nothing is missing."""
+    events = UNSTOPPED[what]
+
+    assert translate(*events, clean_end=True) == translate(*events, {"type": "message_stop"})
+    assert fault_of(*events, clean_end=False).kind is FailureKind.TRUNCATED
+
+
+@pytest.mark.parametrize("what", UNSTOPPED)
+def test_so_is_the_word_with_which_gateways_end(what: str) -> None:
+    """They speak for several providers, and close every stream in one way."""
+    events = UNSTOPPED[what]
+
+    assert translate(*events, {"type": DONE}) == translate(*events, {"type": "message_stop"})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        [start()],
+        [start(), *text(0, "Hi")],
+        [start(), *text(0, "Hi"), end(None)[0]],
+        [start(), *text(0, "Hi")[:-1], end()[0]],
+        [start(), *tool(0, "{}")],
+        [start(), *tool(0, "{}")[:-1], end("tool_use")[0]],
+    ],
+)
+@pytest.mark.parametrize("done", [False, True])
+def test_no_other_end_of_the_body_is(events: list[Event], done: bool) -> None:
+    """What was cut off might have been the answer."""
+    last: list[Event] = [{"type": DONE}] if done else []
+
+    assert fault_of(*events, *last, clean_end=True).kind is FailureKind.TRUNCATED
+
+
+@pytest.mark.parametrize("reason", [None, ""])
+def test_content_without_a_stop_reason_is_an_answer_once_it_is_stopped(reason: str | None) -> None:
+    """What it said is there, and each input is whole by its own braces."""
+    booked = (start(), *text(0, "Hi"), *tool(1, '{"id": 4711}'), *end(reason))
+
+    said, calls, outcome = translate(*booked)
+
+    assert (said, [call.arguments for call in calls]) == ("Hi", ['{"id": 4711}'])
+    assert outcome is Outcome.COMPLETE
+
+
+def test_a_call_without_input_is_not_run_where_no_stop_reason_came() -> None:
+    """`max_tokens` may have come before the first brace."""
+    assert fault_of(start(), *tool(0), *end(None)).kind is FailureKind.MALFORMED
+    assert fault_of(start(), *tool(0), *end("max_tokens")).kind is FailureKind.TRUNCATED
+
+
+@pytest.mark.parametrize("content", [text(0), block(0, {"type": "thinking"})])
+def test_nothing_is_no_answer_where_no_stop_reason_came(content: list[Event]) -> None:
+    """Not after a tool either: nobody said that it is all."""
+    fault = fault_of(start(), *content, *end(None), may_be_empty=True)
+
+    assert fault.kind is FailureKind.EMPTY
+
+
 def test_after_a_tool_result_claude_may_have_nothing_to_add() -> None:
     """Documented, and seen when the tool's own side effect was all that was asked for."""
     assert translate(start(), *end(), may_be_empty=True) == ("", [], Outcome.EMPTY)
@@ -224,7 +331,7 @@ def test_a_stream_cut_anywhere_is_a_prefix_and_never_a_success(cut: int) -> None
     assert "One two three".startswith(said)
     assert all(not chunk.delta.tool_calls for chunk in chunks if chunk.delta)
     with pytest.raises(Fault) as raised:
-        translator.finish(may_be_empty=True)
+        translator.finish(may_be_empty=True, clean_end=STREAM[cut - 1] is not STREAM[-2])
     assert raised.value.kind is FailureKind.TRUNCATED
 
 
@@ -258,8 +365,8 @@ OUT_OF_ORDER: list[list[Event]] = [
     [start(), start()],
     text(0, "x"),
     [start(), *text(0, "x"), *text(0, "y")],
-    [start(), text(0)[0], text(1)[0]],
-    [start(), *text(0, "x")[1:]],
+    [start(), tool(0)[0], text(1)[0]],
+    [start(), *tool(0, "x")[1:]],
     [start(), *text(0, "x"), text(0, "y")[1]],
     [start(), *text(0, "x"), text(0)[-1]],
     [*end()],
@@ -372,6 +479,9 @@ def test_any_json_is_an_answer_or_a_fault(events: list[tuple[str, dict[str, Any]
         ([start(), {"type": "ping"}], Activity.WAITING),
         ([start(), text(0)[0]], Activity.WAITING),
         ([start(), *text(0, "x")], Activity.SPEAKING),
+        ([start(), block(0, {"type": "text", "text": "x"})[0]], Activity.SPEAKING),
+        ([start(), *text(0, "x"), text(1)[0]], Activity.WAITING),
+        ([start(), *text(0, " ")], Activity.WAITING),
         ([start(), tool(0)[0]], Activity.SPEAKING),
         ([start(), block(0, {"type": "thinking"})[0]], Activity.WORKING),
         ([start(), *block(0, {"type": "server_tool_use"})], Activity.WORKING),

@@ -35,3 +35,16 @@ def test_nonsense_counts_are_not_taken_over(usage: object) -> None:
     counts.update(usage)
 
     assert counts == Usage(output_tokens=3)
+
+
+@pytest.mark.parametrize(
+    ("count", "taken"),
+    [(42.0, 42), (42.5, 3), ("42", 3), (True, 3), (None, 3), ([42], 3), (1e300, 3)],
+)
+def test_a_count_is_a_whole_number_however_it_is_written(count: object, taken: int) -> None:
+    """JSON knows one kind of number; and an answer is worth more than its tokens."""
+    counts = Usage(output_tokens=3)
+
+    counts.update({"output_tokens": count})
+
+    assert (counts.output_tokens, type(counts.output_tokens)) == (taken, int)

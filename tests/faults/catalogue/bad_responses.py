@@ -190,6 +190,15 @@ START, BLOCK, PING, *DELTAS, BLOCK_STOP, DELTA, STOP = answer_events(SPOKEN)
 REST = (*DELTAS, BLOCK_STOP, DELTA, STOP)
 TOOL_EVENTS = answer_events(BOOKING)
 BAD_TEXT = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": 7}}
+THOUGHT = {
+    "type": "content_block_delta",
+    "index": 0,
+    "delta": {"type": "thinking_delta", "thinking": "Kilo lima."},
+}
+TWO_INPUTS = {
+    **TOOL_EVENTS[1],
+    "content_block": {**TOOL_EVENTS[1]["content_block"], "input": {"guests": 2}},
+}
 FOUR = {
     "type": "content_block_delta",
     "index": 0,
@@ -203,9 +212,20 @@ MALFORMED = (
     wrong("event-without-fields", {"type": "message_start"}, BLOCK, *REST),
     wrong("invalid-utf-8", START, BLOCK, b'data: {"type": "\xff\xfe"}\n\n', roots=(ValueError,)),
     wrong("two-message-starts", START, START, BLOCK, *REST),
-    wrong("delta-before-its-block", START, *REST),
+    wrong("tool-delta-before-its-block", START, *TOOL_EVENTS[2:]),
     wrong("block-before-the-message", BLOCK, START, *REST),
-    wrong("block-inside-of-a-block", START, BLOCK, {**BLOCK, "index": 1}, *REST),
+    wrong("block-inside-of-a-tool", START, TOOL_EVENTS[1], {**BLOCK, "index": 1}, *REST),
+    wrong("thinking-inside-of-text", START, BLOCK, THOUGHT, *REST),
+    wrong("thinking-inside-of-a-tool", START, TOOL_EVENTS[1], THOUGHT, *TOOL_EVENTS[2:]),
+    wrong("two-stop-reasons", START, DELTA, {**DELTA, "delta": {"stop_reason": "refusal"}}, STOP),
+    wrong("two-inputs-of-a-tool", START, TWO_INPUTS, *TOOL_EVENTS[2:]),
+    wrong(
+        "more-values-than-can-be-read",
+        START,
+        BLOCK,
+        b'data: {"a": [' + b"[]," * 50_000 + b"0]}\n\n",
+    ),
+    wrong("more-lines-than-can-be-read", START, BLOCK, b"data: 1\n" * 20_000 + b"\n"),
     wrong("block-stopped-twice", START, BLOCK, BLOCK_STOP, BLOCK_STOP, DELTA, STOP),
     wrong("block-after-the-stop-reason", START, DELTA, BLOCK, *REST),
     wrong("no-stop-reason", START, BLOCK, BLOCK_STOP, STOP),

@@ -193,7 +193,17 @@ BREAKS = (
         wires=BOTH,
         roots=GONE,
     ),
-    FaultSpec("ended", Sort.ENDED, Breaks("end"), wheres=IN_STREAM, scenarios=USUAL, wires=BOTH),
+    FaultSpec(
+        "ended",
+        Sort.ENDED,
+        Breaks("end"),
+        # Once the stop reason has come, a clean end cuts nothing off: see `HARMLESS`.
+        wheres=tuple(
+            where for where in IN_STREAM if where not in (Where.TEXT_STOP, Where.TOOL_STOP)
+        ),
+        scenarios=USUAL,
+        wires=BOTH,
+    ),
     FaultSpec(
         "hang",
         Sort.SILENT,

@@ -67,12 +67,38 @@ NEW_BLOCK = at(7, block("hologram"), delta("photon_delta"), BLOCK_STOP)
 WHOLE = sse(answer_events(SPOKEN))
 NAMELESS = b"".join(line + b"\n" for line in WHOLE.split(b"\n") if line[:6] != b"event:")
 BOOKED = block("tool_use", id="toolu_1", name="book", input={"guests": 4})
+DONE_TEXT = sse([START, BLOCK, *REST[:-1]]) + b"data: [DONE]\n\n"
 SEARCH = block("server_tool_use", id="srvtoolu_1", name="web_search", input={})
 TWO_TEXTS = [
     *(block("text", text=""), delta("text_delta", text="Alpha bravo "), BLOCK_STOP),
     *at(2, block("text", text=""), delta("text_delta", text="charlie delta echo."), BLOCK_STOP),
 ]
 IN_SESSION = (Scenario.DIRECT, Scenario.SESSION)
+EVERYWHERE = (*IN_SESSION, Scenario.CLIENT, Scenario.FALLBACK)
+TOOL = answer_events(BOOKING)
+UNCLOSED = (
+    *(block("text", text=""), delta("text_delta", text="Alpha bravo ")),
+    *at(1, block("text", text=""), delta("text_delta", text="charlie delta echo."), BLOCK_STOP),
+)
+
+
+def named_without_input(start: dict[str, Any], **given: Any) -> dict[str, Any]:
+    """The *start* of a tool call whose input is what is *given*, or left out."""
+    fields = {key: value for key, value in start["content_block"].items() if key != "input"}
+    return {**start, "content_block": {**fields, **given}}
+
+
+def ending(reason: str | None) -> list[dict[str, Any]]:
+    """The last events of a message with this stop reason."""
+    end = {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {}}
+    return [end, STOP]
+
+
+def booked(name: str, *events: dict[str, Any] | bytes, **facts: Any) -> FaultSpec:
+    """A whole answer of these *events*, with the tool's call and nothing else."""
+    given = {"text": "", "tool": True, "scenarios": IN_SESSION, **facts}
+    return harmless(name, sse(events), **given)
+
 
 HARMLESS = (
     harmless(
@@ -141,6 +167,62 @@ HARMLESS = (
         sse([START, *TWO_TEXTS[:3], *at(1, SEARCH, BLOCK_STOP), *TWO_TEXTS[3:], DELTA, STOP]),
     ),
     harmless("thinking-first", Answer(TEXT, thinking="Kilo lima."), scenarios=IN_SESSION),
+    # --- whole by its own words: what other clients accept
+    harmless("no-message-stop", sse([START, BLOCK, *REST[:-1]]), scenarios=EVERYWHERE),
+    booked("no-message-stop-after-a-call", *TOOL[:-1], scenarios=EVERYWHERE),
+    harmless(
+        "no-message-stop-of-a-body-with-a-length",
+        RawScript(
+            (
+                Send(
+                    head(transfer_encoding="", content_length=str(len(sse([*TOOL[:-1]]))))
+                    + sse([*TOOL[:-1]])
+                ),
+            )
+        ),
+        text="",
+        tool=True,
+    ),
+    harmless("done-for-message-stop", sse([START, BLOCK, *REST[:-1]]) + b"data: [DONE]\n\n"),
+    harmless("done-after-message-stop", WHOLE + b"data: [DONE]\n\n"),
+    harmless(
+        "done-and-a-body-left-open",
+        RawScript(
+            (
+                Send(head() + b"%x\r\n%b\r\n" % (len(DONE_TEXT), DONE_TEXT)),
+                Forever(),
+            )
+        ),
+    ),
+    harmless("stop-reason-is-null", sse([START, BLOCK, *REST[:-2], *ending(None)])),
+    harmless("stop-reason-is-empty", sse([START, BLOCK, *REST[:-2], *ending("")])),
+    booked("stop-reason-is-null-after-a-call", *TOOL[:-2], *ending(None)),
+    harmless("empty-data", sse([START, BLOCK]) + b"data:\n\n" + sse([*REST])),
+    harmless("data-that-is-no-event", sse([START, BLOCK]) + b"data: ok\n\n" + sse([*REST])),
+    harmless(
+        "unknown-event-that-is-no-json",
+        sse([START, BLOCK]) + b"event: heartbeat\ndata: {still here\n\n" + sse([*REST]),
+    ),
+    harmless("text-that-nobody-closed", sse([START, *UNCLOSED, DELTA, STOP])),
+    harmless("text-without-a-start", sse([START, *REST])),
+    *(
+        harmless(f"event-stream-as-{kind}", streamed(WHOLE, content_type=kind), scenarios=scenarios)
+        for kind, scenarios in (
+            ("text/plain", IN_SESSION),
+            ("application/octet-stream", ALONE),
+            ("application/x-ndjson", ALONE),
+            ("text/event-stream, text/event-stream", IN_SESSION),
+        )
+    ),
+    # --- arguments are exactly those that came
+    booked("tool-without-input", START, named_without_input(TOOL[1]), *TOOL[2:]),
+    booked("tool-whose-input-is-null", START, named_without_input(TOOL[1], input=None), *TOOL[2:]),
+    booked(
+        "tool-whose-input-came-twice",
+        START,
+        named_without_input(TOOL[1], input={"guests": 4}),
+        *TOOL[2:],
+    ),
 )
 
 # --- properly ended -----------------------------------------------------------------------------
@@ -201,7 +283,10 @@ STOPPED = (
     ),
     stopped("stop_sequence", "empty", whens=tuple(When)),
     stopped("stop_sequence", "with-text", text=TEXT),
-    stopped("tool_use", "without-a-tool"),
+    stopped("tool_use", "without-a-tool", wheres=(Where.RESPONSE, Where.TOOL_RESULT)),
+    stopped("tool_use", "thinking-only", Answer(thinking="Kilo lima.", stop_reason="tool_use")),
+    stopped("tool_use", "blank", Answer(pieces=(" ", "\n"), stop_reason="tool_use")),
+    stopped("tool_use", "with-text", text=TEXT),
     stopped("end_turn", "thinking-only", THINKING_ONLY),
     stopped("end_turn", "empty", whens=tuple(When), wheres=(Where.RESPONSE, Where.TOOL_RESULT)),
     stopped("pause_turn", "without-text", paused(""), whens=tuple(When)),

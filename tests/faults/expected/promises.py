@@ -223,7 +223,7 @@ def _in_session(cell: Cell, turn: Expectation) -> Expectation:
     if cell.where is Where.TOOL_RESULT:
         # The first turn was healthy and called the tool; what fails is the second. Promise 3: the
         # tool ran once, however often its result is sent.
-        if cell.fault.sort is Sort.STOPPED:  # nothing to add after a result is fine
+        if cell.fault.stop_reason == "end_turn":  # nothing to add after a result is fine
             turn = replace(_answered(cell, ""), lines=("claude.outcome",))
         return replace(
             turn,
