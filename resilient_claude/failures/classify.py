@@ -16,7 +16,7 @@ from .evidence import Evidence
 from .failure import Failure, FailureKind, Origin, Phase
 from .faults import ClockExpired, Fault
 from .kinds import FACTS
-from .known_errors import kind_of_class, quotes_bytes
+from .known_errors import broken_rule, kind_of_class, quotes_bytes
 from .redaction import identifier, redact
 from .statuses import classify_status, status_of
 
@@ -51,8 +51,8 @@ def classify(
         root_type=type(root).__name__,
         root_message=_message(kind, root, fault, private),
         retryable=fault.retryable if fault else FACTS[kind].retryable and not _proxy_refuses(root),
-        errno=root.errno if isinstance(root, OSError) else None,
-        status=200 if phase in (Phase.FIRST_TOKEN, Phase.STREAMING) else None,
+        errno=_errno(root),
+        status=evidence.status or (200 if phase in _AFTER_HEADERS else None),
         error_type=identifier(fault.error_type) if fault else None,
         **evidence.facts(),
     )
@@ -60,6 +60,12 @@ def classify(
 
 _CONNECT_PHASES = (Phase.BUILD, Phase.DNS, Phase.CONNECT, Phase.TLS)
 _REQUEST_PHASES = (*_CONNECT_PHASES, Phase.SEND)
+_AFTER_HEADERS = (Phase.FIRST_TOKEN, Phase.STREAMING)
+
+
+def _errno(root: BaseException) -> int | None:
+    """The operating system's number; those of OpenSSL, of another meaning, are none."""
+    return root.errno if isinstance(root, OSError) and not isinstance(root, ssl.SSLError) else None
 
 
 def _fault(chain: list[BaseException]) -> Fault | None:
@@ -192,7 +198,7 @@ def _message(
     if type(root).__name__ == "ClientHttpProxyError":
         return f"the proxy answered CONNECT with HTTP {getattr(root, 'status', None)}"
     if quotes_bytes(root):
-        return "the bytes on the wire are not what HTTP asks for"
+        return f"the bytes on the wire are not what HTTP asks for{broken_rule(root)}"
     return redact(_text(root), private())
 
 

@@ -70,6 +70,15 @@ class Failure:
         error_type: the API's own `error.type` (such as `overloaded_error`).
         request_id: Anthropic's id of the request, to quote to their support.
         retry_after_s: seconds the server asked to wait.
+        proxy: host and port of the proxy that was used.
+        peer: the address that was connected, or tried last; None where there is a `request_id`.
+        tls_issuer: who issued the certificate over which the TLS handshake failed.
+        tls_subject: whose certificate that was.
+        tls_not_before: since when it was valid.
+        tls_not_after: until when it was valid.
+        server: the `server` header of a response that is not the API's.
+        via: the `via` header of such a response.
+        location: the host that such a response leads to.
     """
 
     kind: FailureKind
@@ -83,15 +92,34 @@ class Failure:
     error_type: str | None = None
     request_id: str | None = None
     retry_after_s: float | None = None
+    proxy: str | None = None
+    peer: str | None = None
+    tls_issuer: str | None = None
+    tls_subject: str | None = None
+    tls_not_before: str | None = None
+    tls_not_after: str | None = None
+    server: str | None = None
+    via: str | None = None
+    location: str | None = None
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """What every log line about it tells, in the order of the line."""
         values = ((name, getattr(self, name)) for name in FAILURE_FIELDS)
-        return {name: str(v) if isinstance(v, StrEnum) else v for name, v in values}
+        return {
+            name: str(value) if isinstance(value, StrEnum) else value
+            for name, value in values
+            if value is not None or name not in SURROUNDINGS
+        }
 
 
 FAILURE_FIELDS = tuple(field.name for field in fields(Failure) if field.name != "retryable")
 """What a log line tells of a failure; whether it was tried again is told by the line itself."""
+
+SURROUNDINGS = (
+    *("proxy", "peer", "tls_issuer", "tls_subject", "tls_not_before", "tls_not_after"),
+    *("server", "via", "location"),
+)
+"""The fields about what stands around the exchange: told only where there is something to tell."""
 
 
 def failure_of(exc: BaseException | None) -> Failure | None:

@@ -44,7 +44,8 @@ def classify_status(
     kind = _kind_of_status(status, error_type, error)
     message = error.get("message")
     if not isinstance(message, str):
-        message = f"HTTP {status} without an API error in its body"
+        leads = f", which leads to {evidence.location}" if evidence.location else ""
+        message = f"HTTP {status} without an API error in its body{leads}"
     return Failure(
         kind=kind,
         origin=_origin_of_status(kind, status, request_id),

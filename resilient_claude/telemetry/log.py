@@ -15,7 +15,7 @@ import structlog
 
 from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
-from resilient_claude.failures.failure import FAILURE_FIELDS
+from resilient_claude.failures.failure import FAILURE_FIELDS, SURROUNDINGS
 
 from .record import Scalar
 
@@ -108,7 +108,7 @@ EVENTS: Mapping[str, LogEvent] = {
 def write(log: Any, event: str, facts: Mapping[str, Scalar]) -> dict[str, Scalar]:
     """Write the line of *event*, made of those of the *facts* that belong there; returns them."""
     kind = EVENTS[event]
-    fields = {name: facts[name] for name in kind.fields}
+    fields = {n: facts[n] for n in kind.fields if n in facts or n not in SURROUNDINGS}
     getattr(log, kind.level)(event, **fields)
     return fields
 
