@@ -294,10 +294,10 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
 
 
 class _ResilientClaudePlugin(Plugin):
-    """Makes LiveKit's worker import this module in its fork server, once for all jobs."""
+    """Makes LiveKit's worker import `preload` in its fork server, once for all jobs."""
 
     def __init__(self) -> None:
-        super().__init__("resilient_claude", __version__, __name__, logger)
+        super().__init__("resilient_claude", __version__, "resilient_claude.preload", logger)
 
 
 if threading.current_thread() is threading.main_thread():  # livekit registers nowhere else

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "telemetry": {"failures", "response"},
     "turn": EVERYTHING_BELOW,
     "llm": {*EVERYTHING_BELOW, "turn", "version"},
+    "preload": {"llm", "transport"},
     "voice": {"failures"},
     "testing": set(),
 }

@@ -15,7 +15,7 @@ from .evidence import Evidence
 from .failure import Failure, FailureKind, Origin, Phase
 from .faults import ClockExpired, Fault
 from .kinds import FACTS
-from .known_errors import kind_of_class, quotes_bytes
+from .known_errors import broken_rule, kind_of_class, quotes_bytes
 from .private import Private
 from .redaction import identifier, redact
 from .signing import cause_of_no_credentials, names_credentials, while_signing
@@ -57,7 +57,7 @@ def classify(
         root_message=_message(kind, root, fault, phase, private),
         retryable=fault.retryable if fault else _retryable(kind, root),
         errno=_errno(root),
-        status=200 if phase in (Phase.FIRST_TOKEN, Phase.STREAMING) else None,
+        status=evidence.status or (200 if phase in _AFTER_HEADERS else None),
         error_type=identifier(fault.error_type) if fault else None,
         **evidence.facts(),
     )
@@ -66,6 +66,7 @@ def classify(
 _NAME_CHARS = 80
 _CONNECT_PHASES = (Phase.BUILD, Phase.DNS, Phase.CONNECT, Phase.TLS)
 _REQUEST_PHASES = (*_CONNECT_PHASES, Phase.SEND)
+_AFTER_HEADERS = (Phase.FIRST_TOKEN, Phase.STREAMING)
 
 
 def _fault(chain: list[BaseException]) -> Fault | None:
@@ -251,7 +252,7 @@ def _message(
     if _is_of_proxy(root):
         return f"the proxy answered CONNECT with HTTP {getattr(root, 'status', None)}"
     if quotes_bytes(root):
-        return "the bytes on the wire are not what HTTP asks for"
+        return f"the bytes on the wire are not what HTTP asks for{broken_rule(root)}"
     message = redact(_text(root), private())
     if not message and kind is FailureKind.RESET:  # a FIN, of which no system has a word
         where = "during the TLS handshake" if phase is Phase.TLS else "by the other side"

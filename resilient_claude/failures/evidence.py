@@ -24,7 +24,17 @@ class Evidence:
     Attributes:
         phase: the last phase that began.
         https: whether the URL asks for TLS.
-        proxied: whether a proxy is connected first.
+        proxy: host and port of the proxy that is connected first.
+        peer: the address that is connected, or that was tried last.
+        handshake_ended: whether the peer ended the connection (FIN) during the TLS handshake.
+        tls_issuer: who issued the certificate over which a handshake failed.
+        tls_subject: whose certificate that was.
+        tls_not_before: since when it was valid.
+        tls_not_after: until when it was valid.
+        status: the HTTP status of the response.
+        server: the `server` header of a response that is not the API's.
+        via: the `via` header of such a response.
+        location: the host that such a response leads to.
         request_id: the `request-id` header of the response, the proof that Anthropic answered.
         loop_lag_s: how long the event loop stood still, seconds; None if it was not noticed.
         on_phase: called with each phase that begins.
@@ -32,10 +42,25 @@ class Evidence:
 
     phase: Phase = Phase.BUILD
     https: bool = True
-    proxied: bool = False
+    proxy: str | None = None
+    peer: str | None = None
+    handshake_ended: bool = False
+    tls_issuer: str | None = None
+    tls_subject: str | None = None
+    tls_not_before: str | None = None
+    tls_not_after: str | None = None
+    status: int | None = None
+    server: str | None = None
+    via: str | None = None
+    location: str | None = None
     request_id: str | None = None
     loop_lag_s: float | None = None
     on_phase: Callable[[Phase], None] | None = None
+
+    @property
+    def proxied(self) -> bool:
+        """Whether a proxy is connected first."""
+        return self.proxy is not None
 
     def enter(self, phase: Phase) -> None:
         """*phase* begins."""
@@ -44,11 +69,25 @@ class Evidence:
             self.on_phase(phase)
 
     def facts(self) -> dict[str, Any]:
-        """The fields that a `Failure` has as well, but for the phase, which `classify` judges."""
-        return {name: getattr(self, name) for name in _SHARED}
+        """The fields that a `Failure` has as well, but for those that `classify` judges."""
+        facts = {name: getattr(self, name) for name in _SHARED}
+        if self.request_id is not None:  # Anthropic's own id tells more than an address
+            facts["peer"] = None
+        return facts
 
 
-_SHARED = {f.name for f in fields(Evidence)} & {f.name for f in fields(Failure)} - {"phase"}
+_JUDGED = {"phase", "status"}
+_SHARED = {f.name for f in fields(Evidence)} & {f.name for f in fields(Failure)} - _JUDGED
+
+
+SHOWN_CHARS = 100
+"""How much of what somebody else wrote is shown, in characters."""
+
+
+def shown(text: str | None) -> str | None:
+    """What somebody else wrote, short and without control characters; None if that is nothing."""
+    cut = (text or "")[:SHOWN_CHARS].strip()
+    return "".join(char if char.isprintable() else "?" for char in cut) or None
 
 
 current_evidence: ContextVar[Evidence | None] = ContextVar("current_evidence", default=None)

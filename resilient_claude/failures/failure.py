@@ -77,6 +77,15 @@ class Failure:
         request_id: Anthropic's id of the request, to quote to their support.
         retry_after_s: seconds the server asked to wait.
         loop_lag_s: how long our own event loop stood still meanwhile, where that was noticed.
+        proxy: host and port of the proxy that was used.
+        peer: the address that was connected, or tried last; None where there is a `request_id`.
+        tls_issuer: who issued the certificate over which the TLS handshake failed.
+        tls_subject: whose certificate that was.
+        tls_not_before: since when it was valid.
+        tls_not_after: until when it was valid.
+        server: the `server` header of a response that is not the API's.
+        via: the `via` header of such a response.
+        location: the host that such a response leads to.
     """
 
     kind: FailureKind
@@ -91,6 +100,15 @@ class Failure:
     request_id: str | None = None
     retry_after_s: float | None = None
     loop_lag_s: float | None = None
+    proxy: str | None = None
+    peer: str | None = None
+    tls_issuer: str | None = None
+    tls_subject: str | None = None
+    tls_not_before: str | None = None
+    tls_not_after: str | None = None
+    server: str | None = None
+    via: str | None = None
+    location: str | None = None
 
     def as_dict(self) -> dict[str, str | int | float | None]:
         """What every log line about it tells, in the order of the line."""

@@ -7,6 +7,7 @@ not named here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from .failure import FailureKind
@@ -120,6 +121,30 @@ def quotes_bytes(exc: BaseException) -> bool:
     """
     return bool(_QUOTING & {cls.__name__ for cls in type(exc).__mro__})
 
+
+def broken_rule(exc: BaseException) -> str:
+    """Which rule *exc*, one that quotes bytes, says was broken, behind a colon; empty if none.
+
+    llhttp's reason stands before the bytes, and is one of its own sentences.
+    Source: aiohttp/_http_parser.pyx, `parser_error_from_errno`.
+    """
+    message = getattr(exc, "message", None)
+    if not isinstance(message, str):
+        return ""
+    if type(exc).__name__ == "HttpProcessingError":  # raised by nobody but `transport`
+        return f": {message}" if message else ""
+    reason = _LLHTTP.match(message)
+    rule = reason[1] if reason else _RULES.get(type(exc).__name__)
+    return f": {rule}" if rule else ""
+
+
+_LLHTTP = re.compile(r"(?:Bad status line:\n  )?([^\n]{1,100}?):\n\n")
+_RULES = {
+    "BadStatusLine": "no status line",
+    "InvalidHeader": "a header with characters that no header has",
+    "LineTooLong": "a line that is too long",
+    "TransferEncodingError": "a chunk without its length",
+}
 
 _QUOTING = {"HttpProcessingError", "LocalProtocolError", "ClientResponseError"}
 

@@ -59,7 +59,8 @@ def classify_status(
     headers = getattr(getattr(exc, "response", None), "headers", {})
     request_id = request_id_of(headers) or evidence.request_id
     kind = _kind_of_status(status, error)
-    message = error.message or f"HTTP {status} without an API error in its body"
+    leads = f", which leads to {evidence.location}" if evidence.location else ""
+    message = error.message or f"HTTP {status} without an API error in its body{leads}"
     return Failure(
         kind=kind,
         origin=_origin_of_status(kind, status, request_id, evidence),

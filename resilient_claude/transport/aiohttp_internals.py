@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Iterator
+from functools import partial
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 
 def idle_connections(connector: object) -> Iterator[ResponseHandler]:
@@ -48,3 +51,67 @@ def closing_of(protocol: ResponseHandler) -> asyncio.Future[None] | None:
     Source: aiohttp/client_proto.py, `ResponseHandler.closed`.
     """
     return protocol.closed
+
+
+def use_protocol(connector: aiohttp.BaseConnector, protocol: type[ResponseHandler]) -> None:
+    """Let each connection that *connector* opens be one of *protocol*.
+
+    Source: aiohttp/connector.py, `BaseConnector._factory`.
+    """
+    connector._factory = partial(protocol, asyncio.get_running_loop())
+
+
+def parses(protocol: ResponseHandler) -> bool:
+    """Whether what *protocol* receives goes to its parser of HTTP: a request was made.
+
+    Source: aiohttp/client_proto.py, `ResponseHandler.data_received`.
+    """
+    return protocol._parser is not None and not protocol.upgraded
+
+
+def reading_paused(protocol: ResponseHandler) -> bool:
+    """Whether who reads the body has enough for now.
+
+    Source: aiohttp/base_protocol.py, `BaseProtocol.pause_reading`.
+    """
+    return protocol._reading_paused
+
+
+def between_messages(protocol: ResponseHandler) -> bool:
+    """Whether the parser of *protocol*, which is not used again, stands at the end of a response.
+
+    The parser does not tell, so it is fed a response: it finds that one and nothing else.
+    Source: aiohttp/client_proto.py, whose `set_response_params` makes a new parser per request.
+    """
+    parser = protocol._parser
+    if parser is None:
+        return True
+    try:
+        messages, _, _ = parser.feed_data(_PROBE)
+    except HttpProcessingError:
+        return False
+    return [(message.code, len(message.headers)) for message, _ in messages] == [(_PROBE_STATUS, 1)]
+
+
+_PROBE_STATUS = 299
+_PROBE = b"HTTP/1.1 %d -\r\ncontent-length: 0\r\n\r\n" % _PROBE_STATUS
+
+
+def head_refused(protocol: ResponseHandler, rule: str) -> None:
+    """Fail what waits for the response of *protocol*, whose head breaks *rule*, and close it.
+
+    Source: aiohttp/client_proto.py, `data_received`, which does so when its parser raises.
+    """
+    if protocol.transport is not None:
+        protocol.transport.close()
+    protocol.set_exception(HttpProcessingError(code=400, message=rule))
+
+
+def header_limits(limit: int) -> dict[str, int]:
+    """The arguments of a `ClientSession` that let headers through which add up to *limit* bytes.
+
+    Source: aiohttp/client.py, where `max_headers` came with 3.14; before, there is no such bound.
+    """
+    known = inspect.signature(aiohttp.ClientSession.__init__).parameters
+    names = ("max_line_size", "max_field_size", "max_headers")
+    return {name: limit for name in names if name in known}

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, suppress
 
 import aiohttp
 import httpx2
 
+from resilient_claude.failures.faults import Fault
+
 from .aiohttp_internals import closing_of, fail_reader, protocol_of
 from .connector import with_os_error
+from .unpack import Unpacker
 
 ERROR_BODY_BYTES = 256 * 1024
 """How much of an error response is read; the SDK reads error bodies whole."""
 
+
+READ_BYTES = 2**15
+"""How much one read returns at most; what it holds is handled before others have their turn."""
+
+UNPACKED_BYTES = 2**22
+"""How much is unpacked of an error response, over all layers of what it is packed in."""
 
 ERROR_BODY_S = 0.5
 """How long the body of an error response is awaited, in seconds."""
@@ -42,6 +51,7 @@ class ResponseBody(httpx2.AsyncByteStream):
         self.headers = response.headers
         self._response = response
         self._protocol = protocol_of(response)
+        self._rest = b""
         self._leave: Callable[[], Awaitable[None]] | None = leave
         self._closed = closing_of(self._protocol) if self._protocol is not None else None
         if self._closed is None:
@@ -67,25 +77,62 @@ class ResponseBody(httpx2.AsyncByteStream):
         """The response as the SDK knows it, which reads from here."""
         return httpx2.Response(
             status_code=self.status,
-            headers=self._response.raw_headers,
+            headers=list(self._plain_headers()),
             stream=self,
             extensions={"http_version": b"HTTP/1.1"},
         )
+
+    def _plain_headers(self) -> Iterator[tuple[bytes, bytes]]:
+        """The headers of the body as it is read from here: unpacked, and in UTF-8."""
+        for name, value in self._response.raw_headers:
+            kind = name.lower()
+            if kind == b"content-type":  # the name of a charset may be that of any codec of Python
+                yield name, value.partition(b";")[0]
+            elif kind != b"content-encoding":
+                yield name, value
+
+    @property
+    def packed(self) -> bool:
+        """Whether the body is packed, though `identity` was asked for."""
+        encoding = self.headers.get("content-encoding", "identity")
+        return encoding.strip().lower() != "identity"
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if not self.is_success:
             yield await self._error_body()
             return
+        async for data in self._unpacked(most=None):
+            if data:
+                yield data
+
+    async def _unpacked(self, *, most: int | None) -> AsyncGenerator[bytes]:
+        """The body in pieces of at most `READ_BYTES`; empty ones are steps on the way to more.
+
+        Raises:
+            Fault: it is not packed as its headers say.
+            aiohttp.ClientPayloadError: the body stopped short.
+        """
+        encodings = self.headers.getall("content-encoding", ())
+        unpacker = Unpacker(",".join(encodings), most=most)
         while data := await self.read():
-            yield data
+            if not unpacker.packed:
+                yield data
+                continue
+            for step in unpacker.steps(data):
+                for start in range(0, len(step) or 1, READ_BYTES):
+                    await asyncio.sleep(0)
+                    yield step[start : start + READ_BYTES]
 
     async def _error_body(self) -> bytes:
-        """As much of an error's body as comes soon: its status must not be lost to a slow rest."""
+        """As much of an error's body as comes soon: its status must not be lost to the rest."""
         body = b""
-        with suppress(TimeoutError, aiohttp.ClientError):
-            async with asyncio.timeout(ERROR_BODY_S):
-                while len(body) < ERROR_BODY_BYTES and (data := await self.read()):
+        with suppress(TimeoutError, aiohttp.ClientError, Fault):
+            pieces = self._unpacked(most=UNPACKED_BYTES)
+            async with asyncio.timeout(ERROR_BODY_S), aclosing(pieces):
+                async for data in pieces:
                     body += data
+                    if len(body) >= ERROR_BODY_BYTES:
+                        break
         return body[:ERROR_BODY_BYTES]
 
     async def read(self) -> bytes:
@@ -94,12 +141,20 @@ class ResponseBody(httpx2.AsyncByteStream):
         Raises:
             aiohttp.ClientPayloadError: the body stopped short; its cause tells why.
         """
+        if self._rest:
+            await asyncio.sleep(0)
+            return self._piece(self._rest)
         try:
-            return await self._response.content.readany()
+            data = await self._response.content.readany()
         except aiohttp.ClientPayloadError as exc:
             # aiohttp tells that the body stopped short, and keeps the reason with the connection.
             lost = self._protocol.exception() if self._protocol is not None else None
             raise exc from with_os_error(lost or exc.__cause__)
+        return data if len(data) <= READ_BYTES else self._piece(data)
+
+    def _piece(self, data: bytes) -> bytes:
+        self._rest = data[READ_BYTES:]
+        return data[:READ_BYTES]
 
     async def aclose(self) -> None:
         """Give the connection back, or close it if the body was not read to its end."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import select
 import socket
 import ssl
 import warnings
-from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
-import httpx2
+from aiohttp.client_proto import ResponseHandler
 
 from resilient_claude.failures.evidence import current_evidence
 from resilient_claude.failures.failure import Phase
+
+from .aiohttp_internals import use_protocol
+from .protocol import Protocol
 
 KEEPALIVE_S = 120.0
 """How long an idle connection is kept, in seconds: voice turns are 5 to 60 s apart."""
@@ -46,15 +50,48 @@ class Connector(aiohttp.TCPConnector):
                 # asyncio otherwise waits 30 s for a peer that went dark to end its side of TLS.
                 ssl_shutdown_timeout=TLS_SHUTDOWN_S,
             )
+        use_protocol(self, Protocol)
 
     async def connect(self, *arguments: Any, **options: Any) -> Any:
-        """A connection for one request: one that is open, or a new one."""
-        connection = await super().connect(*arguments, **options)
+        """A connection for one request: one that is open and has been silent, or a new one."""
+        try:
+            connection = await super().connect(*arguments, **options)
+            while not _usable(cast(Protocol, connection.protocol)):
+                connection.close()
+                connection = await super().connect(*arguments, **options)
+        except aiohttp.ClientError as exc:
+            _name_end_of_handshake(exc)
+            raise
+        cast(Protocol, connection.protocol).idle = False
+        _tell_peer(connection.transport)
         # SEND starts the clock for the response. aiohttp does not tell when the last byte of the
         # request has left, so what fails from here on is called a failure of the response.
         _enter(Phase.SEND)
         _enter(Phase.RESPONSE)
         return connection
+
+    def _release(self, key: Any, protocol: ResponseHandler, **options: Any) -> None:
+        """A connection is given back. Source: aiohttp/connector.py, `BaseConnector._release`."""
+        super()._release(key, protocol, **options)
+        if isinstance(protocol, Protocol):
+            protocol.idle = True
+
+
+def _usable(protocol: Protocol) -> bool:
+    """Whether nothing has come that the next request would take for its answer, not even an end."""
+    return not protocol.idle or not (protocol.unasked or _readable(protocol.transport))
+
+
+def _readable(transport: asyncio.Transport | None) -> bool:
+    """Whether something has come that the event loop has not seen yet."""
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is None:
+        return False
+    if not hasattr(select, "poll"):  # Windows, whose select() takes any number of a socket
+        return bool(select.select([sock.fileno()], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _Resolver(aiohttp.DefaultResolver):  # type: ignore[misc, valid-type]  # aiohttp chooses
@@ -70,6 +107,37 @@ def _enter(phase: Phase) -> None:
     evidence = current_evidence.get()
     if evidence is not None:
         evidence.enter(phase)
+
+
+def _tell_peer(transport: asyncio.Transport | None) -> None:
+    evidence = current_evidence.get()
+    address = transport.get_extra_info("peername") if transport is not None else None
+    if evidence is not None and address:
+        evidence.peer = _host_and_port(address)
+
+
+def _host_and_port(address: tuple[Any, ...]) -> str:
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _name_end_of_handshake(exc: BaseException) -> None:
+    """Say in the cause of *exc* that the peer ended the connection in its handshake, if it did.
+
+    asyncio raises a ConnectionResetError for it that says nothing. A real reset has a number.
+    Source: asyncio/sslproto.py, `SSLProtocol.eof_received`.
+    """
+    evidence = current_evidence.get()
+    cause = exc.__cause__
+    if evidence is None or evidence.phase is not Phase.TLS:
+        return
+    for error in (exc, cause):
+        if isinstance(error, ConnectionResetError) and not error.args:
+            error.args = (HANDSHAKE_ENDED,)
+            evidence.handshake_ended = True
+
+
+HANDSHAKE_ENDED = "the peer ended the connection (FIN) during the TLS handshake"
 
 
 def with_os_error(exc: BaseException | None) -> BaseException | None:
@@ -92,6 +160,9 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
     otherwise looks idle for minutes and swallows the next request.
     """
     _enter(Phase.CONNECT)
+    evidence = current_evidence.get()
+    if evidence is not None and address[4:]:
+        evidence.peer = _host_and_port(address[4])
     family, kind, proto = address[0], address[1], address[2]
     sock = socket.socket(family, kind, proto)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -109,22 +180,3 @@ _KEEPALIVE = (
     # Milliseconds that sent data may stay without acknowledgement (Linux).
     ("TCP_USER_TIMEOUT", 4000),
 )
-
-
-@lru_cache(maxsize=4)
-def ssl_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
-    """The context for these settings, shared, since loading the bundle blocks the event loop."""
-    # The arguments are the cache's key: httpx2 reads the two variables itself.
-    context: ssl.SSLContext = httpx2.create_ssl_context()
-    context.sslobject_class = _SSLObject
-    return context
-
-
-class _SSLObject(ssl.SSLObject):
-    """Tells the attempt when TLS begins, of which aiohttp has no trace."""
-
-    def do_handshake(self) -> None:
-        evidence = current_evidence.get()
-        if evidence is not None and evidence.phase is Phase.CONNECT:
-            evidence.enter(Phase.TLS)
-        super().do_handshake()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from typing import TYPE_CHECKING, cast
 
 import anthropic
 import httpx2
+import yarl
 
-from resilient_claude.failures.evidence import Evidence, current_evidence
+from resilient_claude.failures.evidence import Evidence, current_evidence, shown
 from resilient_claude.failures.failure import Phase
 from resilient_claude.failures.faults import malformed
 from resilient_claude.failures.statuses import request_id_of
@@ -98,6 +99,7 @@ async def open_exchange(
     Raises:
         anthropic.APIStatusError: the response has an error status.
         anthropic.APIConnectionError: there is no response to a client of the application.
+        Fault: the response has a status that no answer has.
         aiohttp.ClientError: there is no response to one of ours.
     """
     token = current_evidence.set(evidence)
@@ -105,13 +107,18 @@ async def open_exchange(
         if transport is None:
             stream = await post(client, request, connect_s=connect_s)
             stack.push_async_callback(stream.response.aclose)
+            _note(evidence, stream.response.status_code, stream.response.headers)
+            _check_status(stream.response.status_code)
             exchange = await _through_sdk(stream, stack)
         else:
             sdk_client = cast(anthropic.AsyncAnthropic, client)
-            exchange = await _past_sdk(await _send(sdk_client, request, transport, stack), stack)
+            body = await _send(sdk_client, request, transport, evidence, stack)
+            exchange = await _past_sdk(body, stack)
+    except anthropic.APIStatusError as exc:
+        _note(evidence, exc.status_code, exc.response.headers)
+        raise
     finally:
         current_evidence.reset(token)
-    evidence.request_id = exchange.request_id
     evidence.enter(Phase.FIRST_TOKEN)
     return exchange
 
@@ -124,6 +131,28 @@ async def rehearse(client: AnyClient, transport: AiohttpTransport | None, reques
         transport.envelopes.keep(sdk_client, request, envelope)
 
 
+def _note(evidence: Evidence, status: int, headers: Mapping[str, str]) -> None:
+    """Write down what a response that has come tells of where it comes from."""
+    evidence.status = status
+    evidence.request_id = request_id_of(headers)
+    if evidence.request_id is not None:
+        return
+    evidence.server = shown(headers.get("server"))
+    evidence.via = shown(headers.get("via"))
+    with suppress(ValueError):
+        evidence.location = shown(yarl.URL(headers.get("location", "")).host)
+
+
+def _check_status(status: int) -> None:
+    """Check that a response that was no error may be an answer.
+
+    Raises:
+        Fault: it has no body, or a part of one that nobody asked for.
+    """
+    if status in (204, 205, 206):
+        raise malformed(f"HTTP {status}, which holds no answer")
+
+
 # --- past the SDK ---------------------------------------------------------------------------------
 
 
@@ -131,11 +160,13 @@ async def _send(
     client: anthropic.AsyncAnthropic,
     request: Request,
     transport: AiohttpTransport,
+    evidence: Evidence,
     stack: AsyncExitStack,
 ) -> ResponseBody:
     """Send *request* as the SDK would, but without it.
 
     Raises:
+        Fault: the response has a status that no answer has.
         anthropic.APIStatusError: the response has an error status.
         aiohttp.ClientError: there is no response.
     """
@@ -144,26 +175,17 @@ async def _send(
         envelope = transport.envelopes.keep(client, request, await learn_envelope(client, request))
     body = await transport.send(envelope, request.content())
     stack.push_async_callback(body.aclose)
+    _note(evidence, body.status, body.headers)
     if not body.is_success:
-        await raise_status_error(client, request, await _readable(body))
+        response = body.response()
+        await response.aread()
+        await raise_status_error(client, request, response)
+    _check_status(body.status)
     return body
 
 
-async def _readable(body: ResponseBody) -> httpx2.Response:
-    """The response to a request that failed, with as much of its body as can be read."""
-    response = body.response()
-    try:
-        await response.aread()
-    except httpx2.DecodingError:  # whatever it says, its status must not be lost
-        headers = response.headers.copy()
-        del headers["content-encoding"]
-        response = httpx2.Response(body.status, headers=headers, content=b"")
-    return response
-
-
 async def _past_sdk(body: ResponseBody, stack: AsyncExitStack) -> Exchange:
-    encoded = body.headers.get("content-encoding", "identity") != "identity"
-    if encoded or _content_type(body.headers) != "text/event-stream":
+    if body.packed or _content_type(body.headers) != "text/event-stream":
         batches = await stack.enter_async_context(aclosing(_batches(body.response())))
         return Exchange(body.headers, lambda: anext(batches, None))
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Protocol
+
+from httpx2._decoders import SUPPORTED_DECODERS
+
 
 async def close_idle(transport: object) -> None:
     """Close the connections that httpx2's own *transport* keeps for later; of others, none.
@@ -13,3 +18,20 @@ async def close_idle(transport: object) -> None:
     for connection in list(getattr(pool, "connections", ())):
         if connection.is_idle():
             await connection.aclose()
+
+
+class Decoder(Protocol):
+    """Unpacks in pieces: each is made when it is asked for, and has a megabyte at most."""
+
+    def decode(self, data: bytes) -> Iterable[bytes]:
+        """The pieces that *data* makes."""
+
+
+def decoder_for(encoding: str) -> Decoder | None:
+    """A decoder for *encoding*, in lower case; None if there is none here.
+
+    Source: httpx2/_decoders.py, `SUPPORTED_DECODERS`, whose pieces are bounded; httpx2's own
+    responses put them all together.
+    """
+    make = SUPPORTED_DECODERS.get(encoding)
+    return None if make is None or encoding == "identity" else make()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import ssl
 import weakref
 from contextlib import suppress
@@ -21,10 +20,12 @@ import httpx2
 
 from resilient_claude.failures.evidence import Evidence, current_evidence
 
-from .aiohttp_internals import idle_connections
+from .aiohttp_internals import header_limits, idle_connections
 from .body import ResponseBody
-from .connector import Connector, ssl_context, with_os_error
+from .certificates import Certificates
+from .connector import Connector, with_os_error
 from .envelope import Envelope, Envelopes
+from .head import HEAD_BYTES
 from .proxies import Proxies
 
 CLOSE_S = 0.5
@@ -36,10 +37,13 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
     Proxies are taken from the environment when there are any at construction, certificates from
     `SSL_CERT_FILE` or `SSL_CERT_DIR`, else from where httpx2 takes them.
+
+    Raises:
+        ValueError: the environment names a proxy or certificates that cannot be used.
     """
 
     def __init__(self) -> None:
-        self._ssl = ssl_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        self._certificates = Certificates()
         self._proxies = Proxies()
         self.envelopes = Envelopes()
         self._pool: _Pool | None = None
@@ -64,14 +68,11 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             aiohttp.ClientError: as it came.
         """
         evidence = current_evidence.get() or Evidence()
-        pool = self._pool
-        if pool is None:
-            pool = self._pool = _Pool(self._ssl)
-            self._sessions.add(pool.session)
+        pool = self._pool or self._new_pool(await self._certificates.context())
         pool.users += 1
         headers = envelope.headers_for(content)
         proxy, credentials = self._proxies.of(envelope.url)
-        evidence.proxied = proxy is not None
+        evidence.proxy = None if proxy is None else f"{proxy.host}:{proxy.port}"
         if envelope.url.scheme == "http":  # there is no CONNECT to send them with
             headers.update(credentials)
         try:
@@ -89,6 +90,12 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
             await self._leave(pool)
             raise
         return ResponseBody(response, partial(self._leave, pool))
+
+    def _new_pool(self, context: ssl.SSLContext) -> _Pool:
+        if self._pool is None:  # another request may have waited for the context as well
+            self._pool = _Pool(context)
+            self._sessions.add(self._pool.session)
+        return self._pool
 
     async def retire_connections(self) -> None:
         """Let no later request use a connection that is open now; requests under way go on."""
@@ -138,6 +145,7 @@ class _Pool:
             timeout=aiohttp.ClientTimeout(total=None),
             # One read may hold many events; the reader applies its own bound to each event.
             read_bufsize=2**18,
+            **header_limits(HEAD_BYTES),  # type: ignore[arg-type]
         )
 
 

@@ -8,15 +8,20 @@ What an error status means is the SDK's to say as well: the recorder hands it th
 
 from __future__ import annotations
 
+from base64 import b64decode
+from collections.abc import Mapping
+from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
 import anthropic
 import httpx2
+import yarl
 
 from resilient_claude.request.request import Request
 
 from .envelope import Envelope
+from .proxies import basic_credentials
 
 if TYPE_CHECKING:  # the SDK loads the other platforms' clients on first use
     AnyClient: TypeAlias = (
@@ -33,9 +38,21 @@ NO_KEY_YET = "not-asked-yet"
 def make_client(
     transport: httpx2.AsyncBaseTransport, *, api_key: str, base_url: str | None
 ) -> anthropic.AsyncAnthropic:
-    """A client of the SDK over *transport*, which leaves retries and time-outs to us."""
+    """A client of the SDK over *transport*, which leaves retries and time-outs to us.
+
+    Credentials in *base_url* become a header: nothing that shows a URL can show them.
+    """
+    url = None if base_url is None else yarl.URL(base_url)
+    headers = {}
+    if url is not None and (url.user or url.password):
+        headers["Authorization"] = basic_credentials(url)
+        base_url = str(url.with_user(None))
     return anthropic.AsyncAnthropic(
-        api_key=api_key, base_url=base_url, max_retries=0, http_client=_http_client(transport)
+        api_key=api_key,
+        base_url=base_url,
+        max_retries=0,
+        default_headers=headers,
+        http_client=_http_client(transport),
     )
 
 
@@ -52,8 +69,22 @@ def _http_client(transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncClient:
 
 def credentials_of(client: AnyClient) -> list[str]:
     """What no message may show: which of them there are depends on the platform."""
-    found = (getattr(client, name, None) for name in _CREDENTIALS)
+    found = [getattr(client, name, None) for name in _CREDENTIALS]
+    scheme, _, basic = str(_headers_of(client).get("Authorization", "")).partition(" ")
+    if scheme == "Basic":
+        found += [basic, _decoded(basic).partition(":")[2] or None]
     return [credential for credential in found if isinstance(credential, str)]
+
+
+def _headers_of(client: AnyClient) -> Mapping[str, object]:
+    headers = getattr(client, "default_headers", None)
+    return headers if isinstance(headers, Mapping) else {}
+
+
+def _decoded(basic: str) -> str:
+    with suppress(ValueError):
+        return b64decode(basic).decode(errors="replace")
+    return ""
 
 
 _CREDENTIALS = ("api_key", "auth_token", "access_token", "aws_secret_key", "aws_session_token")
@@ -127,8 +158,24 @@ async def raise_status_error(
     Raises:
         anthropic.APIStatusError: *response* has an error status.
     """
-    await post(client.copy(http_client=_http_client(Recorder(response))), request)
-    raise AssertionError(f"the SDK takes HTTP {response.status_code} for a success")
+    bare = httpx2.Response(response.status_code, headers=_without_type(response), content=b"")
+    for answer in (response, bare):
+        try:
+            await post(client.copy(http_client=_http_client(Recorder(answer))), request)
+        except anthropic.APIStatusError:
+            raise
+        except Exception:  # noqa: BLE001, S112 - whatever its body does to the SDK: it has a status
+            continue
+    bare.request = httpx2.Request("POST", client.base_url)
+    message = f"Error code: {response.status_code}"
+    raise anthropic.APIStatusError(message, response=bare, body=None)
+
+
+def _without_type(response: httpx2.Response) -> httpx2.Headers:
+    headers = response.headers.copy()
+    for name in ("content-type", "content-length"):
+        headers.pop(name, None)
+    return headers
 
 
 # --- through the SDK ------------------------------------------------------------------------------

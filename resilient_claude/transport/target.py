@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     from .sdk import AnyClient
 
+ANTHROPIC = "https://api.anthropic.com"
+"""Where requests go unless the application or the environment says otherwise."""
+
 ApiKey = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 
@@ -68,7 +71,7 @@ class Target:
             check_client(client, base_url=base_url, api_key=api_key)
             return cls(client, transport=None, api_key=None)
         key = check_api_key(api_key)
-        url = check_base_url(base_url)
+        url = check_base_url(base_url) or ANTHROPIC
         transport = AiohttpTransport()
         sdk_key = key if isinstance(key, str) else NO_KEY_YET
         made = make_client(transport, api_key=sdk_key, base_url=url)
@@ -192,25 +195,44 @@ def check_client(client: object, **others: object) -> None:
 
 
 def check_base_url(base_url: NotGivenOr[str | None]) -> str | None:
-    """The base URL, from the argument or the environment, or None to leave it to the SDK.
+    """The base URL, from the argument or the environment; None if neither names one.
 
     Raises:
-        ValueError: it is no URL, or one that no request can be sent to.
+        ValueError: it is no URL, or one that no request can be sent to. No message shows what may
+            be a password in it.
     """
     url, name = or_default(base_url, None) or None, "base_url"
     if url is None:
-        url, name = os.environ.get("ANTHROPIC_BASE_URL"), "ANTHROPIC_BASE_URL"
+        url, name = os.environ.get("ANTHROPIC_BASE_URL", "").strip() or None, "ANTHROPIC_BASE_URL"
     if url is None:
         return None
+    got = f"got {without_credentials(str(url))!r}"
     if not re.match(r"https?://\S", str(url)):
-        raise ValueError(f"{name} must begin with http:// or https://, got {url!r}")
+        raise ValueError(f"{name} must begin with http:// or https://, {got}")
+    if re.search(r"\s", str(url)):
+        raise ValueError(f"{name} must not hold white space, {got}")
     try:
-        path = yarl.URL(str(url)).path
+        parsed = yarl.URL(str(url))
+        host, path = parsed.host, parsed.path.rstrip("/")
     except ValueError as exc:
-        raise ValueError(f"{name} is not a URL ({exc}), got {url!r}") from exc
-    if path.rstrip("/").endswith("/v1"):
-        raise ValueError(f"{name} must not end in /v1, which every request adds, got {url!r}")
+        if "@" in str(url):  # what yarl could not read may be a part of the password
+            raise ValueError(f"{name} is not a URL: percent-encode its password, {got}") from None
+        raise ValueError(f"{name} is not a URL ({exc}), {got}") from exc
+    if not host:
+        raise ValueError(f"{name} must name a host, {got}")
+    if parsed.query_string or parsed.fragment or "?" in str(url):
+        raise ValueError(f"{name} must not have a query or a fragment, {got}")
+    for end in ("/v1/messages", "/v1"):
+        if path.endswith(end):
+            raise ValueError(f"{name} must not end in {end}, which every request adds, {got}")
     return str(url)
+
+
+def without_credentials(url: str) -> str:
+    """*url* as messages may show it: without what stands before an `@`, however malformed."""
+    scheme, separator, rest = url.rpartition("://") if url.count("://") == 1 else ("", "", url)
+    _, at, host = rest.rpartition("@")
+    return f"{scheme}{separator}***@{host}" if at else url
 
 
 def check_api_key(api_key: NotGivenOr[ApiKey | None]) -> ApiKey:

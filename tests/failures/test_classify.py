@@ -102,7 +102,7 @@ def test_the_phase_that_an_attempt_was_told_of_is_the_phase(
     exc: BaseException, phase: Phase, kind: FailureKind, origin: Origin
 ) -> None:
     """Our own transport knows how far it has come, so nothing is guessed from the exception."""
-    failure = classify(exc, Evidence(phase, proxied=True))
+    failure = classify(exc, Evidence(phase, proxy="proxy.example:3128"))
 
     assert (failure.kind, failure.origin, failure.phase) == (kind, origin, phase)
 

@@ -9,7 +9,7 @@ import ssl
 import aiohttp
 import pytest
 
-from resilient_claude.transport.connector import _socket, ssl_context, with_os_error
+from resilient_claude.transport.connector import _socket, with_os_error
 
 
 def test_sockets_notice_a_dead_path() -> None:
@@ -54,8 +54,3 @@ def test_a_cause_that_is_there_stays() -> None:
 
     assert with_os_error(lost) is lost
     assert lost.__cause__ is cause
-
-
-def test_the_same_certificates_are_loaded_once() -> None:
-    """Loading the bundle takes tens of milliseconds, in which the event loop stands."""
-    assert ssl_context(None, None) is ssl_context(None, None)

@@ -1,0 +1,75 @@
+"""Bodies that come compressed, though `identity` was asked for: unpacked in steps.
+
+Two kilobytes of gzip in gzip hold gigabytes. Each step makes at most a megabyte, whatever the
+layers are, so that who reads can stop, or let others run in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resilient_claude.failures.faults import Fault, malformed
+
+from .httpx2_internals import Decoder, decoder_for
+
+MOST_LAYERS = 5
+"""How many encodings may lie one in the other; curl draws the same line."""
+
+
+_PACKED = ("br", "zstd", "compress", "x-compress")
+"""Encodings whose decoders need not be there; whatever else is named (`utf-8`, say) is none."""
+
+
+class Unpacker:
+    """Unpacks one body.
+
+    Args:
+        encoding: its `content-encoding` header.
+        most: how many bytes may be unpacked, over all layers; None for any number.
+
+    Raises:
+        Fault: there is no decoder for an encoding, or there are too many.
+    """
+
+    def __init__(self, encoding: str, *, most: int | None = None) -> None:
+        self._left = most
+        names = [name.strip().lower() for name in encoding.split(",", MOST_LAYERS)]
+        if len(names) > MOST_LAYERS:
+            raise malformed(f"the body is packed in more than {MOST_LAYERS} layers")
+        self._layers: list[Decoder] = []
+        for name in reversed(names):
+            layer = decoder_for(name.removeprefix("x-"))
+            if layer is not None:
+                self._layers.append(layer)
+            elif name in _PACKED:
+                raise malformed(f"the body is packed ({name}), and identity was asked for")
+
+    @property
+    def packed(self) -> bool:
+        """Whether there is anything to unpack."""
+        return bool(self._layers)
+
+    def steps(self, data: bytes) -> Iterator[bytes]:
+        """What *data* holds, a step at a time; a step may make nothing that is to be read.
+
+        Raises:
+            Fault: it is not what the header says, or more than may be unpacked.
+        """
+        try:
+            yield from self._through(0, data)
+        except Fault:
+            raise
+        except Exception as exc:  # a decoder's, of a package that need not be there
+            raise malformed("the body is not packed as its headers say") from exc
+
+    def _through(self, layer: int, data: bytes) -> Iterator[bytes]:
+        if layer == len(self._layers):
+            yield data
+            return
+        for piece in self._layers[layer].decode(data):
+            if self._left is not None:
+                self._left -= len(piece)
+                if self._left < 0:
+                    raise malformed("the body unpacks to more than an error needs")
+            yield from self._through(layer + 1, piece)
+            yield b""
