@@ -318,13 +318,29 @@ def test_a_bug_that_was_never_raised_has_no_place() -> None:
 @pytest.mark.parametrize(
     ("exc", "evidence", "origin"),
     [
-        (OSError(errno.ECONNREFUSED, "x"), Evidence(Phase.CONNECT, proxied=True), Origin.PROXY),
-        (OSError(errno.ENETUNREACH, "x"), Evidence(Phase.CONNECT, proxied=True), Origin.LOCAL),
-        (socket.gaierror(-2, "x"), Evidence(Phase.DNS, proxied=True), Origin.LOCAL),
-        (RESET, Evidence(Phase.TLS, proxied=True), Origin.UNKNOWN),
-        (RESET, Evidence(Phase.RESPONSE, proxied=True), Origin.UNKNOWN),  # through its tunnel
-        (RESET, Evidence(Phase.RESPONSE, proxied=True, https=False), Origin.PROXY),
-        (RESET, Evidence(Phase.STREAMING, proxied=True, request_id="req_1"), Origin.REMOTE),
+        (
+            OSError(errno.ECONNREFUSED, "x"),
+            Evidence(Phase.CONNECT, proxy="proxy.test:3128"),
+            Origin.PROXY,
+        ),
+        (
+            OSError(errno.ENETUNREACH, "x"),
+            Evidence(Phase.CONNECT, proxy="proxy.test:3128"),
+            Origin.LOCAL,
+        ),
+        (socket.gaierror(-2, "x"), Evidence(Phase.DNS, proxy="proxy.test:3128"), Origin.LOCAL),
+        (RESET, Evidence(Phase.TLS, proxy="proxy.test:3128"), Origin.UNKNOWN),
+        (
+            RESET,
+            Evidence(Phase.RESPONSE, proxy="proxy.test:3128"),
+            Origin.UNKNOWN,
+        ),  # through its tunnel
+        (RESET, Evidence(Phase.RESPONSE, proxy="proxy.test:3128", https=False), Origin.PROXY),
+        (
+            RESET,
+            Evidence(Phase.STREAMING, proxy="proxy.test:3128", request_id="req_1"),
+            Origin.REMOTE,
+        ),
         (status_error(407), Evidence(Phase.RESPONSE), Origin.PROXY),
     ],
 )
@@ -341,10 +357,12 @@ def unknown_issuer() -> ssl.SSLCertVerificationError:
     return exc
 
 
-@pytest.mark.parametrize(("proxied", "origin"), [(True, Origin.PROXY), (False, Origin.LOCAL)])
-def test_whose_certificate_nobody_knows(proxied: bool, origin: Origin) -> None:
+@pytest.mark.parametrize(
+    ("proxy", "origin"), [("proxy.test:3128", Origin.PROXY), (None, Origin.LOCAL)]
+)
+def test_whose_certificate_nobody_knows(proxy: str | None, origin: Origin) -> None:
     """A proxy that inspects TLS shows one of its own."""
-    assert classify(unknown_issuer(), Evidence(Phase.TLS, proxied=proxied)).origin is origin
+    assert classify(unknown_issuer(), Evidence(Phase.TLS, proxy=proxy)).origin is origin
 
 
 @pytest.mark.parametrize(

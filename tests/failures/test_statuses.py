@@ -231,8 +231,8 @@ def test_an_answer_of_a_proxy_without_tls() -> None:
     """Nobody else could have written it."""
     exc = with_body(502, "<html>nginx</html>", request_id=None)
 
-    assert classify(exc, Evidence(https=False, proxied=True)).origin is Origin.PROXY
-    assert classify(exc, Evidence(https=True, proxied=True)).origin is Origin.UNKNOWN
+    assert classify(exc, Evidence(https=False, proxy="proxy.test:3128")).origin is Origin.PROXY
+    assert classify(exc, Evidence(https=True, proxy="proxy.test:3128")).origin is Origin.UNKNOWN
 
 
 def test_an_error_event_that_says_nothing() -> None:
