@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic_core import from_json
+
 from resilient_claude.failures.faults import Fault, malformed
 
-from .bounded_json import read_json
+from .bounded_json import MOST_VALUES, read_json
 
 EVENT_BYTES = 1024 * 1024
 """Longest event that is accepted: the most that decodes in 20 ms, if every character is escaped.
@@ -183,7 +185,7 @@ def _decode(block: bytes) -> Event | None:
         return None
     data = values[0] if len(values) == 1 else b"\n".join(values)
     try:
-        event = read_json(data)
+        event = from_json(data) if len(data) <= MOST_VALUES else read_json(data)
     except ValueError as exc:
         if _says_nothing(block, name, data):
             return _unread(name, data)
