@@ -146,7 +146,9 @@ class IncomingMessage:
                 self._said = block.counts = True
             elif not text:
                 return
-            self._grow(len(text) + PART_CHARS)
+            self._chars += len(text) + PART_CHARS
+            if self._chars > LONGEST_MESSAGE_CHARS:
+                self._grow(0)
             block.parts.append(text)
             self._new_text.append(text)
             return

@@ -10,9 +10,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic_core import from_json
+
 from resilient_claude.failures.faults import Fault, malformed
 
-from .bounded_json import read_json
+from .bounded_json import MOST_VALUES, read_json
 
 EVENT_BYTES = 1024 * 1024
 """Longest event that is accepted: the most that decodes in 20 ms, if every character is escaped.
@@ -171,19 +173,25 @@ def _decode(block: bytes) -> Event | None:
     if len(block) > EVENT_LINES and block.count(b"\n") >= EVENT_LINES:
         raise malformed(f"an event has more than {EVENT_LINES} lines")
     name = b""
-    values: list[bytes] = []
+    data: bytes | None = None
+    more: list[bytes] = []  # lines of data after the first, which Claude never sends
     for line in block.split(b"\n"):
         if line.startswith(b"data:"):
-            values.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            value = line[6:] if line.startswith(b"data: ") else line[5:]
+            if data is None:
+                data = value
+            else:
+                more.append(value)
         elif line.startswith(b"event:"):
             name = line[6:].strip()
-    if not values:
+    if data is None:
         if name.startswith(tuple(_TYPES)):
             raise malformed("an event of Claude's has a name and no data")
         return None
-    data = values[0] if len(values) == 1 else b"\n".join(values)
+    if more:
+        data = b"\n".join([data, *more])
     try:
-        event = read_json(data)
+        event = from_json(data) if len(data) <= MOST_VALUES else read_json(data)
     except ValueError as exc:
         if _says_nothing(block, name, data):
             return _unread(name, data)

@@ -73,7 +73,7 @@ class Break:
 
     Attributes:
         how: `reset` (RST), `close` (FIN, the chunked body not terminated, no TLS close_notify),
-            `end` (the body terminated without `message_stop`), `stall` (silence until the client
+            `end` (the body terminated cleanly), `stall` (silence until the client
             leaves), `pings`, `comments` or `empty_deltas` (one every 20 ms until the client
             leaves), `SseError` or `Garbage`.
         at: The point, see `Point`. The first time that the answer reaches it counts.
