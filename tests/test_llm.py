@@ -165,6 +165,46 @@ async def test_a_closed_adapter_says_so(make_llm: MakeLLM) -> None:
             adapter.chat(chat_ctx=conversation())
 
 
+def test_an_adapter_belongs_to_the_event_loop_that_used_it_first() -> None:
+    """Its connections are bound to that: what came of it was an error from deep inside."""
+    with SimulatedClaude(default=GREETING) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+
+        async def ask() -> str:
+            return (await read_stream(adapter.chat(chat_ctx=conversation()))).text
+
+        async def warm() -> None:
+            await adapter.warm()
+
+        async def both() -> None:
+            assert await ask() == "Hello, this is Claude."
+            assert await ask() == "Hello, this is Claude."
+            await warm()
+            await adapter._target.aclose()
+
+        asyncio.run(both())
+        for use in (ask, warm):
+            with pytest.raises(RuntimeError, match="belongs to another event loop.*one for each"):
+                asyncio.run(use())
+
+        assert len(claude.requests) == 2
+
+
+def test_an_adapter_that_was_only_made_belongs_to_no_loop_yet() -> None:
+    """It is made in a worker's set-up, where no loop or another one runs."""
+    with SimulatedClaude(default=GREETING) as claude:
+
+        async def make() -> ResilientClaudeLLM:
+            return ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+
+        async def ask(adapter: ResilientClaudeLLM) -> str:
+            heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+            await adapter.aclose()
+            return heard.text
+
+        assert asyncio.run(ask(asyncio.run(make()))) == "Hello, this is Claude."
+
+
 # --- what livekit gets --------------------------------------------------------------------------
 
 

@@ -421,7 +421,8 @@ async def test_a_fallback_does_not_repeat_what_was_heard(make_llm: MakeLLM) -> N
         SimulatedClaude(half, default=Answer("x")) as dark,
         SimulatedClaude(default=Answer("Other.")) as healthy,
     ):
-        ours, other = make_llm(dark), make_llm(healthy)
+        ours = make_llm(dark, retry=shrunk_policy(on_interruption="raise"))
+        other = make_llm(healthy)
         adapter = llm.FallbackAdapter([ours, other])
         async with call(adapter) as session:
             with pytest.raises(Exception, match="broke off"):
@@ -429,6 +430,63 @@ async def test_a_fallback_does_not_repeat_what_was_heard(make_llm: MakeLLM) -> N
         await ours.aclose()
         await other.aclose()
         assert healthy.requests == []
+
+
+async def test_a_break_is_resumed_before_a_fallback_is_asked(make_llm: MakeLLM) -> None:
+    """The rest of a sentence is worth more than another voice that begins anew."""
+    half = Break("reset", at="text", answer=Answer("One two three.", piece_s=0.02))
+    with (
+        SimulatedClaude(half, Answer("three.")) as claude,
+        SimulatedClaude(default=Answer("Other.")) as healthy,
+    ):
+        ours, other = make_llm(claude), make_llm(healthy)
+        adapter = llm.FallbackAdapter([ours, other])
+        async with call(adapter) as session:
+            await session.run(user_input="Hello?")
+            assert session.history.items[-1].text_content == "One two three."  # type: ignore[union-attr]
+        await ours.aclose()
+        await other.aclose()
+        assert (len(claude.requests), healthy.requests) == (2, [])
+
+
+@pytest.mark.parametrize("wrong_first", [True, False])
+async def test_a_broken_handler_keeps_no_error_from_the_session(
+    wrong_first: bool, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """AgentSession learns of a lost turn by an event, as the application does: no apology else."""
+    seen: list[str] = []
+
+    def wrong(event: object, and_what: object) -> None:
+        seen.append("impossible")
+
+    with SimulatedClaude(default=HttpError(400)) as claude:
+        adapter = make_llm(claude)
+        if wrong_first:
+            adapter.on("error", wrong)
+        adapter.on("error", lambda event: seen.append("application"))
+        if not wrong_first:
+            adapter.on("error", wrong)
+        async with call(adapter) as session:
+            session.on("error", lambda event: seen.append("session"))
+            with pytest.raises(APIError):
+                await session.run(user_input="Hello?")
+
+    assert sorted(seen) == ["application", "session"]
+    (line,) = lines.named("claude.handler_failed")
+    assert (line["handled"], line["root_type"]) == ("error", "TypeError")
+
+
+async def test_turns_of_nothing_do_not_close_a_session(make_llm: MakeLLM) -> None:
+    """A model that is told to be silent is no outage: livekit hangs up after four lost turns."""
+    closed: list[Any] = []
+    with SimulatedClaude(default=Answer("")) as claude:
+        async with call(make_llm(claude)) as session:
+            session.on("close", closed.append)
+            for _ in range(5):
+                await session.run(user_input="Hello?")
+
+            assert (closed, said(session)) == ([], [])
+        assert len(claude.requests) == 10
 
 
 async def test_max_silence_holds_in_a_session(make_llm: MakeLLM) -> None:

@@ -321,7 +321,7 @@ class Retries:
         )
 
     def _stop(self, state: RetryCallState) -> bool:
-        if not may_retry(_failure_in(state), state.attempt_number):
+        if not may_retry(_failure_in(state), self._same):  # other faults before it do not count
             return True
         if state.attempt_number >= self._policy.max_attempts:
             return True

@@ -193,7 +193,8 @@ async def test_the_turns_are_counted_by_how_they_ended() -> None:
 async def test_the_broken_line_breaks_where_the_page_says() -> None:
     """Whoever copies it counts words."""
     with run(BREAKING)["broken_line"]() as claude:
-        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        raising = RetryPolicy(on_interruption="raise")
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url, retry=raising)
 
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
@@ -214,6 +215,18 @@ async def test_the_outage_lasts_until_it_is_healed() -> None:
         await adapter.aclose()
 
     assert heard.text == "Hello."
+
+
+async def test_the_broken_line_is_gone_on_with_as_the_page_says() -> None:
+    """By default the caller hears the whole sentence, once."""
+    with run(BREAKING)["broken_line"]() as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert (heard.text, heard.error) == ("We open at five.", None)
+        assert len(claude.requests) == 2
 
 
 @pytest.mark.parametrize("text", [README, page("migrating")], ids=["README", "migrating"])

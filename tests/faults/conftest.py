@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.catalogue.cells import CELLS
-from tests.faults.catalogue.table import HASTY, Cell, Scenario, limits_of
+from tests.faults.catalogue.table import HASTY, Cell, Scenario, Sort, When, limits_of
 from tests.faults.playing.play import Play, Seen
 from tests.faults.playing.watch import Watch, current_watch, watching
 
@@ -70,10 +70,16 @@ class Matrix:
             )
 
     async def _play(self, cell: Cell) -> Seen:
-        async with self._waiting if limits_of(cell) is HASTY else self._working:
+        async with self._waiting if _waits(cell) else self._working:
             watch = Watch()
             current_watch.set(watch)
             return await Play(cell, watch, self._setting_up).run()
+
+
+def _waits(cell: Cell) -> bool:
+    """Whether it waits more than it works: for a clock, or before it asks for the same again."""
+    again = cell.fault.sort in (Sort.ENDED, Sort.FOREIGN, Sort.MALFORMED)
+    return limits_of(cell) is HASTY or (again and cell.when is not When.FIRST)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -190,9 +190,12 @@ def it_is_not_given_up_early(result: TurnResult) -> None:
         return
     if len(result.claude.attempts) >= max_attempts(result):
         return
-    longest_wait_s = max(turn.policy.wait_cap_s, failure.retry_after_s or 0.0)
+    longest_wait_s = max(
+        turn.policy.wait_cap_s, failure.retry_after_s or 0.0, distances(result)[last.number]
+    )
     # In the last twentieth of the budget an attempt could only hide the cause behind a time-out.
     latest = silence_begins(result, last) + 0.95 * turn.policy.max_silence_s
+    latest = min(latest, result.started + turn.policy.max_turn_s)
     assert last.ended + longest_wait_s >= latest - 1e-6
 
 
@@ -209,6 +212,20 @@ def a_healthy_claude_is_heard(result: TurnResult) -> None:
     assert not (script == healthy and all(texts) and any(b.kind == "text" for b in script.blocks))
 
 
+def distances(result: TurnResult) -> dict[int, float]:
+    """How long each failed attempt is to be waited after at least, for being the same again."""
+    found: dict[int, float] = {}
+    before, same = ("", ""), 0
+    for fields in result.named("claude.attempt_failed"):
+        number, words = fields["attempt"], (fields["kind"], fields["root_message"])
+        attempt, *earlier = result.claude.attempts[number - 1 :: -1]
+        new_part = attempt.kind == "resume" or any(a.continued for a in earlier[:1])
+        same = same + 1 if words == before and not new_part else 1
+        before = words
+        found[number] = 0.5 * 2 ** (same - 1) if words[0] in ("malformed", "truncated") else 0.0
+    return found
+
+
 # --- when ---------------------------------------------------------------------------------------
 
 
@@ -216,7 +233,16 @@ def no_attempt_starts_too_late(result: TurnResult) -> None:
     """None past the end of the silence budget."""
     for attempt in result.claude.attempts:
         latest = silence_begins(result, attempt) + result.turn.policy.max_silence_s
+        latest = min(latest, result.started + result.turn.policy.max_turn_s)
         assert attempt.started <= latest, f"attempt {attempt.number} starts too late"
+
+
+def no_turn_is_endless(result: TurnResult) -> None:
+    """Whatever progress is made: at some time, it is over."""
+    latest = result.started + result.turn.policy.max_turn_s
+    for attempt in result.claude.attempts:
+        allowed = latest + DRAIN_S if attempt.whole else latest
+        assert attempt.ended <= allowed + 1e-6, f"attempt {attempt.number}: {attempt.ended}"
 
 
 def silence_is_bounded(result: TurnResult) -> None:
@@ -231,24 +257,31 @@ def silence_is_bounded(result: TurnResult) -> None:
 
 
 def no_stall_is_waited_out(result: TurnResult) -> None:
-    """Text that stops is cut after one clock, thinking after another."""
+    """Text that stops is cut after one clock, thinking without any sign of life after another."""
     timeouts = result.turn.timeouts
     for attempt in result.claude.attempts:
         if attempt.progressed is not None:
             clock_s = timeouts.stall_s if attempt.speaking else timeouts.thinking_s
             latest = attempt.progressed + clock_s
+            if not attempt.speaking and attempt.lived is not None:
+                latest = max(latest, attempt.lived + clock_s)
             if attempt.whole:  # the answer is there; its end is awaited for a moment
                 latest = min(latest, attempt.progressed) + DRAIN_S + clock_s
             assert attempt.ended <= latest + 1e-6
 
 
 def waits_are_as_asked(result: TurnResult) -> None:
-    """Between two attempts: not less than the service asked for, not more than the cap."""
-    cap_s = result.turn.policy.wait_cap_s
+    """Between two attempts: not less than the service asked for, not more than the cap.
+
+    And what comes back word for word from a server that answered, at growing distances.
+    """
+    cap_s, at_least = result.turn.policy.wait_cap_s, distances(result)
     for attempt, following in pairwise(result.claude.attempts):
         wait_s = following.started - attempt.ended
         if not attempt.continued:
-            asked_s = attempt.retry_after_s or 0.0
+            asked_s = max(attempt.retry_after_s or 0.0, at_least[attempt.number])
+            if following.kind == "resume":  # the first request for the rest
+                asked_s = max(attempt.retry_after_s or 0.0, min(at_least[attempt.number], 0.5))
             assert asked_s - 1e-6 <= wait_s <= max(cap_s, asked_s) + 1e-6
 
 
@@ -274,7 +307,7 @@ def the_application_is_told_of_each_failure(result: TurnResult) -> None:
     """Recoverable ones and, at most once, the one that is not."""
     recoverable = [error for error in result.errors if error.recoverable]
     final = [error for error in result.errors if not error.recoverable]
-    retried = [f for f in result.named("claude.attempt_failed") if f["wait_s"] is not None]
+    retried = [f for f in result.named("claude.attempt_failed") if "wait_s" in f]
     assert len(recoverable) == len(retried)
     assert len(final) == int(result.ended[0].failure is not None)
 
@@ -318,6 +351,7 @@ PROMISES: tuple[Callable[[TurnResult], None], ...] = (
     it_is_not_given_up_early,
     a_healthy_claude_is_heard,
     no_attempt_starts_too_late,
+    no_turn_is_endless,
     silence_is_bounded,
     no_stall_is_waited_out,
     waits_are_as_asked,

@@ -162,9 +162,11 @@ async def _reads(
             batch = events[sent : min(cut, sent + size)]
             sent += len(batch)
             attempt.note(batch, _now())
+            attempt.lived = _now()
             yield batch or [PING]
         if script.breaks_after is not None:
             async for batch in _breaks(script.breaks, events[:sent]):
+                attempt.lived = _now()
                 yield batch
         elif script.stays_open:
             await asyncio.sleep(FOR_EVER_S)

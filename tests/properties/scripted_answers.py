@@ -39,6 +39,7 @@ class AttemptSeen:
         sent_text: the text that it has sent so far, as it was sent.
         began: when its content began, None if it has not; an empty text block is none.
         progressed: when it last made progress, None if it has not.
+        lived: when it last sent anything at all.
         speaking: whether that was inside of text or a tool's input.
         whole: whether its `message_stop` was sent.
         stop_reason: the one it has sent, if any.
@@ -56,6 +57,7 @@ class AttemptSeen:
     sent_text: str = ""
     began: float | None = None
     progressed: float | None = None
+    lived: float | None = None
     speaking: bool = False
     whole: bool = False
     stop_reason: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import io
 import json
 import logging
@@ -10,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import structlog
@@ -18,8 +19,10 @@ from livekit.agents.cli.log import JsonFormatter
 from structlog.testing import capture_logs
 
 import resilient_claude
+from resilient_claude import TurnEnded
 from resilient_claude.failures.causes import cause_chain
-from resilient_claude.telemetry.log import LOGGER_NAME, make_logger
+from resilient_claude.telemetry.log import LOGGER_NAME, make_logger, write
+from resilient_claude.telemetry.record import Scalar
 from resilient_claude.testing import (
     Answer,
     Break,
@@ -37,7 +40,7 @@ from tests.support.listening import conversation, read_stream
 SECRET_PROMPT = "my card number is 4711 0815 1234"
 SECRET_REPLY = "Your card 4711 0815 1234 is fine, dear caller."
 MODEL = "claude-sonnet-4-6"
-CALL = {"model": MODEL, "provider": "127.0.0.1:8443"}
+CALL = {"model": MODEL, "provider": "127.0.0.1:8443", "turn_id": "turn_0"}
 TIMES = {"elapsed_s", "silence_s", "wait_s"}
 CODE = {"pid", "code.file.path", "code.function.name", "code.line.number", "timestamp"}
 
@@ -49,15 +52,23 @@ class Worker:
         self.stream = io.StringIO()
 
     def lines(self, provider: str) -> list[dict[str, Any]]:
-        """The lines, with the same times and the same *provider* in every run."""
+        """The lines, with the same times, ids and *provider* in every run; all of one turn."""
         text = self.stream.getvalue().replace(provider, CALL["provider"])
-        return [self._plain(json.loads(line)) for line in text.splitlines()]
+        lines = [self._plain(json.loads(line)) for line in text.splitlines()]
+        ids = {line["turn_id"] for line in lines if "turn_id" in line}
+        assert len(ids) <= 1
+        for line in lines:
+            if "turn_id" in line:
+                assert re.fullmatch(r"turn_[0-9a-f]{12}", line["turn_id"])
+                line["turn_id"] = CALL["turn_id"]
+        return lines
 
     def _plain(self, line: dict[str, Any]) -> dict[str, Any]:
         for name in TIMES & line.keys():
-            if line[name] is not None:
-                assert line[name] >= 0
-                line[name] = 0.0
+            assert line[name] >= 0
+            line[name] = 0.0
+        line["message"] = re.sub(r"\b\d+\.\d+ s\b", "0.0 s", line["message"])
+        line.pop("loop_lag_s", None)  # of a machine that is busy with other tests
         return {name: value for name, value in line.items() if name not in CODE}
 
 
@@ -75,7 +86,7 @@ def worker() -> Iterator[Worker]:
     handler.addFilter(add_job)
     logger = logging.getLogger(LOGGER_NAME)
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(logging.DEBUG)
     yield worker
     logger.removeHandler(handler)
     logger.setLevel(logging.NOTSET)
@@ -89,9 +100,15 @@ def refuse_the_event(event: object) -> None:
     raise TypeError(f"cannot take {event}")
 
 
-def line(message: str, level: str, **fields: Any) -> dict[str, Any]:
+REFUSED_AT = f"at test_log.py:{refuse_the_event.__code__.co_firstlineno + 2} in refuse_the_event"
+
+Line: TypeAlias = dict[str, Any]
+
+
+def line(event: str, message: str, level: str, **fields: Any) -> Line:
     """A line with what every one of them has."""
-    return {"message": message, "level": level, "name": LOGGER_NAME, "job_id": "AJ_1", **fields}
+    told = {"message": message, "level": level, "name": LOGGER_NAME, "job_id": "AJ_1"}
+    return {**told, "event": event, **fields}
 
 
 @dataclass(frozen=True)
@@ -103,12 +120,14 @@ class Told:
         lines: the lines of the log.
         arguments: more of the adapter's.
         handler: of the event `claude_turn_ended`.
+        left: whether the caller hangs up when the first attempt has failed.
     """
 
     steps: Sequence[Step]
-    lines: Sequence[dict[str, Any]]
+    lines: Sequence[Line]
     arguments: Mapping[str, Any] = field(default_factory=dict)
     handler: Callable[[object], None] = lambda event: None
+    left: bool = False
 
 
 OVERLOAD = HttpError(529, message="Overloaded", request_id="req_test")
@@ -118,13 +137,23 @@ OVERLOADED = {
     "phase": "response",
     "root_type": "OverloadedError",
     "root_message": "Overloaded",
-    "errno": None,
     "status": 529,
     "error_type": "overloaded_error",
     "request_id": "req_test",
-    "retry_after_s": None,
-    "loop_lag_s": None,
 }
+OVERLOADED_FIRST = {"first_kind": "overloaded", "first_root_message": "Overloaded"}
+OVERLOADED_WORDS = "overloaded (remote), HTTP 529, OverloadedError: Overloaded"
+DENIED = {
+    "kind": "auth",
+    "origin": "caller",
+    "phase": "response",
+    "root_type": "AuthenticationError",
+    "root_message": "No.",
+    "status": 401,
+    "error_type": "authentication_error",
+    "request_id": "req_no",
+}
+DENIED_WORDS = "auth (caller), HTTP 401, AuthenticationError: No."
 BROKEN = Break("reset", at="text", answer=Answer("One two three four.", piece_s=0.03))
 RESET = {
     "kind": "reset",
@@ -134,11 +163,36 @@ RESET = {
     "root_message": "[Errno 104] Connection reset by peer",
     "errno": 104,
     "status": 200,
-    "error_type": None,
     "request_id": "req_000000000000000000000001",
-    "retry_after_s": None,
-    "loop_lag_s": None,
 }
+RESET_FIRST = {"first_kind": "reset", "first_root_message": "[Errno 104] Connection reset by peer"}
+RESET_WORDS = "reset (remote), ConnectionResetError: [Errno 104] Connection reset by peer"
+EMPTY = {
+    "kind": "empty",
+    "origin": "remote",
+    "phase": "first_token",
+    "root_type": "Fault",
+    "root_message": "the answer has neither text nor tool calls",
+    "status": 200,
+    "request_id": "req_000000000000000000000001",
+}
+EMPTY_WORDS = "empty (remote), Fault: the answer has neither text nor tool calls"
+
+
+def failed(number: int, level: str, words: str, *, last: bool = False, **fields: Any) -> Line:
+    """The line of a failed attempt."""
+    follows = "none follows" if last else "the next in 0.0 s"
+    return line(
+        "claude.attempt_failed",
+        f"attempt {number} failed: {words}; {follows}",
+        level,
+        attempt=number,
+        **fields,
+        elapsed_s=0.0,
+        **({} if last else {"wait_s": 0.0}),
+        **CALL,
+    )
+
 
 TOLD = {
     # A log of healthy turns is one that nobody reads.
@@ -147,19 +201,13 @@ TOLD = {
     "a recovered turn": Told(
         [OVERLOAD, Answer("Hi.")],
         [
-            line(
-                "claude.attempt_failed",
-                "WARNING",
-                attempt=1,
-                **OVERLOADED,
-                elapsed_s=0.0,
-                wait_s=0.0,
-                **CALL,
-            ),
+            failed(1, "WARNING", OVERLOADED_WORDS, **OVERLOADED),
             line(
                 "claude.call_recovered",
+                "recovered after 2 attempts (1 overloaded), 0.0 s of silence",
                 "INFO",
                 attempts=2,
+                causes="1 overloaded",
                 kind="overloaded",
                 origin="remote",
                 resumed=False,
@@ -174,19 +222,14 @@ TOLD = {
     "a lost turn": Told(
         [],
         [
-            line(
-                "claude.attempt_failed",
-                "WARNING",
-                attempt=1,
-                **OVERLOADED,
-                elapsed_s=0.0,
-                wait_s=None,
-                **CALL,
-            ),
+            failed(1, "WARNING", OVERLOADED_WORDS, last=True, **OVERLOADED),
             line(
                 "claude.call_failed",
+                f"no answer after 1 attempt in 0.0 s (1 overloaded): {OVERLOADED_WORDS}",
                 "ERROR",
                 attempts=1,
+                causes="1 overloaded",
+                **OVERLOADED_FIRST,
                 **OVERLOADED,
                 elapsed_s=0.0,
                 wasted_tokens=0,
@@ -195,49 +238,61 @@ TOLD = {
         ],
         {"retry": shrunk_policy(max_attempts=1)},
     ),
-    # How much the caller has heard decides what the agent may say next.
-    "a turn that broke off": Told(
-        [BROKEN],
+    # The first of a kind is told aloud, each repetition only to who looks for it, and a new cause
+    # aloud again; the canonical line counts them all, and knows what it began with.
+    "an outage that changes": Told(
+        [OVERLOAD, OVERLOAD, HttpError(401, message="No.", request_id="req_no")],
         [
+            failed(1, "WARNING", OVERLOADED_WORDS, **OVERLOADED),
+            failed(2, "DEBUG", OVERLOADED_WORDS, **OVERLOADED),
+            failed(3, "WARNING", DENIED_WORDS, last=True, **DENIED),
             line(
-                "claude.attempt_failed",
-                "WARNING",
-                attempt=1,
-                **RESET,
-                elapsed_s=0.0,
-                wait_s=None,
-                **CALL,
-            ),
-            line(
-                "claude.call_interrupted",
+                "claude.call_failed",
+                f"no answer after 3 attempts in 0.0 s (2 overloaded, 1 auth): {DENIED_WORDS}",
                 "ERROR",
-                attempts=1,
-                text_chars=8,
-                tool_calls=0,
-                **RESET,
+                attempts=3,
+                causes="2 overloaded, 1 auth",
+                **OVERLOADED_FIRST,
+                **DENIED,
                 elapsed_s=0.0,
                 wasted_tokens=0,
                 **CALL,
             ),
         ],
     ),
+    # How much the caller has heard decides what the agent may say next.
+    "a turn that broke off": Told(
+        [BROKEN],
+        [
+            failed(1, "WARNING", RESET_WORDS, last=True, **RESET),
+            line(
+                "claude.call_interrupted",
+                f"the answer broke off after 8 characters: {RESET_WORDS}",
+                "ERROR",
+                attempts=1,
+                text_chars=8,
+                tool_calls=0,
+                causes="1 reset",
+                **RESET_FIRST,
+                **RESET,
+                elapsed_s=0.0,
+                wasted_tokens=0,
+                **CALL,
+            ),
+        ],
+        {"retry": shrunk_policy(on_interruption="raise")},
+    ),
     # The caller heard a pause in a sentence, which no error tells of.
     "a turn that was resumed": Told(
         [BROKEN, Answer("three four.")],
         [
-            line(
-                "claude.attempt_failed",
-                "WARNING",
-                attempt=1,
-                **RESET,
-                elapsed_s=0.0,
-                wait_s=0.0,
-                **CALL,
-            ),
+            failed(1, "WARNING", RESET_WORDS, **RESET),
             line(
                 "claude.call_recovered",
+                "recovered after 2 attempts (1 reset), 0.0 s of silence",
                 "INFO",
                 attempts=2,
+                causes="1 reset",
                 kind="reset",
                 origin="remote",
                 resumed=True,
@@ -247,7 +302,29 @@ TOLD = {
                 **CALL,
             ),
         ],
-        {"retry": shrunk_policy(on_interruption="resume")},
+    ),
+    # A caller who hangs up in an outage: without this line nobody would ever know.
+    "a turn that the caller left": Told(
+        [HttpError(529, message="Overloaded", request_id="req_test", headers={"retry-after": "9"})],
+        [
+            failed(1, "WARNING", OVERLOADED_WORDS, **OVERLOADED, retry_after_s=9.0),
+            line(
+                "claude.turn_abandoned",
+                "left without a word after 0.0 s and 1 attempt (1 overloaded)",
+                "WARNING",
+                attempts=1,
+                causes="1 overloaded",
+                **OVERLOADED_FIRST,
+                kind="overloaded",
+                origin="remote",
+                root_type="OverloadedError",
+                root_message="Overloaded",
+                elapsed_s=0.0,
+                wasted_tokens=0,
+                **CALL,
+            ),
+        ],
+        left=True,
     ),
     # An answer, so no error; but the operator learns that it was cut.
     "an answer cut by max_tokens": Told(
@@ -255,6 +332,7 @@ TOLD = {
         [
             line(
                 "claude.outcome",
+                "the answer ended as max_tokens (stop reason max_tokens) after 7 characters",
                 "WARNING",
                 outcome="max_tokens",
                 stop_reason="max_tokens",
@@ -263,17 +341,47 @@ TOLD = {
             )
         ],
     ),
+    # Claude has nothing to say, and says so twice: no error, but the operator hears of it.
+    "an answer of nothing": Told(
+        [Answer(""), Answer("")],
+        [
+            failed(1, "WARNING", EMPTY_WORDS, **EMPTY),
+            line(
+                "claude.outcome",
+                "the answer ended as empty (stop reason end_turn) after 0 characters",
+                "WARNING",
+                outcome="empty",
+                stop_reason="end_turn",
+                text_chars=0,
+                **CALL,
+            ),
+            line(
+                "claude.call_recovered",
+                "recovered after 2 attempts (1 empty), 0.0 s of silence",
+                "INFO",
+                attempts=2,
+                causes="1 empty",
+                kind="empty",
+                origin="remote",
+                resumed=False,
+                elapsed_s=0.0,
+                silence_s=0.0,
+                wasted_tokens=13,
+                **CALL,
+            ),
+        ],
+    ),
     # The application's bug, told with its place and without what it quotes; the turn goes on.
     "a handler that raises": Told(
         [Answer("Hi.")],
         [
             line(
                 "claude.handler_failed",
+                "a handler of claude_turn_ended failed: TypeError: " + REFUSED_AT,
                 "ERROR",
                 handled="claude_turn_ended",
                 root_type="TypeError",
-                root_message=f"at test_log.py:{refuse_the_event.__code__.co_firstlineno + 2} "
-                "in refuse_the_event",
+                root_message=REFUSED_AT,
             )
         ],
         handler=refuse_the_event,
@@ -284,6 +392,7 @@ TOLD = {
         [
             line(
                 "claude.request_adjusted",
+                "temperature not sent: model claude-opus-4-7 rejects it",
                 "WARNING",
                 argument="temperature",
                 reason="not sent: model claude-opus-4-7 rejects it",
@@ -297,12 +406,18 @@ TOLD = {
 
 @pytest.mark.parametrize("name", TOLD)
 async def test_what_is_told_of_a_turn(name: str, make_llm: MakeLLM, worker: Worker) -> None:
-    """Alerts and dashboards are built on names and fields, and on a line's level."""
+    """Alerts and dashboards are built on names, fields and levels; people read the sentence."""
     told = TOLD[name]
     with SimulatedClaude(*told.steps, default=OVERLOAD) as claude:
         adapter = make_llm(claude, **told.arguments)
         adapter.on("claude_turn_ended", told.handler)
-        await read_stream(adapter.chat(chat_ctx=conversation()))
+        stream = adapter.chat(chat_ctx=conversation())
+        if told.left:
+            trouble = asyncio.Event()
+            adapter.on("error", lambda error: trouble.set())
+            await trouble.wait()
+            await stream.aclose()
+        await read_stream(stream)
         await adapter.aclose()
 
     assert worker.lines(adapter.provider) == told.lines
@@ -310,7 +425,7 @@ async def test_what_is_told_of_a_turn(name: str, make_llm: MakeLLM, worker: Work
 
 def test_every_event_of_the_package_is_told_above() -> None:
     """A new event needs a turn that writes it, and its whole line."""
-    written = {line["message"] for told in TOLD.values() for line in told.lines}
+    written = {line["event"] for told in TOLD.values() for line in told.lines}
 
     assert written == events_of_the_package()
 
@@ -366,18 +481,73 @@ async def test_any_structlog_logger(make_llm: MakeLLM) -> None:
         ("claude.attempt_failed", "acme"),
         ("claude.call_recovered", "acme"),
     ]
+    assert len({entry["turn_id"] for entry in captured}) == 1
+    assert not any(None in entry.values() for entry in captured)
+
+
+async def test_two_turns_have_two_ids(make_llm: MakeLLM, lines: Lines) -> None:
+    """In a worker with many calls, lines of several turns stand between each other."""
+    with SimulatedClaude(HttpError(529), Answer("Hi."), HttpError(529), Answer("Hi.")) as claude:
+        adapter = make_llm(claude)
+        ended: list[TurnEnded] = []
+        adapter.on("claude_turn_ended", ended.append)
+        for _ in range(2):
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    ids = [fields["turn_id"] for _, fields in lines.events]
+    first, second = (turn.turn_id for turn in ended)
+    assert ids == [first, first, second, second]
+    assert first != second
 
 
 def test_a_stdlib_logger_is_written_through(caplog: pytest.LogCaptureFixture) -> None:
     """`logging.getLogger("mine")` is what most people have at hand."""
     log = make_logger(logging.getLogger("mine"))
 
-    log.warning("claude.outcome", outcome="max_tokens")
+    facts = {"outcome": "max_tokens", "stop_reason": "max_tokens", "text_chars": 7}
+    write(log, "claude.outcome", {**facts, "model": None, "not of this event": 1})
 
     (record,) = caplog.records
-    assert (record.name, record.getMessage()) == ("mine", "claude.outcome")
-    assert record.filename == "test_log.py"
-    assert vars(record)["outcome"] == "max_tokens"
+    assert (record.name, record.levelname) == ("mine", "WARNING")
+    assert record.getMessage() == (
+        "the answer ended as max_tokens (stop reason max_tokens) after 7 characters"
+    )
+    assert record.filename == "log.py"  # not structlog's
+    fields = vars(record).keys() - vars(logging.makeLogRecord({})).keys() - {"message"}
+    assert {name: vars(record)[name] for name in fields} == {"event": "claude.outcome", **facts}
+
+
+PLAIN: dict[str, tuple[dict[str, Scalar], str]] = {
+    # What is not known is not made up.
+    "claude.turn_abandoned": (
+        {"attempts": 2, "elapsed_s": 31.25},
+        "left without a word after 31.25 s and 2 attempts (none of them failed)",
+    ),
+    # A status that failed is told; one that did not is none of the reader's business.
+    "claude.call_interrupted": (
+        {
+            "text_chars": 12,
+            "kind": "stall",
+            "origin": "unknown",
+            "root_type": "ClockExpired",
+            "root_message": "stall_s expired after 4 s",
+            "status": 200,
+        },
+        "the answer broke off after 12 characters: stall (unknown), ClockExpired: stall_s expired "
+        "after 4 s",
+    ),
+}
+
+
+@pytest.mark.parametrize("event", PLAIN)
+def test_a_sentence_tells_what_is_known(event: str, caplog: pytest.LogCaptureFixture) -> None:
+    """`logging.basicConfig` shows nothing else."""
+    facts, sentence = PLAIN[event]
+
+    write(make_logger(), event, facts)
+
+    assert caplog.messages == [sentence]
 
 
 SECRET = "the caller lives in Elm Street 13"

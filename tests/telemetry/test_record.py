@@ -9,7 +9,7 @@ from livekit.agents import llm
 
 from resilient_claude import Failure, FailureKind, Origin, Outcome, Phase, TurnEnded
 from resilient_claude.response.translator import Translator
-from resilient_claude.telemetry.record import TurnRecord
+from resilient_claude.telemetry.record import LONG_WAIT_S, TurnRecord
 
 FAILURE = Failure(FailureKind.RESET, Origin.REMOTE, Phase.STREAMING, "Root", "why", True)
 NOTHING_USED = llm.CompletionUsage(completion_tokens=0, prompt_tokens=0, total_tokens=0)
@@ -37,16 +37,23 @@ def attempt(
     return translator
 
 
+ABANDONED = [
+    (False, 100.0, False),
+    (False, 100.0 + LONG_WAIT_S - 0.01, False),
+    (False, 100.0 + LONG_WAIT_S, True),
+    (True, 130.0, False),
+]
+"""Whether a word had come, when the caller left, and whether that is worth a line by itself."""
+
+
 def record() -> TurnRecord:
     """Of a turn that began at 100.0 s."""
-    return TurnRecord(model="m", provider="p", started=100.0)
+    return TurnRecord(turn_id="turn_1", model="m", provider="p", started=100.0)
 
 
 def ended(turn: TurnRecord, at: float, **how: Any) -> TurnEnded:
     """What the application is told of *turn*, which ends at *at*."""
-    for name, value in how.items():
-        setattr(turn, name, value)
-    turn.ended = at
+    turn.end(at, **how)
     return TurnEnded.of(turn)
 
 
@@ -70,11 +77,14 @@ def test_a_turn_of_which_nothing_became() -> None:
     turn = record()
 
     assert ended(turn, 100.5) == TurnEnded(
+        turn_id="turn_1",
         outcome=None,
         stop_reason=None,
         failure=None,
         cancelled=True,
+        abandoned=False,
         attempts=0,
+        causes=None,
         text_chars=0,
         tool_calls=0,
         silence_s=None,
@@ -95,11 +105,14 @@ def test_a_turn_of_two_parts_with_a_failed_attempt() -> None:
     turn.part_ended(attempt("Risotto.", stop_reason="end_turn"))
 
     assert ended(turn, 105.0, outcome=Outcome.COMPLETE) == TurnEnded(
+        turn_id="turn_1",
         outcome=Outcome.COMPLETE,
         stop_reason="end_turn",
         failure=None,
         cancelled=False,
+        abandoned=False,
         attempts=3,
+        causes="1 reset",
         text_chars=21,
         tool_calls=0,
         silence_s=2.0,
@@ -130,6 +143,52 @@ def test_wasted_tokens_are_not_counted_again_when_the_part_ends() -> None:
     told = ended(turn, 102.0, failure=FAILURE)
 
     assert (told.usage, told.wasted_tokens) == (NOTHING_USED, 13)
+
+
+def test_the_causes_are_counted_and_the_first_is_kept() -> None:
+    """Four overloads, and then a clock: "timeout" alone would send the operator astray."""
+    turn = record()
+    overloaded = Failure(FailureKind.OVERLOADED, Origin.REMOTE, Phase.RESPONSE, "R", "busy", True)
+    timeout = Failure(FailureKind.TIMEOUT, Origin.UNKNOWN, Phase.RESPONSE, "C", "clock", True)
+    for failure in (*[overloaded] * 4, timeout):
+        failed(turn, failure, attempt())
+    turn.end(120.0, failure=timeout)
+
+    told = turn.as_dict()
+
+    assert {name: told[name] for name in ("causes", "first_kind", "first_root_message")} == {
+        "causes": "4 overloaded, 1 timeout",
+        "first_kind": "overloaded",
+        "first_root_message": "busy",
+    }
+    assert (told["kind"], told["root_message"]) == ("timeout", "clock")
+    assert TurnEnded.of(turn).causes == "4 overloaded, 1 timeout"
+
+
+@pytest.mark.parametrize(("spoken_first", "at", "abandoned"), ABANDONED)
+@pytest.mark.parametrize("has_failed", [False, True])
+def test_a_turn_is_abandoned_when_the_caller_leaves_in_trouble(
+    has_failed: bool, spoken_first: bool, at: float, abandoned: bool
+) -> None:
+    """A caller who interrupts what he hears is no trouble, and one who speaks at once neither."""
+    turn = record()
+    if has_failed:
+        failed(turn, FAILURE, attempt())
+    if spoken_first:
+        turn.handed_on(spoken("One"), 100.1)
+
+    told = ended(turn, at)
+
+    assert told.abandoned is (abandoned or (has_failed and not spoken_first))
+
+
+@pytest.mark.parametrize("how", [{"outcome": Outcome.EMPTY}, {"failure": FAILURE}])
+def test_a_turn_that_came_to_its_end_was_not_abandoned(how: dict[str, Any]) -> None:
+    """Nobody left it: it was Claude who said nothing, or the turn that was lost."""
+    turn = record()
+    failed(turn, FAILURE, attempt())
+
+    assert not ended(turn, 130.0, **how).abandoned
 
 
 def test_the_last_of_several_failures_is_kept() -> None:
@@ -186,6 +245,27 @@ def test_the_last_chunk_tells_counts_and_outcome() -> None:
         ),
         usage=used(10, 3),
     )
+
+
+def test_the_last_chunk_of_a_lost_turn_tells_what_it_cost() -> None:
+    """It was billed, so livekit's count of tokens must have it."""
+    turn, broken = record(), attempt()
+    failed(turn, FAILURE, broken)
+    turn.part_ended(broken)
+    turn.end(101.0, failure=FAILURE)
+
+    assert turn.last_chunk("failed").usage == used(10, 3)
+
+
+def test_the_last_chunk_of_a_turn_that_was_heard_tells_what_was_heard() -> None:
+    """What failed before it is told apart, as wasted."""
+    turn = record()
+    failed(turn, FAILURE, attempt())
+    turn.handed_on(spoken("Hi."), 101.0)
+    turn.part_ended(attempt("Hi."))
+
+    assert turn.last_chunk("complete").usage == used(10, 3)
+    assert turn.wasted_tokens == 13
 
 
 def test_a_part_that_never_got_an_id_leaves_the_last_one() -> None:

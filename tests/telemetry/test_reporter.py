@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import structlog
-from livekit.agents import APIConnectionError, llm
+from livekit.agents import APIConnectionError, APIError, llm
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,9 +23,11 @@ from resilient_claude import (
     TurnEnded,
     failure_of,
 )
+from resilient_claude.failures.kinds import FACTS
 from resilient_claude.response.translator import Translator
+from resilient_claude.response.usage import Usage
 from resilient_claude.telemetry.log import make_logger
-from resilient_claude.telemetry.record import AttemptRecord, TurnRecord
+from resilient_claude.telemetry.record import LONG_WAIT_S, AttemptRecord, TurnRecord
 from resilient_claude.telemetry.reporter import Reporter
 
 FAILURE = Failure(
@@ -37,13 +40,12 @@ FAILURE_FIELDS = {
     "root_type": "ConnectionRefusedError",
     "root_message": "refused",
     "errno": 111,
-    "status": None,
-    "error_type": None,
-    "request_id": None,
-    "retry_after_s": None,
-    "loop_lag_s": None,
 }
-CALL = {"model": "claude-sonnet-4-6", "provider": "127.0.0.1:8443"}
+OTHER = Failure(
+    FailureKind.OVERLOADED, Origin.REMOTE, Phase.RESPONSE, "OverloadedError", "busy", True
+)
+CALL = {"model": "claude-sonnet-4-6", "provider": "127.0.0.1:8443", "turn_id": "turn_1"}
+FIRST = {"causes": "1 connect", "first_kind": "connect", "first_root_message": "refused"}
 
 
 class Desk:
@@ -54,22 +56,44 @@ class Desk:
         reporter: what is tested.
         lines: log lines, as structlog has them.
         ended: the events `claude_turn_ended`.
+        now: the clock.
     """
 
     def __init__(self, lines: list[Any]) -> None:
-        self.turn = TurnRecord(model="claude-sonnet-4-6", provider="127.0.0.1:8443", started=100.0)
+        self.turn = TurnRecord(**CALL, started=100.0)
         self.lines = lines
         self.ended: list[TurnEnded] = []
         self.reporter = Reporter(
             self.turn,
             logger=make_logger(structlog.get_logger()),
             emit=self._emit,
-            now=lambda: 102.5,
         )
+        self.now = 102.5
 
     def _emit(self, event: str, ended: TurnEnded) -> None:
         assert event == "claude_turn_ended"
         self.ended.append(ended)
+
+    def fail(self, failure: Failure, *, wait_s: float | None) -> None:
+        """An attempt fails now, and nothing has come of it."""
+        attempt = self.turn.attempt_failed(failure, Translator(), now=self.now, wait_s=wait_s)
+        self.reporter.attempt_failed(attempt)
+
+    def succeed(self, outcome: Outcome) -> None:
+        """The turn ends now, with an answer."""
+        self.turn.end(self.now, outcome=outcome)
+        self.reporter.turn_ended()
+
+    def lose(self, failure: Failure) -> APIError:
+        """The turn ends now, with the error that is returned."""
+        self.turn.end(self.now, failure=failure)
+        self.reporter.turn_ended()
+        return self.reporter.error()
+
+    def cancel(self) -> None:
+        """The turn ends now, because nobody listens any more."""
+        self.turn.end(self.now)
+        self.reporter.turn_ended()
 
     def hear(self, text: str) -> None:
         """*text* is handed on at 101.25 s."""
@@ -86,7 +110,7 @@ def test_a_failed_attempt_is_a_line(desk: Desk) -> None:
     """The one place that says what broke while the turn goes on."""
     desk.turn.attempts = 2
 
-    desk.reporter.attempt_failed(FAILURE, Translator(), wait_s=0.12345)
+    desk.fail(FAILURE, wait_s=0.12345)
 
     assert desk.lines == [
         {
@@ -101,6 +125,42 @@ def test_a_failed_attempt_is_a_line(desk: Desk) -> None:
     ]
 
 
+def test_a_cause_that_comes_back_is_told_once_aloud(desk: Desk) -> None:
+    """25 lines of one outage hide the one that is something else."""
+    for failure in (FAILURE, FAILURE, OTHER, OTHER, FAILURE):
+        desk.fail(failure, wait_s=0.1)
+
+    assert [(line["kind"], line["log_level"]) for line in desk.lines] == [
+        ("connect", "warning"),
+        ("connect", "debug"),
+        ("overloaded", "warning"),
+        ("overloaded", "debug"),
+        ("connect", "warning"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change", [{"origin": Origin.REMOTE}, {"root_type": "OSError"}, {"status": 502}]
+)
+def test_the_same_kind_for_another_reason_is_another_cause(
+    change: dict[str, Any], desk: Desk
+) -> None:
+    """A 502 of the proxy after a 529 of the API is what the operator waits for."""
+    for failure in (FAILURE, replace(FAILURE, **change)):
+        desk.fail(failure, wait_s=0.1)
+
+    assert [line["log_level"] for line in desk.lines] == ["warning", "warning"]
+
+
+@pytest.mark.parametrize("change", [{"errno": 113}, {"request_id": "r2"}, {"root_message": "no"}])
+def test_another_word_for_the_same_is_no_other_cause(change: dict[str, Any], desk: Desk) -> None:
+    """Each request has an id of its own, and many messages hold one."""
+    for failure in (FAILURE, replace(FAILURE, **change)):
+        desk.fail(failure, wait_s=0.1)
+
+    assert [line["log_level"] for line in desk.lines] == ["warning", "debug"]
+
+
 def test_a_failed_attempt_is_an_event_of_the_span(desk: Desk) -> None:
     """A trace shows where the seconds went. OpenTelemetry has no null: such fields are left out."""
     exporter = InMemorySpanExporter()
@@ -108,7 +168,7 @@ def test_a_failed_attempt_is_an_event_of_the_span(desk: Desk) -> None:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     desk.turn.attempts = 1
     with provider.get_tracer("test").start_as_current_span("llm_request_run"):
-        desk.reporter.attempt_failed(FAILURE, Translator(), wait_s=None)
+        desk.fail(FAILURE, wait_s=None)
 
     (span,) = exporter.get_finished_spans()
     assert [(event.name, dict(event.attributes or {})) for event in span.events] == [
@@ -116,7 +176,7 @@ def test_a_failed_attempt_is_an_event_of_the_span(desk: Desk) -> None:
             "claude.attempt_failed",
             {
                 "attempt": 1,
-                **{name: value for name, value in FAILURE_FIELDS.items() if value is not None},
+                **FAILURE_FIELDS,
                 "elapsed_s": 2.5,
                 **CALL,
             },
@@ -129,7 +189,7 @@ def test_a_whole_answer_at_the_first_attempt_is_no_line(desk: Desk) -> None:
     desk.turn.attempts = 1
     desk.hear("Hello.")
 
-    desk.reporter.succeeded(Outcome.COMPLETE)
+    desk.succeed(Outcome.COMPLETE)
 
     assert desk.lines == []
     assert desk.ended == [TurnEnded.of(desk.turn)]
@@ -138,7 +198,7 @@ def test_a_whole_answer_at_the_first_attempt_is_no_line(desk: Desk) -> None:
 @pytest.mark.parametrize("outcome", [Outcome.COMPLETE, Outcome.STOP_SEQUENCE])
 def test_answers_that_end_as_asked_are_no_line(outcome: Outcome, desk: Desk) -> None:
     """A stop sequence is the application's own wish."""
-    desk.reporter.succeeded(outcome)
+    desk.succeed(outcome)
 
     assert desk.lines == []
 
@@ -148,7 +208,7 @@ def test_an_answer_that_is_not_complete_is_a_line(desk: Desk) -> None:
     desk.hear("Hello")
     desk.turn.stop_reason = "max_tokens"
 
-    desk.reporter.succeeded(Outcome.MAX_TOKENS)
+    desk.succeed(Outcome.MAX_TOKENS)
 
     assert desk.lines == [
         {
@@ -173,14 +233,14 @@ def test_a_stop_reason_that_is_new_is_a_line(
     desk.hear("Hello.")
     desk.turn.stop_reason = stop_reason
 
-    desk.reporter.succeeded(Outcome.COMPLETE)
+    desk.succeed(Outcome.COMPLETE)
 
     assert desk.lines == [
         {
             "event": "claude.outcome",
             "log_level": "warning",
             "outcome": "complete",
-            "stop_reason": logged,
+            **({} if logged is None else {"stop_reason": logged}),
             "text_chars": 6,
             **CALL,
         }
@@ -190,18 +250,19 @@ def test_a_stop_reason_that_is_new_is_a_line(
 @pytest.mark.parametrize(("text", "silence_s"), [("Hello.", 1.25), ("", 2.5)])
 def test_a_recovered_turn_is_a_line(text: str, silence_s: float, desk: Desk) -> None:
     """How long the caller waited is what a retry costs; with nothing to hear, it is all of it."""
-    desk.turn.attempts, desk.turn.wasted_tokens = 3, 13
+    desk.turn.attempts, desk.turn.wasted = 3, Usage(10, 3)
     desk.turn.failed.append(AttemptRecord(2, FAILURE, 1.0, 0.1))
     if text:
         desk.hear(text)
 
-    desk.reporter.succeeded(Outcome.COMPLETE)
+    desk.succeed(Outcome.COMPLETE)
 
     assert desk.lines == [
         {
             "event": "claude.call_recovered",
             "log_level": "info",
             "attempts": 3,
+            "causes": "1 connect",
             "kind": "connect",
             "origin": "local",
             "resumed": False,
@@ -216,14 +277,16 @@ def test_a_recovered_turn_is_a_line(text: str, silence_s: float, desk: Desk) -> 
 def test_a_lost_turn_is_a_line_an_event_and_an_error(desk: Desk) -> None:
     """The three tell the same, each to somebody else."""
     desk.turn.attempts = 3
+    desk.turn.failed.append(AttemptRecord(3, FAILURE, 1.0, None))
 
-    error = desk.reporter.failed(FAILURE)
+    error = desk.lose(FAILURE)
 
     assert desk.lines == [
         {
             "event": "claude.call_failed",
             "log_level": "error",
             "attempts": 3,
+            **FIRST,
             **FAILURE_FIELDS,
             "elapsed_s": 2.5,
             "wasted_tokens": 0,
@@ -238,13 +301,22 @@ def test_a_lost_turn_is_a_line_an_event_and_an_error(desk: Desk) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", FailureKind)
+def test_the_last_line_has_the_level_of_its_kind(kind: FailureKind, desk: Desk) -> None:
+    """Who is woken at night is decided in one table."""
+    desk.lose(replace(FAILURE, kind=kind))
+
+    assert [line["log_level"] for line in desk.lines] == [FACTS[kind].level]
+
+
 def test_a_turn_that_broke_off_is_not_to_be_tried_again(desk: Desk) -> None:
     """livekit or a fallback would say everything a second time."""
     desk.turn.attempts = 1
+    desk.turn.failed.append(AttemptRecord(1, FAILURE, 1.0, None))
     desk.hear("One two")
     desk.turn.tool_calls = 2
 
-    error = desk.reporter.failed(FAILURE)
+    error = desk.lose(FAILURE)
 
     assert desk.lines == [
         {
@@ -253,6 +325,7 @@ def test_a_turn_that_broke_off_is_not_to_be_tried_again(desk: Desk) -> None:
             "attempts": 1,
             "text_chars": 7,
             "tool_calls": 2,
+            **FIRST,
             **FAILURE_FIELDS,
             "elapsed_s": 2.5,
             "wasted_tokens": 0,
@@ -265,19 +338,69 @@ def test_a_turn_that_broke_off_is_not_to_be_tried_again(desk: Desk) -> None:
     )
 
 
-def test_a_cancelled_turn_is_told_once(desk: Desk) -> None:
-    """livekit closes a stream twice; whoever counts turns must not count this one twice."""
-    desk.reporter.cancelled()
-    desk.reporter.cancelled()
+def test_a_caller_who_speaks_at_once_is_no_line(desk: Desk) -> None:
+    """Nothing was wrong: the answer was on its way."""
+    desk.turn.attempts, desk.now = 1, 100.0 + LONG_WAIT_S - 0.01
+
+    desk.cancel()
 
     assert desk.lines == []
     assert desk.ended == [TurnEnded.of(desk.turn)]
 
 
-def test_closing_after_the_end_tells_nothing_more(desk: Desk) -> None:
-    """Every stream is closed at last, also one that was heard to its end."""
-    desk.reporter.succeeded(Outcome.COMPLETE)
+def test_a_turn_that_was_left_after_failures_is_a_line(desk: Desk) -> None:
+    """A caller who hangs up in an outage leaves no error, and must not leave an empty log."""
+    desk.turn.attempts, desk.now = 2, 100.5
+    desk.turn.failed.append(AttemptRecord(1, FAILURE, 0.1, 0.1))
+    desk.turn.failed.append(AttemptRecord(2, OTHER, 0.4, 0.1))
 
-    desk.reporter.cancelled()
+    desk.cancel()
 
-    assert [ended.cancelled for ended in desk.ended] == [False]
+    assert desk.lines == [
+        {
+            "event": "claude.turn_abandoned",
+            "log_level": "warning",
+            "attempts": 2,
+            "causes": "1 connect, 1 overloaded",
+            "first_kind": "connect",
+            "first_root_message": "refused",
+            "kind": "overloaded",
+            "origin": "remote",
+            "root_type": "OverloadedError",
+            "root_message": "busy",
+            "elapsed_s": 0.5,
+            "wasted_tokens": 0,
+            **CALL,
+        }
+    ]
+    assert [(turn.cancelled, turn.abandoned) for turn in desk.ended] == [(True, True)]
+
+
+def test_a_turn_that_was_left_in_a_long_silence_is_a_line(desk: Desk) -> None:
+    """Nothing has failed yet, but the caller gave up: a hang of a minute looked like nothing."""
+    desk.turn.attempts, desk.now = 1, 100.0 + LONG_WAIT_S
+
+    desk.cancel()
+
+    assert desk.lines == [
+        {
+            "event": "claude.turn_abandoned",
+            "log_level": "warning",
+            "attempts": 1,
+            "elapsed_s": LONG_WAIT_S,
+            "wasted_tokens": 0,
+            **CALL,
+        }
+    ]
+
+
+def test_a_barge_in_is_no_line(desk: Desk) -> None:
+    """A caller who speaks while Claude does is what an agent is made for."""
+    desk.turn.failed.append(AttemptRecord(1, FAILURE, 0.1, 0.1))
+    desk.hear("Hello")
+    desk.now = 130.0
+
+    desk.cancel()
+
+    assert desk.lines == []
+    assert [turn.abandoned for turn in desk.ended] == [False]

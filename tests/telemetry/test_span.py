@@ -74,6 +74,7 @@ async def test_a_failed_attempt_is_an_event_of_livekit_s_span(
                 "wait_s": line["wait_s"],
                 "model": "claude-sonnet-4-6",
                 "provider": adapter.provider,
+                "turn_id": line["turn_id"],
             },
         )
     ]

@@ -206,12 +206,12 @@ CLIENTS = {
 
 
 @asynccontextmanager
-async def adapter_with(client: Any) -> AsyncIterator[ResilientClaudeLLM]:
+async def adapter_with(client: Any, **policy: Any) -> AsyncIterator[ResilientClaudeLLM]:
     """An adapter with short waits; at the end both it and *client* are closed."""
     adapter = ResilientClaudeLLM(
         model=MODEL,
         client=client,
-        retry=shrunk_policy(max_attempts=3),
+        retry=shrunk_policy(max_attempts=3, **policy),
     )
     try:
         yield adapter
@@ -220,9 +220,9 @@ async def adapter_with(client: Any) -> AsyncIterator[ResilientClaudeLLM]:
         await client.close()
 
 
-async def heard_with(client: Client, endpoint: Endpoint) -> Heard:
+async def heard_with(client: Client, endpoint: Endpoint, **policy: Any) -> Heard:
     """One turn with *client* at *endpoint*."""
-    async with endpoint.listening() as url, adapter_with(client.make(url)) as adapter:
+    async with endpoint.listening() as url, adapter_with(client.make(url), **policy) as adapter:
         return await read_stream(adapter.chat(chat_ctx=conversation()))
 
 
@@ -358,12 +358,12 @@ async def test_frames_that_stop_short_are_no_answer(lines: Lines) -> None:
 
 
 async def test_a_broken_frame_after_text_ends_the_turn_once(lines: Lines) -> None:
-    """What was heard stays heard, and is not said again."""
+    """What was heard stays heard, and is not said again, where it is not to be resumed."""
     events = bedrock_events(Answer("One two three."))
     failing = response(BINARY, *events[:5], bedrock_exception("modelStreamErrorException", "?"))
     endpoint = Endpoint(failing, eventstream(BOOKING))
 
-    heard = await heard_with(BEDROCK, endpoint)
+    heard = await heard_with(BEDROCK, endpoint, on_interruption="raise")
 
     assert len(endpoint.requests) == 1
     assert heard.text == "One two "

@@ -90,7 +90,8 @@ async def test_a_request_past_the_sdk_fails_as_one_through_it(
         http = httpx2.AsyncClient(follow_redirects=False)
         sdk = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url, http_client=http)
         for arguments in ({"client": sdk}, {}):
-            adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1), **arguments)
+            once = shrunk_policy(max_attempts=1, on_interruption="raise")
+            adapter = make_llm(claude, retry=once, **arguments)
             heard = await read_stream(adapter.chat(chat_ctx=conversation()))
             await adapter.aclose()
             failure = failure_of(heard.error)

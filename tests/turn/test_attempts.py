@@ -130,9 +130,10 @@ async def test_refused_always_ends_in_the_operating_system_s_error(
     assert isinstance(root, ConnectionRefusedError)
     failed = lines.named("claude.attempt_failed")
     assert [line["attempt"] for line in failed] == [1, 2, 3]
-    assert [line["wait_s"] is None for line in failed] == [False, False, True]
+    assert ["wait_s" in line for line in failed] == [True, True, False]
+    assert lines.levels == ["WARNING", "DEBUG", "DEBUG", "ERROR"]
     (line,) = lines.named("claude.call_failed")
-    assert (line["attempts"], line["origin"]) == (3, "local")
+    assert (line["attempts"], line["origin"], line["causes"]) == (3, "local", "3 connect")
 
 
 async def test_an_unknown_host_ends_in_gaierror(make_llm: MakeLLM) -> None:
@@ -277,11 +278,12 @@ async def test_x_should_retry_false_ends_the_turn(make_llm: MakeLLM) -> None:
 async def test_after_text_was_heard_nothing_is_sent_again(
     how: Any, make_llm: MakeLLM, lines: Lines
 ) -> None:
-    """Promise 3: the caller would hear the beginning twice."""
+    """Promise 3, where it is not to be resumed: the caller would hear the beginning twice."""
     answer = Answer("One two three four.", piece_s=0.03)
     timeout = Timeouts(stall_s=SHORT_S) if how == "stall" else None
     with SimulatedClaude(Break(how, at="text", answer=answer), GREETING) as claude:
-        adapter = make_llm(claude, timeout=timeout)
+        retry = shrunk_policy(on_interruption="raise")
+        adapter = make_llm(claude, timeout=timeout, retry=retry)
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 

@@ -10,13 +10,15 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from resilient_claude import ResilientClaudeLLM
+from resilient_claude import Phase, ResilientClaudeLLM, RetryPolicy
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.faults import ClockExpired
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.response.translator import Activity
+from resilient_claude.testing import Answer, Break, SimulatedClaude, Step
+from resilient_claude.turn import clocks as module
 from resilient_claude.turn.clocks import Clocks
-from tests.support.adapters import KEY, shrunk_policy
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
 
@@ -144,3 +146,150 @@ async def test_a_connect_that_hangs_is_this_network_s_affair(lines: Lines) -> No
     (line,) = lines.named("claude.attempt_failed")
     assert (line["kind"], line["origin"], line["phase"]) == ("timeout", "local", "connect")
     assert line["root_message"] == "connect_s expired after 0.1 s"
+
+
+# --- a loop that was blocked ----------------------------------------------------------------------
+
+BLOCKED_S = 0.6
+CLOCK_S = 0.4
+
+
+@pytest.fixture
+def short_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much shorter than by default as the clocks of these tests are."""
+    monkeypatch.setattr(module, "TICK_S", 0.02)
+
+
+def block_the_loop(at: Phase, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let something else stop the loop, once, when an attempt has come as far as *at*."""
+    enter, blocked = Evidence.enter, list[Phase]()
+
+    def entered(evidence: Evidence, phase: Phase) -> None:
+        enter(evidence, phase)
+        if phase is at and not blocked:
+            blocked.append(phase)
+            asyncio.get_running_loop().call_soon(time.sleep, BLOCKED_S)
+
+    monkeypatch.setattr(Evidence, "enter", entered)
+
+
+TIMEOUTS = Timeouts(connect_s=CLOCK_S, first_token_s=CLOCK_S)
+
+
+@pytest.mark.usefixtures("short_ticks")
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+@pytest.mark.parametrize("at", [Phase.CONNECT, Phase.RESPONSE])
+async def test_a_loop_that_was_blocked_ends_no_attempt(
+    at: Phase, tls: bool, make_llm: MakeLLM, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    """What stopped was this machine, not Claude: the answer is on its way, and asked for once."""
+    block_the_loop(at, monkeypatch)
+    # Its first byte comes some time after the loop runs again, when the clock would have run out.
+    slow = Answer("Hi.", first_byte_s=0.2 if at is Phase.RESPONSE else 0.0)
+    with SimulatedClaude(slow, tls=tls) as claude:
+        adapter = make_llm(claude, timeout=TIMEOUTS)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert (heard.text, heard.error, len(claude.requests)) == ("Hi.", None, 1)
+    assert lines.events == []
+
+
+@pytest.mark.usefixtures("short_ticks")
+async def test_a_failure_tells_how_long_the_loop_was_blocked(
+    make_llm: MakeLLM, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    """Otherwise the network would be looked at, for what the application's own code has done."""
+    block_the_loop(Phase.RESPONSE, monkeypatch)
+    hang: Step = Break("stall", at="request")
+    with SimulatedClaude(default=hang) as claude:
+        policy = shrunk_policy(max_attempts=1, max_silence_s=2.0)
+        adapter = make_llm(claude, timeout=TIMEOUTS, retry=policy)
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    for line in (*lines.named("claude.attempt_failed"), *lines.named("claude.call_failed")):
+        assert BLOCKED_S / 2 < line["loop_lag_s"] < BLOCKED_S * 3
+        assert line["kind"] == "timeout"
+    assert len(lines.events) == 2
+
+
+async def test_a_failure_on_a_loop_that_ran_freely_tells_no_lag(
+    make_llm: MakeLLM, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A field that is always there is one that nobody looks at."""
+    monkeypatch.setattr(module, "LATE_S", 1.0)  # which a machine busy with other tests is not
+    with SimulatedClaude(default=Break("stall", at="request")) as claude:
+        policy = shrunk_policy(max_attempts=1, max_silence_s=0.3)
+        adapter = make_llm(claude, retry=policy)
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert ["loop_lag_s" in fields for _, fields in lines.events] == [False, False]
+
+
+@pytest.mark.usefixtures("short_ticks")
+async def test_no_blocked_loop_moves_the_end_of_the_budget() -> None:
+    """Whoever is to blame, the caller has waited long enough."""
+    loop = asyncio.get_running_loop()
+    started, expired = loop.time(), None
+    watched = Clocks(
+        Evidence(),
+        Timeouts(connect_s=0.05),
+        first_token_s=30,
+        caps=[(started + 0.15, "max_silence_s", 0.15)],
+        turn_cap=(started + 30, "max_turn_s", 30),
+        observed=True,
+    )
+    try:
+        async with watched:
+            time.sleep(0.3)  # noqa: ASYNC251 - which is the point
+            await asyncio.sleep(10)
+    except ClockExpired as exc:
+        expired = exc
+
+    assert expired is not None
+    assert loop.time() - started < 5
+    assert (watched.evidence.loop_lag_s or 0) > 0.1
+
+
+# --- the end of the turn --------------------------------------------------------------------------
+
+
+def ending(in_s: float) -> Clocks:
+    """Clocks of a turn that ends so soon, whatever progress it makes."""
+    now = asyncio.get_running_loop().time()
+    return Clocks(
+        Evidence(),
+        Timeouts(),
+        first_token_s=30,
+        caps=[(now + 30, "max_silence_s", 30)],
+        turn_cap=(now + in_s, "max_turn_s", in_s),
+        observed=True,
+    )
+
+
+@pytest.mark.parametrize("activity", [Activity.SPEAKING, Activity.WORKING])
+async def test_no_progress_outlives_the_turn(activity: Activity) -> None:
+    """Words and thoughts without end are no answer."""
+
+    async def goes_on() -> None:
+        async with ending(0.1) as watched:
+            while True:
+                watched.progressed(activity)
+                await asyncio.sleep(0.001)
+
+    with pytest.raises(ClockExpired, match=r"max_turn_s expired after 0\.1 s"):
+        await asyncio.wait_for(goes_on(), 5)
+
+
+async def test_a_wait_is_ended_by_the_turn_too() -> None:
+    """A resumed answer begins late in a turn, with a budget of silence that is its own."""
+    with pytest.raises(ClockExpired, match="max_turn_s"):
+        async with asyncio.timeout(5), ending(0.05):
+            await asyncio.sleep(10)
+
+
+def test_by_default_a_turn_may_last_as_long_as_anybody_listens() -> None:
+    """Thinking and server tools take minutes; 300 s are no answer any more."""
+    assert RetryPolicy().max_turn_s == 300

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 
+import pytest
 from livekit.agents import llm
+from livekit.rtc import EventEmitter
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.testing import Answer, SimulatedClaude
+from resilient_claude.turn.livekit_internals import call_alone, handlers_of
 from tests.support.adapters import KEY
 from tests.support.listening import conversation, read_stream
 
@@ -36,3 +39,29 @@ def test_emit_error() -> None:
         "livekit's LLMStream._emit_error takes other arguments: attempts that another follows "
         "would not be reported to the session"
     )
+
+
+def test_the_handlers_of_an_emitter() -> None:
+    """`EventEmitter._events`: a mapping of event names to handlers."""
+    emitter: EventEmitter[str] = EventEmitter()
+    handlers = [lambda: None, lambda event: None]
+    for handler in handlers:
+        emitter.on("x", handler)
+
+    # Of livekit's set, the order is not told.
+    assert {*handlers_of(emitter, "x")} == {*handlers}, (
+        "livekit's EventEmitter keeps its handlers elsewhere: no event would reach anybody"
+    )
+    assert handlers_of(emitter, "y") == []
+
+
+def test_a_handler_gets_as_much_as_it_takes() -> None:
+    """As livekit calls it: `lambda: ...` is a handler too."""
+    seen: list[object] = []
+    call_alone(lambda: seen.append("nothing"), "x", 1, 2)
+    call_alone(lambda one: seen.append(one), "x", 1, 2)
+    call_alone(lambda *all_of_it: seen.append(all_of_it), "x", 1, 2)
+
+    assert seen == ["nothing", 1, (1, 2)]
+    with pytest.raises(TypeError):
+        call_alone(lambda one, two, three: None, "x", 1, 2)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from livekit.agents import APIError, APITimeoutError, llm, tokenize
 
 from resilient_claude import Outcome, Timeouts, TurnEnded, failure_of
+from resilient_claude.telemetry import record
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, ToolUse
 from resilient_claude.testing.script import wire
 from resilient_claude.turn.parts import MAX_PAUSES
 from tests.support.adapters import SHORT_S, MakeLLM, shrunk_policy
+from tests.support.builders import chat
 from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
 
@@ -127,7 +131,12 @@ async def test_pauses_are_bounded_and_end_in_an_error(make_llm: MakeLLM) -> None
 
 
 def resuming(**changes: Any) -> dict[str, Any]:
-    return {"retry": shrunk_policy(on_interruption="resume", **changes)}
+    """To resume is the default."""
+    return {"retry": shrunk_policy(**changes)}
+
+
+def raising(**changes: Any) -> dict[str, Any]:
+    return {"retry": shrunk_policy(on_interruption="raise", **changes)}
 
 
 BROKEN = Answer("One two three four.", piece_s=0.03)
@@ -148,6 +157,22 @@ async def test_an_answer_that_broke_off_is_resumed_once(
     assert (ended.outcome, ended.attempts) == (Outcome.COMPLETE, 2)
     (line,) = lines.named("claude.call_recovered")
     assert line["resumed"] is True
+
+
+async def test_an_answer_that_broke_off_is_an_error_where_that_is_asked_for(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """An application that has its own way to go on keeps it."""
+    with SimulatedClaude(Break("reset", at="text", answer=BROKEN), Answer("x")) as claude:
+        heard, ended = await turn(make_llm(claude, **raising()))
+
+        assert len(claude.requests) == 1
+    assert (heard.text, ended.outcome) == ("One two ", None)
+    assert isinstance(heard.error, APIError)
+    assert [name for name, _ in lines.events] == [
+        "claude.attempt_failed",
+        "claude.call_interrupted",
+    ]
 
 
 async def test_what_was_said_is_quoted_to_models_without_prefill(make_llm: MakeLLM) -> None:
@@ -277,6 +302,24 @@ async def test_tokens_of_failed_attempts_are_reported_apart(
     assert line["wasted_tokens"] == ended.wasted_tokens
 
 
+async def test_a_lost_turn_reports_the_tokens_that_it_burnt(make_llm: MakeLLM) -> None:
+    """Whoever counts tokens must find them on the bill."""
+    wasted = Break("reset", at="block_start", answer=Answer("x", input_tokens=100))
+    with SimulatedClaude(default=wasted) as claude:
+        heard, ended = await turn(make_llm(claude, retry=shrunk_policy(max_attempts=2)))
+
+    assert heard.error is not None
+    assert (heard.usage.prompt_tokens, heard.usage.total_tokens) == (200, ended.wasted_tokens)
+
+
+async def test_a_lost_turn_that_cost_nothing_has_no_usage(make_llm: MakeLLM) -> None:
+    """A chunk of zeroes would count as an answer in livekit's metrics."""
+    with SimulatedClaude(HttpError(400)) as claude:
+        heard, _ = await turn(make_llm(claude))
+
+    assert heard.usage is None
+
+
 async def test_usage_of_all_parts_is_added(make_llm: MakeLLM) -> None:
     """Every part was billed, and every part was heard."""
     with SimulatedClaude(paused("Look. "), Answer("Yes.", input_tokens=7, output_tokens=3)) as c:
@@ -360,6 +403,203 @@ async def test_a_handler_that_raises_does_not_end_the_turn(make_llm: MakeLLM, li
     assert "card" not in str(failed)
 
 
+@pytest.mark.parametrize("error", [TypeError, ValueError, asyncio.CancelledError])
+@pytest.mark.parametrize("place", range(3))
+async def test_each_handler_is_called_by_itself(
+    place: int, error: type[BaseException], make_llm: MakeLLM, lines: Lines
+) -> None:
+    """One that is broken took the event from all that came after it: no apology was played."""
+    seen: list[str] = []
+
+    def broken(event: object) -> None:
+        raise error("my card number")
+
+    handlers: list[Callable[[object], object]] = [
+        lambda event: seen.append("first"),
+        lambda event: seen.append("second"),
+    ]
+    handlers.insert(place, broken)
+    with SimulatedClaude(HttpError(400)) as claude:
+        adapter = make_llm(claude)
+        for handler in handlers:
+            adapter.on("error", handler)
+        heard, ended = await turn(adapter)
+
+    assert seen == ["first", "second"]
+    assert (ended.cancelled, ended.failure) == (False, failure_of(heard.error))
+    told = 0 if error is ValueError else 1  # which livekit logs itself
+    assert [line["handled"] for line in lines.named("claude.handler_failed")] == ["error"] * told
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TypeError("my card number"),
+        pytest.param(
+            asyncio.CancelledError("my card number"),
+            marks=pytest.mark.xfail(strict=True, reason="its message is taken for a cause"),
+        ),
+    ],
+)
+async def test_what_a_handler_raises_is_told_by_its_class_and_place(
+    error: BaseException, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """What it says is the application's, and may quote the caller."""
+
+    def broken(event: object) -> None:
+        raise error
+
+    with SimulatedClaude(Answer("Hi.")) as claude:
+        adapter = make_llm(claude)
+        adapter.on("claude_turn_ended", broken)
+        await turn(adapter)
+
+    ((name, fields),) = lines.events
+    assert (name, fields["root_type"]) == ("claude.handler_failed", type(error).__name__)
+    assert "in broken" in fields["root_message"]
+    assert "card" not in str(lines.sentences + lines.events)
+
+
+async def test_a_handler_for_one_event_is_called_once(make_llm: MakeLLM) -> None:
+    """`once` is livekit's, and it takes itself out of the list that is being gone through."""
+    seen: list[object] = []
+    with SimulatedClaude(HttpError(529), HttpError(529), Answer("Hi.")) as claude:
+        adapter = make_llm(claude)
+        adapter.once("error", seen.append)
+        adapter.on("error", lambda: seen.append("takes nothing"))
+        await turn(adapter)
+
+    assert [event for event in seen if event == "takes nothing"] == ["takes nothing"] * 2
+    assert len(seen) == 3
+
+
+# --- a caller who leaves --------------------------------------------------------------------------
+
+
+async def test_a_turn_that_is_left_while_it_waits_for_its_next_attempt(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """An outage in which everybody hangs up must not look like a quiet evening."""
+    failed = asyncio.Event()
+    with SimulatedClaude(default=HttpError(529, headers={"retry-after": "9"})) as claude:
+        adapter = make_llm(claude)
+        ended: list[TurnEnded] = []
+        adapter.on("error", lambda event: failed.set())
+        adapter.on("claude_turn_ended", ended.append)
+        stream = adapter.chat(chat_ctx=conversation())
+        await failed.wait()
+        await stream.aclose()
+        await stream.aclose()
+        await adapter.aclose()
+
+    assert [name for name, _ in lines.events] == ["claude.attempt_failed", "claude.turn_abandoned"]
+    (one,) = ended
+    assert (one.cancelled, one.abandoned, one.causes) == (True, True, "1 overloaded")
+
+
+@pytest.mark.parametrize(("long_wait_s", "abandoned"), [(0.05, True), (60.0, False)])
+async def test_a_turn_that_is_left_in_a_hang(
+    long_wait_s: float,
+    abandoned: bool,
+    make_llm: MakeLLM,
+    lines: Lines,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a long silence the caller gave up; after a short one, he had something to add."""
+    monkeypatch.setattr(record, "LONG_WAIT_S", long_wait_s)
+    with SimulatedClaude(default=Break("stall", at="request")) as claude:
+        adapter = make_llm(claude)
+        ended: list[TurnEnded] = []
+        adapter.on("claude_turn_ended", ended.append)
+        stream = adapter.chat(chat_ctx=conversation())
+        await asyncio.to_thread(claude.wait_for_requests, 1)
+        await asyncio.sleep(0.06)
+        await stream.aclose()
+        await adapter.aclose()
+
+    assert [name for name, _ in lines.events] == ["claude.turn_abandoned"] * abandoned
+    assert [turn.abandoned for turn in ended] == [abandoned]
+
+
+async def test_a_barge_in_into_an_answer_is_no_line(make_llm: MakeLLM, lines: Lines) -> None:
+    """However long it took to begin: the caller heard it."""
+    with SimulatedClaude(HttpError(529), Answer("One two three four.", piece_s=0.05)) as claude:
+        adapter = make_llm(claude)
+        stream = adapter.chat(chat_ctx=conversation())
+        await anext(stream)
+        await stream.aclose()
+        await adapter.aclose()
+
+    assert [name for name, _ in lines.events] == ["claude.attempt_failed"]
+
+
+# --- an answer of nothing -------------------------------------------------------------------------
+
+
+async def test_the_same_empty_answer_twice_is_an_answer(make_llm: MakeLLM, lines: Lines) -> None:
+    """livekit takes a silent turn for what it is: Claude has nothing to say."""
+    with SimulatedClaude(default=Answer("")) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+        assert len(claude.requests) == 2
+    assert (heard.text, heard.error, ended.outcome) == ("", None, Outcome.EMPTY)
+    assert [name for name, _ in lines.events] == [
+        "claude.attempt_failed",
+        "claude.outcome",
+        "claude.call_recovered",
+    ]
+
+
+async def test_an_empty_answer_after_another_fault_is_tried_once_more(make_llm: MakeLLM) -> None:
+    """It is the first of its kind, whatever came before it."""
+    steps = [HttpError(529), Answer(""), Answer("Hello.")]
+    with SimulatedClaude(*steps) as claude:
+        heard, _ = await turn(make_llm(claude))
+
+    assert (heard.text, heard.error) == ("Hello.", None)
+
+
+async def test_an_empty_answer_twice_after_another_fault_is_an_answer(make_llm: MakeLLM) -> None:
+    """No error: what failed before it has passed."""
+    with SimulatedClaude(HttpError(529), default=Answer("")) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+        assert len(claude.requests) == 3
+    assert (heard.error, ended.outcome) == (None, Outcome.EMPTY)
+
+
+CALLED = [("user", "Book!"), ("call", "c1", "{}")]
+ASKED = [("assistant", "For how many?"), ("user", "For two.")]
+DONE = ("output", "c1", "booked")
+
+
+@pytest.mark.parametrize(
+    ("history", "requests"),
+    [
+        ([*CALLED, DONE], 1),
+        # What the tool itself said and asked: livekit places it behind the result in the request.
+        ([*CALLED, ASKED[0], DONE], 1),
+        ([*CALLED, *ASKED, DONE], 1),
+        ([*CALLED, *ASKED, DONE, ("system", "It is Tuesday.")], 1),
+        # The caller speaks, and is owed an answer.
+        ([*CALLED, DONE, ("user", "Thank you.")], 2),
+        ([*CALLED, DONE, ("assistant", "Done."), ("user", "And?")], 2),
+    ],
+)
+async def test_after_a_tool_claude_may_have_nothing_to_add(
+    history: list[Any], requests: int, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """At once: a second request would only make the silence longer."""
+    with SimulatedClaude(default=Answer("")) as claude:
+        adapter = make_llm(claude)
+        heard = await read_stream(adapter.chat(chat_ctx=chat(*history)))
+        await adapter.aclose()
+
+        assert len(claude.requests) == requests
+    assert (heard.text, heard.error) == ("", None)
+    assert [line["outcome"] for line in lines.named("claude.outcome")] == ["empty"]
+
+
 # --- clocks -------------------------------------------------------------------------------------
 
 
@@ -380,15 +620,64 @@ async def test_a_healthy_thinking_phase_is_not_cut(make_llm: MakeLLM) -> None:
 async def test_empty_deltas_are_no_progress(make_llm: MakeLLM) -> None:
     """A stream that only pretends to go on is cut like one that stops."""
     with SimulatedClaude(Break("empty_deltas", at="text", answer=BROKEN)) as claude:
-        heard, ended = await turn(make_llm(claude, timeout=Timeouts(stall_s=SHORT_S)))
+        timeout = Timeouts(stall_s=SHORT_S)
+        heard, ended = await turn(make_llm(claude, timeout=timeout, **raising()))
 
     assert heard.text == "One two "
     assert ended.failure is not None
     assert ended.failure.kind == "stall"
 
 
+async def test_an_answer_without_end_is_ended(make_llm: MakeLLM) -> None:
+    """Progress that never ends: every clock starts anew, but the one of the whole turn."""
+    endless = Answer(pieces=["and so on "] * 2_000, piece_s=0.01)
+    policy = shrunk_policy(max_silence_s=SHORT_S, max_turn_s=SHORT_S)
+    with SimulatedClaude(default=endless) as claude:
+        heard, ended = await turn(make_llm(claude, retry=policy))
+
+        assert len(claude.requests) == 1  # there is no time left to resume it
+    assert heard.text.startswith("and so on and so on ")
+    assert isinstance(heard.error, APITimeoutError)
+    assert ended.failure is not None
+    assert ended.failure.root_message == f"max_turn_s expired after {SHORT_S:g} s"
+    assert ended.elapsed_s < 3 * SHORT_S
+
+
+THOUGHTFUL = Answer("Yes.", thinking="one two three")
+
+
+@pytest.mark.parametrize(
+    ("how", "at", "clock", "kind"),
+    [
+        ("pings", "thinking", "max_turn_s", "timeout"),
+        ("pings", "after_thinking", "max_turn_s", "timeout"),
+        ("comments", "thinking", "thinking_s", "stall"),
+        ("empty_deltas", "thinking", "max_turn_s", "timeout"),
+        ("stall", "thinking", "thinking_s", "stall"),
+        ("pings", "text", "stall_s", "stall"),
+    ],
+)
+async def test_pings_are_a_sign_of_life_while_claude_thinks(
+    how: Any, at: Any, clock: str, kind: str, make_llm: MakeLLM
+) -> None:
+    """Minutes of thinking are healthy, and the API then pings; of speech, only words are."""
+    limits = {"thinking_s": 0.5, "stall_s": 0.5, "max_turn_s": 2.0}
+    policy = shrunk_policy(
+        max_silence_s=2.0, max_turn_s=2.0, max_attempts=1, on_interruption="raise"
+    )
+    with SimulatedClaude(default=Break(how, at=at, answer=THOUGHTFUL, after_pieces=1)) as claude:
+        timeout = Timeouts(thinking_s=0.5, stall_s=0.5, first_token_s=2.0)
+        _, ended = await turn(make_llm(claude, retry=policy, timeout=timeout))
+
+    assert ended.failure is not None
+    assert (ended.failure.kind, ended.failure.root_message) == (
+        kind,
+        f"{clock} expired after {limits[clock]:g} s",
+    )
+
+
 async def test_a_slow_first_byte_succeeds_on_a_later_attempt(make_llm: MakeLLM) -> None:
-    """The response clock doubles, so a slow service is not cut for ever."""
+    """The clock doubles, so a slow service is not cut for ever."""
     with SimulatedClaude(default=Answer("Hi.", first_byte_s=1.2 * SHORT_S)) as claude:
         heard, _ = await turn(make_llm(claude, timeout=Timeouts(first_token_s=SHORT_S)))
 
@@ -422,17 +711,23 @@ async def test_white_space_is_no_output_that_forbids_a_retry(make_llm: MakeLLM) 
     assert ended.attempts == 2
 
 
-@pytest.mark.parametrize(("stop_reason", "kind"), [(None, "empty"), ("refusal", "refused")])
-async def test_white_space_alone_is_no_answer(
-    stop_reason: str | None, kind: str, make_llm: MakeLLM
-) -> None:
+async def test_white_space_alone_is_an_answer_of_nothing(make_llm: MakeLLM) -> None:
     """A turn that says nothing must not be taken for one that said something."""
-    with SimulatedClaude(default=Answer(pieces=["\n\n"], stop_reason=stop_reason)) as claude:
+    with SimulatedClaude(default=Answer(pieces=["\n\n"])) as claude:
+        heard, ended = await turn(make_llm(claude))
+
+        assert len(claude.requests) == 2
+    assert (heard.text, heard.error, ended.outcome) == ("", None, Outcome.EMPTY)
+
+
+async def test_white_space_before_a_refusal_is_no_answer(make_llm: MakeLLM) -> None:
+    """Nor is it one that was heard, and cut short."""
+    with SimulatedClaude(default=Answer(pieces=["\n\n"], stop_reason="refusal")) as claude:
         heard, ended = await turn(make_llm(claude))
 
     assert heard.text == ""
     assert ended.failure is not None
-    assert ended.failure.kind == kind
+    assert ended.failure.kind == "refused"
 
 
 async def test_white_space_does_not_end_the_silence(make_llm: MakeLLM) -> None:

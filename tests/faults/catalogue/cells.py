@@ -26,7 +26,7 @@ _WHENS = {
     Scenario.CLIENT: (When.FIRST, When.ALWAYS),
     Scenario.SESSION: (When.FIRST, When.ALWAYS),
     Scenario.FALLBACK: (When.FIRST, When.ALWAYS),
-    Scenario.RESUME: (When.FIRST, When.ALWAYS),
+    Scenario.RAISE: (When.FIRST, When.ALWAYS),
     # Somebody who hangs up does not care what the next attempt would have met.
     Scenario.CANCEL: (When.ALWAYS,),
     Scenario.BARGE_IN: (When.ALWAYS,),
@@ -37,9 +37,7 @@ def all_cells() -> Iterator[Cell]:
     """Every cell, in the order of the table."""
     for fault in FAULTS:
         for where in fault.wheres:
-            scenarios = (
-                (*fault.scenarios, Scenario.RESUME) if where in _RESUMED else fault.scenarios
-            )
+            scenarios = (*fault.scenarios, Scenario.RAISE) if where in _RESUMED else fault.scenarios
             for scenario, when, wire in product(scenarios, fault.whens, fault.wires):
                 cell = Cell(fault, where, when, scenario, wire)
                 if _makes_sense(cell):

@@ -97,8 +97,8 @@ class Scenario(StrEnum):
     """`AgentSession.run` in text mode, with a real tool."""
     FALLBACK = "fallback"
     """`FallbackAdapter` with a healthy second provider."""
-    RESUME = "resume"
-    """`chat()` with `on_interruption="resume"`."""
+    RAISE = "raise"
+    """`chat()` with `on_interruption="raise"`."""
     CANCEL = "cancel"
     """`chat()`, and `aclose()` while the fault lasts."""
     BARGE_IN = "barge-in"
@@ -178,7 +178,7 @@ class FaultSpec:
         means: how it is made.
         wheres: where it strikes.
         whens: how often; most faults in all three ways.
-        scenarios: how the turn is driven, apart from `RESUME`, which follows from the place.
+        scenarios: how the turn is driven, apart from `RAISE`, which follows from the place.
         wires: over what.
         roots: classes of which the end of the cause chain must be one; empty where the verdict
             is ours or the API's, so that there is nothing below it.
@@ -235,6 +235,17 @@ class Cell:
         """What the caller has heard when the fault strikes."""
         return HEARD_BEFORE.get(self.where, "")
 
+    @property
+    def may_resume(self) -> bool:
+        """Whether what breaks off here is gone on with, if its fault allows it."""
+        broken = self.where in (Where.TEXT, Where.TEXT_STOP)
+        return broken and self.scenario is not Scenario.RAISE
+
+    @property
+    def endless(self) -> bool:
+        """Whether Claude seems to think for ever, of which only the end of the turn is the end."""
+        return self.fault.name == "pings-only" and self.where is Where.THINKING
+
     def __str__(self) -> str:
         parts = (self.fault.name, self.where, self.when, self.scenario, self.wire)
         return "/".join(str(part) for part in parts)
@@ -247,6 +258,7 @@ class Limits:
     Attributes:
         max_attempts: as `RetryPolicy` has it.
         max_silence_s: likewise.
+        max_turn_s: likewise.
         clocks: `Timeouts`' arguments.
         fallback_s: `FallbackAdapter`'s `attempt_timeout`.
         wait_s: cap of the waits between attempts.
@@ -254,6 +266,7 @@ class Limits:
 
     max_attempts: int = 3
     max_silence_s: float = 20.0
+    max_turn_s: float = 300.0
     clocks: Mapping[str, float] = field(default_factory=dict)
     fallback_s: float = 30.0
     wait_s: float = 0.005
@@ -270,6 +283,7 @@ PATIENT = Limits(max_silence_s=100.0, clocks=_LONG, fallback_s=30.0)
 
 HASTY = Limits(
     max_silence_s=9.0,
+    max_turn_s=11.0,
     clocks={
         "connect_s": 1.5,
         "first_token_s": 1.2,
@@ -281,7 +295,7 @@ HASTY = Limits(
 """For cells in which one does: far above what a healthy exchange on loopback takes, and such that
 three attempts fit in the silence with seconds to spare, whichever clock ends them."""
 
-LINGERING = Limits(max_silence_s=1e7, clocks=_LONG, wait_s=1e6)
+LINGERING = Limits(max_silence_s=1e7, max_turn_s=1e7, clocks=_LONG, wait_s=1e6)
 """For cells that are cancelled, if need be in a wait: none is too short for that."""
 
 

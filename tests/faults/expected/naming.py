@@ -24,6 +24,7 @@ class Failing:
         error: livekit's class of the final error.
         attempts: how many the turn may make at most, whatever the policy says.
         resumable: whether an answer that breaks off so may be taken up again.
+        will: whether the same once more is no failure, but what Claude has to say.
     """
 
     kinds: frozenset[str]
@@ -31,6 +32,7 @@ class Failing:
     error: type[APIError]
     attempts: float = inf
     resumable: bool = True
+    will: bool = False
 
 
 def failing_of(cell: Cell) -> Failing:
@@ -94,7 +96,7 @@ def _silent(cell: Cell) -> Failing:
     # application's client does not tell how far it came.
     watched = cell.scenario is not Scenario.CLIENT
     origin = "local" if cell.fault.name == "dns-hangs" and watched else None
-    kinds = {"timeout"} if waiting else {"stall"}
+    kinds = {"timeout"} if waiting or cell.endless else {"stall"}
     if cell.fault.name == "empty-deltas-only" and cell.where is Where.CONTENT:
         kinds = {"timeout", "stall"}  # they come in a block, so that it has begun, but no content
     return named(*kinds, origin=origin, error=APITimeoutError)
@@ -207,8 +209,8 @@ def _stopped(cell: Cell) -> Failing:
     if reason in ("max_tokens", "model_context_window_exceeded"):
         # The request's own limits: the same request ends the same way.
         return named("truncated", origin="caller", error=APIError, attempts=1, resumable=False)
-    # An answer of nothing: another sample may say something, but not many will.
-    return named("empty", attempts=2)
+    # An answer of nothing: another sample may say something. If it does not, it is the answer.
+    return named("empty", will=True)
 
 
 _RULES = {

@@ -50,6 +50,7 @@ class Expectation:
         retryable: whether the framework may be told that trying again is safe.
         silence_s: upper bound from the turn's start to the first word or the error.
         wait_s: lower bound of each wait between attempts: what the service asked for.
+        abandoned_after_s: from when on a turn that is left without a word has been abandoned.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Expectation:
     retryable: bool | None
     silence_s: float
     wait_s: float = 0.0
+    abandoned_after_s: float = inf
 
 
 def expected(cell: Cell) -> Expectation:
@@ -125,14 +127,18 @@ def _failed_or_recovered(cell: Cell, limits: Limits, faulty: float) -> Expectati
     heard = cell.heard_before
     if cell.fault.sort is Sort.STOPPED:
         heard = cell.fault.text
-    resumes = cell.scenario is Scenario.RESUME and failing.resumable
+    resumes = cell.may_resume and failing.resumable
     # Promise 3: no retry once text was heard, except one resume. Promise 2: never more than the
     # policy allows, never more than the failure is worth.
     allowed = min(limits.max_attempts, failing.attempts)
     if heard:
         allowed = 2 if resumes else 1
+    if cell.endless:
+        allowed = 1  # the turn ends with it
     if resumes and faulty > 1 and cell.where is Where.TEXT:
         heard += HEARD_AGAIN  # the continuation was heard too, until it broke
+    if failing.will and faulty > 1 and allowed > 1:
+        return _nothing_said(cell, failing)
     failed = int(min(faulty, allowed))
     recovered = faulty < allowed
     attempts = failed + recovered
@@ -163,6 +169,18 @@ def _failed_or_recovered(cell: Cell, limits: Limits, faulty: float) -> Expectati
     )
 
 
+def _nothing_said(cell: Cell, failing: Failing) -> Expectation:
+    """The same empty answer twice: asked once more, and then taken for what it is."""
+    return replace(
+        _answered(cell, ""),
+        failing=failing,
+        attempts=(2,),
+        requests=2,
+        failed=1,
+        lines=("claude.outcome", "claude.call_recovered"),
+    )
+
+
 def _requests(cell: Cell, *, failed: int, recovered: bool) -> int:
     """How many requests the server reads: those of attempts that came so far."""
     unseen = cell.where is Where.CONNECTING
@@ -177,6 +195,8 @@ def _silence_s(cell: Cell, limits: Limits, *, failed: int, heard: str) -> float:
     if cell.fault.sort in (Sort.SILENT, Sort.DARK_POOL):
         # Thinking is progress: only the clock for it may end an attempt that began in time.
         thought = limits.clocks["thinking_s"] if cell.where is Where.THINKING else 0.0
+        if cell.endless:
+            return limits.max_turn_s + SLACK_S
         return limits.max_silence_s + thought + SLACK_S
     return AT_ONCE_S + (failed - 1) * asked_wait_s(cell)
 
@@ -279,4 +299,10 @@ def _cancelled(cell: Cell) -> Expectation:
         lines=(),
         retryable=None,
         silence_s=inf,
+        # Promise 4: the operator learns of a caller who left in trouble, and of no other barge-in.
+        abandoned_after_s=inf if cell.heard_before else 0.0 if failed else LONG_WAIT_S,
     )
+
+
+LONG_WAIT_S = 2.5
+"""docs/watching.md: from then on, a turn that is left before its first word was abandoned."""

@@ -38,17 +38,18 @@ ROWS = (
     Row("untrusted", "TLS: untrusted, not TLS, alert"),
     Row("broken", "reset, closed, ended or garbled before output"),
     Row("silent", "no byte, or only pings, comments and empty deltas; a pool gone dark"),
+    Row("endless", "pings while Claude seems to think, for ever"),
     Row("transient", "408, 409, 429, 5xx, 529, also as an event under 200"),
     Row("foreign", "HTML, JSON, nothing or nonsense under 200"),
     Row("permanent", "every other 4xx, also as an event; a spend limit; `retry-after` > budget"),
-    Row("interrupted", "any break after text was heard"),
+    Row("resumed", "a break after text was heard"),
+    Row("interrupted", 'the same with `on_interruption="raise"`, in a tool call, or for good'),
     Row("in-tool", "any break inside or after a tool call"),
     Row("no-answer", "refusal, `max_tokens`, full context, without an answer"),
     Row("nothing-said", "an answer of nothing, or of thinking only"),
     Row("cut-short", "refusal, `max_tokens`, full context, after text"),
     Row("paused", f"server tools pause the turn (continued up to {MAX_PAUSES} times)"),
     Row("after-a-tool", "any of these after a tool has run"),
-    Row("resumed", 'a break after text, with `on_interruption="resume"`'),
     Row("harmless", "CRLF, split UTF-8, gzip, unknown events, dropped idle connections, ..."),
 )
 
@@ -64,13 +65,15 @@ def row_of(cell: Cell) -> str:
         return "paused"
     if sort is Sort.STOPPED and cell.fault.text:
         return "interrupted" if cell.fault.tool else "cut-short"
+    if cell.endless:
+        return "endless"
     attempts = failing_of(cell).attempts
-    if cell.scenario is Scenario.RESUME and failing_of(cell).resumable:
+    if cell.may_resume and failing_of(cell).resumable:
         return "resumed"
     if cell.where in AFTER_TEXT:
         return "interrupted"
     if sort is Sort.STOPPED:
-        return "no-answer" if attempts == 1 else "nothing-said"
+        return "nothing-said" if failing_of(cell).will else "no-answer"
     if attempts == 1:
         return "permanent"
     if cell.where in IN_TOOL:
@@ -112,7 +115,7 @@ def table(cells: Iterable[Cell]) -> list[str]:
     return lines
 
 
-SCENARIOS = (Scenario.DIRECT, Scenario.RESUME, Scenario.SESSION)
+SCENARIOS = (Scenario.DIRECT, Scenario.RAISE, Scenario.SESSION)
 """In the others somebody else answers, or nobody listens any more."""
 
 
@@ -132,6 +135,8 @@ def say(cell: Cell) -> str:
     promised = expected(cell)
     if promised.error is not None:
         return _say_failed(cell, promised)
+    if row_of(cell) == "nothing-said" and cell.when is When.ALWAYS:
+        return "nothing, after 2 attempts; a `claude.outcome` line, no error"
     if row_of(cell) == "cut-short":
         return "that text, once; a `claude.outcome` line, no error"
     if row_of(cell) == "after-a-tool":
@@ -154,6 +159,8 @@ def _say_failed(cell: Cell, promised: Expectation) -> str:
         nothing = "nothing more; the tool has run once"
     if cell.fault.stop_reason == "pause_turn":
         return f"{nothing}; {error} after {promised.requests} requests"
+    if cell.endless:
+        return f"{nothing}; {error} after 5 minutes"
     return f"{nothing}; {error} {_SOON[promised.failing.attempts]}"
 
 

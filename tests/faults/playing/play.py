@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import traceback
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +51,7 @@ class Seen:
         turns: what the adapter told at the end of each of its turns.
         requests: requests that the server read.
         lines: the adapter's log lines, without those of the turns that filled the pool.
+        levels: the levels of these.
         foreign: everybody else's.
         silence_s: from the turn's start to the first word, call or error; None if there was none.
         closing_s: how long it took to cancel.
@@ -68,6 +69,7 @@ class Seen:
     turns: list[TurnEnded] = field(default_factory=list)
     requests: int = 0
     lines: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    levels: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
     silence_s: float | None = None
     closing_s: float | None = None
@@ -112,7 +114,7 @@ class Play:
 
     async def _with(self, claude: Claude, adapter: ResilientClaudeLLM) -> None:
         await self._warm(adapter)
-        self.watch.lines.events.clear()
+        self.watch.lines.clear()
         adapter.on("claude_turn_ended", self.seen.turns.append)
         adapter.on("error", lambda event: self._failed(claude))
         claude.strike()
@@ -123,6 +125,7 @@ class Play:
             await adapter.aclose()
             await adapter.client.close()  # which the application does, if it made it
         self.seen.lines = list(self.watch.lines.events)
+        self.seen.levels = list(self.watch.lines.levels)
         self.seen.requests = claude.requests()
         for error in self.seen.errors:
             self.seen.printed += traceback.format_exception(error)
@@ -270,10 +273,16 @@ def make_adapter(cell: Cell, claude: Claude) -> ResilientClaudeLLM:
             retry=RetryPolicy(
                 max_attempts=limits.max_attempts,
                 max_silence_s=limits.max_silence_s,
+                max_turn_s=limits.max_turn_s,
                 wait_base_s=limits.wait_s,
                 throttled_wait_base_s=limits.wait_s,
                 wait_cap_s=limits.wait_s,
-                on_interruption="resume" if cell.scenario is Scenario.RESUME else "raise",
+                **_ON_INTERRUPTION.get(cell.scenario, {}),
             ),
             timeout=Timeouts(**limits.clocks),
         )
+
+
+_ON_INTERRUPTION: Mapping[Scenario, dict[str, Any]] = {
+    Scenario.RAISE: {"on_interruption": "raise"}  # elsewhere the default
+}

@@ -166,7 +166,7 @@ class _OtherStream(llm.LLMStream):
 SCENARIOS = {
     Scenario.DIRECT: direct,
     Scenario.CLIENT: direct,
-    Scenario.RESUME: direct,
+    Scenario.RAISE: direct,
     Scenario.SESSION: in_session,
     Scenario.FALLBACK: fallback,
     Scenario.CANCEL: cancel,

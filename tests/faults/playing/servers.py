@@ -22,7 +22,6 @@ from tests.faults.catalogue.table import (
     Breaks,
     Cell,
     Responds,
-    Scenario,
     Sort,
     When,
     Where,
@@ -114,7 +113,7 @@ def scripted(cell: Cell) -> tuple[list[Step | RawScript], Step | RawScript]:
     before: list[Step | RawScript] = [BOOKING] if cell.where is Where.TOOL_RESULT else []
     if cell.fault.sort is Sort.HARMLESS:
         return [fault], after
-    if cell.scenario is Scenario.RESUME and cell.where is Where.TEXT and cell.when is When.ALWAYS:
+    if cell.may_resume and cell.where is Where.TEXT and cell.when is When.ALWAYS:
         return [fault, _broken_again(cell)], after  # a second resume would find it healthy
     match cell.when:
         case When.FIRST:
@@ -135,7 +134,7 @@ def _broken_again(cell: Cell) -> RawScript:
 def _healthy(cell: Cell) -> Answer:
     if cell.where is Where.TOOL_RESULT:
         return Answer(AFTER_TOOL)
-    if cell.scenario is Scenario.RESUME:
+    if cell.may_resume:
         return Answer(TEXT.removeprefix(cell.heard_before))
     return cell.answer
 
