@@ -115,7 +115,7 @@ FAULTS = {
     "unknown host": Case("no such host", "dns", "local", socket.gaierror),
     "untrusted": Case("untrusted", "tls", "local", ssl.SSLCertVerificationError, attempts=2),
     "plain text for TLS": Case("no TLS", "tls", "unknown", ssl.SSLError, attempts=2),
-    "reset": Case(Break("reset", at="request"), "reset", "remote", ConnectionResetError),
+    "reset": Case(Break("reset", at="request"), "reset", "unknown", ConnectionResetError),
     "hang": Case(
         Break("stall", at="request"), "timeout", "unknown", TimeoutError, APITimeoutError, 2
     ),

@@ -83,10 +83,10 @@ def _kind_of_chain(chain: list[BaseException], phase: Phase) -> FailureKind:
         streaming = root.clock in ("stall_s", "thinking_s")
         return FailureKind.STALL if streaming else FailureKind.TIMEOUT
     known = kind_of_class(chain[0]) is not None or _is_network_error(chain[0])
+    if known and any(kind_of_class(error) is FailureKind.AUTH for error in chain):
+        return FailureKind.AUTH  # what lies below is how a library looked for credentials
     if not known or _is_mistake(root):
         return FailureKind.BUG  # also below the SDK, which wraps whatever it meets
-    if any(kind_of_class(error) is FailureKind.AUTH for error in chain):
-        return FailureKind.AUTH  # what lies below is how a library looked for credentials
     return next(kind for error in reversed(chain) if (kind := _kind_of_one(error, phase)))
 
 

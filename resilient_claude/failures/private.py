@@ -67,6 +67,13 @@ def texts_in(value: object) -> Iterator[str]:
             if isinstance(item, str):
                 yield item
             elif isinstance(item, dict):
+                if len(item) == 2 and name != "input":  # most are, and the long way takes time
+                    if isinstance(text := item.get("text"), str):
+                        yield text
+                        continue
+                    if "role" in item and isinstance(content := item.get("content"), list):
+                        stack.append(zip(repeat("content"), reversed(content)))
+                        break
                 stack.append(_fields(item, name))
                 break
             elif isinstance(item, (list, tuple)):
@@ -81,10 +88,11 @@ def texts_in(value: object) -> Iterator[str]:
 def _fields(item: dict[str, Any], name: str) -> Iterator[tuple[str, object]]:
     if name == "input":
         return zip(repeat(name), item.values())
-    fields = ((key, item[key]) for key in item if key in _SPOKEN)
+    fields = [(key, item[key]) for key in item if key in _SPOKEN]
     # A document may be text; all other data are bytes of images and the like.
-    spoken = name == "source" and item.get("type") == "text"
-    return chain(fields, [("text", item.get("data"))]) if spoken else fields
+    if name == "source" and item.get("type") == "text":
+        fields.append(("text", item.get("data")))
+    return iter(fields)
 
 
 def _number(value: object) -> str:

@@ -8,7 +8,7 @@ is looked for in all the texts at once, joined to one string; where one is found
 both sides are compared.
 
 What that costs is the number of anchors times the characters of the texts, and it is bounded
-(`_WORK`), because it happens on the event loop of a call: so many texts, so many characters, so
+(`WORK`), because it happens on the event loop of a call: so many texts, so many characters, so
 many places where an anchor was found. The words of the API itself need no anchors. The latest texts
 are looked at first. When a bound was hit, what cannot be checked any more is what the message shows
 as a quotation, and it is hidden.
@@ -35,8 +35,8 @@ MOST_TEXTS = 4_000
 """How many texts are looked at."""
 MOST_CHARS = 500_000
 """How many characters of them."""
-WORK = 2_000_000
-"""How many characters, for all anchors together: about 5 ms of CPU."""
+WORK = 1_500_000
+"""How many characters, for all anchors together: two or three milliseconds of CPU."""
 _MOST_PLACES = 400
 
 

@@ -141,3 +141,11 @@ def test_an_exception_of_elsewhere_has_nothing_to_do_with_signing() -> None:
 
     assert not while_signing([caught.value])
     assert not names_credentials(caught.value)
+
+
+def test_a_mistake_below_a_library_s_error_is_no_bug_of_ours() -> None:
+    """google-auth reads a file of the operator's, and finds no such key in it."""
+    exc = of_library("google.auth", "RefreshError", GoogleAuthError)
+    exc.__cause__ = KeyError("client_email")
+
+    assert classify(exc, Evidence()).kind is FailureKind.AUTH

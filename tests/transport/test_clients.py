@@ -269,14 +269,14 @@ async def test_a_reset_on_the_first_attempt_is_not_heard(name: str, lines: Lines
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-async def test_a_reset_is_the_other_side_s(name: str, lines: Lines) -> None:
-    """Transports that do not report their phases leave it to the exception to tell."""
+async def test_a_reset_before_an_answer_is_anybody_s(name: str, lines: Lines) -> None:
+    """Transports that do not report their phases leave it to the exception to tell how far."""
     client = CLIENTS[name]
 
     await heard_with(client, Endpoint(RESET, client.respond(BOOKING)))
 
     (line,) = lines.named("claude.attempt_failed")
-    assert (line["origin"], line["phase"]) == ("remote", "response")
+    assert (line["origin"], line["phase"]) == ("unknown", "response")
 
 
 @pytest.mark.parametrize("name", CLIENTS)

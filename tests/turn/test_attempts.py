@@ -37,10 +37,10 @@ from tests.support.listening import GREETING, conversation, fails_always, read_s
 
 # Faults before any output, and what an operator reads about the attempt that met them.
 BEFORE_OUTPUT: dict[str, tuple[Step, str, str]] = {
-    "reset while accepting": (Break("reset", at="accept"), "reset", "remote"),
-    "reset after the request": (Break("reset", at="request"), "reset", "remote"),
+    "reset while accepting": (Break("reset", at="accept"), "reset", "unknown"),
+    "reset after the request": (Break("reset", at="request"), "reset", "unknown"),
     "reset after the headers": (Break("reset", at="headers"), "reset", "remote"),
-    "closed after the request": (Break("close", at="request"), "reset", "remote"),
+    "closed after the request": (Break("close", at="request"), "reset", "unknown"),
     "closed after message_start": (Break("close", at="message_start"), "reset", "remote"),
     "ended after message_start": (Break("end", at="message_start"), "truncated", "remote"),
     "no response": (Break("stall", at="request"), "timeout", "unknown"),

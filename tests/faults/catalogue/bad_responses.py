@@ -47,6 +47,13 @@ SPENT = {
         "details": {"error_code": "enforced_spend_limit_reached"},
     },
 }
+NO_CREDIT = {
+    "type": "error",
+    "error": {
+        "type": "invalid_request_error",
+        "message": f"Your credit balance is too low to access the Anthropic API. {INDISCREET}",
+    },
+}
 FAR_AWAY = "Fri, 01 Jan 2100 00:00:00 GMT"
 TRANSIENT = (408, 409, 429, 500, 502, 503, 504, 529)
 
@@ -73,6 +80,8 @@ STATUSES = (
     status_fault(429, "429-retry-after-negative", headers={"retry-after": "-5"}, scenarios=ALONE),
     status_fault(429, "429-retry-after-date", headers={"retry-after": FAR_AWAY}, scenarios=ALONE),
     status_fault(429, "429-spend-limit", body=SPENT, spend_limit=True, whens=ONCE),
+    # Source: the API's message under 400 when the account has no credit left.
+    status_fault(400, "400-no-credit", body=NO_CREDIT, spend_limit=True, whens=ONCE),
     *(
         status_fault(s, f"{s}-should-not-retry", headers={"x-should-retry": "false"}, whens=ONCE)
         for s in (429, 500, 529)
