@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from resilient_claude.failures.evidence import Evidence, current_evidence
+from resilient_claude.failures.evidence import SHOWN_CHARS, Evidence, current_evidence, shown
 from resilient_claude.failures.failure import Phase
 
 
@@ -41,3 +41,16 @@ async def test_attempts_that_run_at_once_do_not_see_each_other_s() -> None:
     assert first is not None
     assert second is not None
     assert current_evidence.get() is None
+
+
+def test_an_address_is_told_where_no_id_of_anthropic_s_is() -> None:
+    """Their support asks for the id; an operator without one has nothing but the address."""
+    assert Evidence(peer="192.0.2.1:443").facts()["peer"] == "192.0.2.1:443"
+    assert Evidence(peer="192.0.2.1:443", request_id="req_1").facts()["peer"] is None
+
+
+def test_what_others_wrote_is_shown_short_and_plain() -> None:
+    """A header may hold anything."""
+    assert shown("nginx\x1b[31m/1.2 ") == "nginx?[31m/1.2"
+    assert shown("x" * 1_000) == "x" * SHOWN_CHARS
+    assert shown(None) is shown("") is shown(" ") is None

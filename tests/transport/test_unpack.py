@@ -17,9 +17,7 @@ BOMB = gzip.compress(gzip.compress(bytes(2**26)))
 def packed(encoding: str, data: bytes) -> bytes:
     """*data* in *encoding*."""
     for name in encoding.split(", "):
-        data = {"gzip": gzip.compress, "deflate": zlib.compress, "x-gzip": gzip.compress}[name](
-            data
-        )
+        data = zlib.compress(data) if name == "deflate" else gzip.compress(data)
     return data
 
 
@@ -51,12 +49,8 @@ def test_a_step_of_a_bomb_is_small() -> None:
 
 def test_what_is_unpacked_in_all_is_bounded() -> None:
     """Over all layers: the inner one of a bomb may make nothing for long."""
-    unpacker, unpacked = Unpacker("gzip, gzip", most=2**22), 0
-
     with pytest.raises(Fault, match="more than an error needs"):
-        for step in unpacker.steps(BOMB):
-            unpacked += len(step)
-    assert unpacked <= 2**22
+        [*Unpacker("gzip, gzip", most=2**22).steps(BOMB)]
 
 
 @pytest.mark.parametrize(
