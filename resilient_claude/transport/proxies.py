@@ -46,7 +46,7 @@ def basic_credentials(url: yarl.URL) -> str:
 def excepts(entry: str, url: yarl.URL) -> bool:
     """Whether *entry*, one of `NO_PROXY`, takes *url* out: what curl, Go or requests take for one.
 
-    A host with those below it, with a leading dot or `*.` or without; a glob; an address or a
+    A host with those below it, with a leading dot or without; a glob (`*.example.com`); an address or a
     network such as `10.0.0.0/8`; each with or without a port; `*` for everything.
     """
     host = (url.host or "").lower().rstrip(".")
@@ -58,7 +58,7 @@ def excepts(entry: str, url: yarl.URL) -> bool:
         return False
     if _in_network(host, name):
         return True
-    name = name.removeprefix("*.").lstrip(".").rstrip(".")
+    name = name.lstrip(".").rstrip(".")
     if "*" in name or "?" in name:
         return fnmatchcase(host, name)
     return bool(name) and (host == name or host.endswith(f".{name}"))

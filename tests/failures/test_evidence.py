@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.evidence import SHOWN_CHARS, Evidence, shown
 from resilient_claude.failures.failure import Phase
 
 
@@ -23,3 +23,16 @@ def test_before_anything_has_happened_the_request_is_being_built() -> None:
     evidence = Evidence()
 
     assert (evidence.phase, evidence.request_id, evidence.proxied) == (Phase.BUILD, None, False)
+
+
+def test_an_address_is_told_where_no_id_of_anthropic_s_is() -> None:
+    """Their support asks for the id; an operator without one has nothing but the address."""
+    assert Evidence(peer="192.0.2.1:443").facts()["peer"] == "192.0.2.1:443"
+    assert Evidence(peer="192.0.2.1:443", request_id="req_1").facts()["peer"] is None
+
+
+def test_what_others_wrote_is_shown_short_and_plain() -> None:
+    """A header may hold anything."""
+    assert shown("nginx\x1b[31m/1.2 ") == "nginx?[31m/1.2"
+    assert shown("x" * 1_000) == "x" * SHOWN_CHARS
+    assert shown(None) is shown("") is shown(" ") is None

@@ -12,10 +12,19 @@ import aiohttp
 import anthropic
 import httpx2
 import pytest
+from aiohttp.http_exceptions import (
+    BadHttpMessage,
+    BadStatusLine,
+    HttpProcessingError,
+    InvalidHeader,
+    LineTooLong,
+    TransferEncodingError,
+)
 
 from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.known_errors import (
     KIND_OF_CLASS,
+    broken_rule,
     class_names,
     kind_of_class,
     quotes_bytes,
@@ -149,3 +158,26 @@ def test_classes_are_named_by_package_the_nearest_first() -> None:
 def test_errors_that_show_the_bytes_they_reject(exc: BaseException, quotes: bool) -> None:
     """Those bytes are a header with the key, or a reply."""
     assert quotes_bytes(exc) is quotes
+
+
+@pytest.mark.parametrize(
+    ("exc", "rule"),
+    [
+        (BadHttpMessage("Invalid header token:\n\n  b'secret'\n  ^"), ": Invalid header token"),
+        (
+            BadStatusLine(error="Bad status line:\n  Expected HTTP/:\n\n b'secret'"),
+            ": Expected HTTP/",
+        ),
+        (BadStatusLine("secret"), ": no status line"),
+        (LineTooLong(b"secret", 5), ": a line that is too long"),
+        (InvalidHeader(b"secret"), ": a header with characters that no header has"),
+        (TransferEncodingError("secret"), ": a chunk without its length"),
+        (BadHttpMessage("secret"), ""),
+        (HttpProcessingError(message="there are too many"), ": there are too many"),
+        (HttpProcessingError(), ""),
+        (ValueError("secret"), ""),
+    ],
+)
+def test_a_broken_rule_is_named_without_the_bytes_that_broke_it(exc: Exception, rule: str) -> None:
+    """They may be a key, or what somebody said."""
+    assert broken_rule(exc) == rule

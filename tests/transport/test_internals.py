@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import ssl
+
 import aiohttp
 import anthropic
 import httpx2
 import pytest
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
 
 from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.transport.aiohttp_internals import (
+    between_messages,
     closing_of,
     fail_reader,
+    head_refused,
+    header_limits,
     idle_connections,
+    parses,
     protocol_of,
+    reading_paused,
+    use_protocol,
 )
-from resilient_claude.transport.httpx2_internals import close_idle
+from resilient_claude.transport.connector import Connector
+from resilient_claude.transport.httpx2_internals import close_idle, decoder_for
 from resilient_claude.transport.sdk import connector_of, make_client, transport_of
 
 
@@ -69,6 +81,88 @@ async def test_aiohttp_stream_reader_set_exception(simulated_claude: SimulatedCl
 
         with pytest.raises(aiohttp.ClientPayloadError, match="gone"):
             await r.content.readany()
+
+
+class Ours(ResponseHandler):
+    """A connection that is told from aiohttp's own."""
+
+
+async def test_aiohttp_connector_factory(simulated_claude: SimulatedClaude) -> None:
+    """`BaseConnector._factory`."""
+    connector = aiohttp.TCPConnector()
+    use_protocol(connector, Ours)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with session.get(f"{simulated_claude.base_url}/v1/models") as response:
+            await response.read()
+        (connection,) = idle_connections(connector)
+
+        assert isinstance(connection, Ours), (
+            "aiohttp makes its connections elsewhere than in BaseConnector._factory: bytes that "
+            "nobody asked for would be the answer to the next question"
+        )
+        connection.close()
+
+
+async def test_aiohttp_connector_release(simulated_claude: SimulatedClaude) -> None:
+    """`BaseConnector._release`."""
+    connector = Connector(ssl.create_default_context())
+    async with aiohttp.ClientSession(connector=connector) as session:
+        async with session.get(f"{simulated_claude.base_url}/v1/models") as response:
+            await response.read()
+        (connection,) = idle_connections(connector)
+
+        assert getattr(connection, "idle", False), (
+            "aiohttp gives connections back elsewhere than in BaseConnector._release: bytes on an "
+            "idle one would be the answer to the next question"
+        )
+        connection.close()
+    await connector.resolver.close()
+
+
+async def test_aiohttp_protocol_parser(simulated_claude: SimulatedClaude) -> None:
+    """`ResponseHandler._parser`, its `feed_data`, and `_reading_paused`."""
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{simulated_claude.base_url}/v1/models") as response:
+            await response.read()
+        (protocol,) = idle_connections(session.connector)
+
+        assert parses(protocol)
+        assert not reading_paused(protocol)
+        assert between_messages(protocol), (
+            "aiohttp's parser tells of its messages in another way: no connection is used again"
+        )
+        protocol.data_received(b"HTTP/1.1 200")
+        assert not between_messages(protocol)
+        protocol.close()
+
+
+async def test_aiohttp_protocol_set_exception() -> None:
+    """What waits for a response is told what is wrong with its head."""
+    protocol = ResponseHandler(asyncio.get_running_loop())
+    head_refused(protocol, "too long")
+
+    with pytest.raises(HttpProcessingError, match="too long"):
+        await protocol.read()
+
+
+def test_aiohttp_session_limits() -> None:
+    """`ClientSession(max_line_size, max_field_size)`, and `max_headers` since 3.14."""
+    limits = header_limits(5)
+
+    assert {"max_line_size", "max_field_size"} <= {*limits}
+    assert {*limits.values()} == {5}
+
+
+def test_httpx2_decoders() -> None:
+    """`SUPPORTED_DECODERS`, whose pieces are bounded."""
+    decoder = decoder_for("gzip")
+    assert decoder is not None
+
+    pieces = [len(piece) for piece in decoder.decode(gzip.compress(bytes(2**23)))]
+
+    assert sum(pieces) == 2**23
+    assert max(pieces) <= 2**20, "httpx2 unpacks all at once: two kilobytes could take gigabytes"
+    assert decoder_for("identity") is decoder_for("nonsense") is None
 
 
 async def test_httpx2_transport_pool(simulated_claude: SimulatedClaude) -> None:

@@ -11,11 +11,13 @@ import traceback
 from pathlib import Path
 
 import pytest
+import yarl
 from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 
 from resilient_claude import Timeouts, failure_of
 from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.testing.serving.tls import TlsMode
+from resilient_claude.transport.proxies import Proxies
 from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import Heard, conversation, read_stream
@@ -144,6 +146,64 @@ async def test_a_tunnel_does_not_show_claude_the_proxy_s_credentials(
             await heard_from(claude, make_llm)
 
         assert "proxy-authorization" not in claude.requests[0].headers
+
+
+EXCEPTED = [
+    *("*", "api.example.com", "API.example.com.", ".example.com", "example.com", "*.example.com"),
+    *("api.*", "a?i.example.com", "example.com:443", "*.example.com:443", "other, example.com"),
+]
+NOT_EXCEPTED = [
+    "",
+    ",",
+    "ample.com",
+    "other.com",
+    "example.com:80",
+    "*.api.example.com",
+    "10.0.0.0/8",
+]
+
+
+@pytest.mark.parametrize(
+    ("exceptions", "host", "around"),
+    [
+        *((entry, "api.example.com", True) for entry in EXCEPTED),
+        *((entry, "api.example.com", False) for entry in NOT_EXCEPTED),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("10.1.2.3", "10.1.2.3", True),
+        ("10.1.2.3:443", "10.1.2.3", True),
+        ("10.1.2.3:80", "10.1.2.3", False),
+        ("10.1.*", "10.1.2.3", True),
+        ("fd00::/8", "[fd00::1]", True),
+        ("[fd00::1]:443", "[fd00::1]", True),
+        ("[fd00::1]:80", "[fd00::1]", False),
+        ("fd00::1", "[fd00::1]", True),
+    ],
+)
+def test_exceptions_are_what_others_take_for_one(
+    exceptions: str, host: str, around: bool, environment: pytest.MonkeyPatch
+) -> None:
+    """One variable serves curl, Go, requests and this; each of them has its own dialect."""
+    environment.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    environment.setenv("NO_PROXY", exceptions)
+
+    proxy, _ = Proxies().of(yarl.URL(f"https://{host}/v1/messages"))
+
+    assert (proxy is None) is around
+
+
+async def test_a_line_names_the_proxy(
+    make_llm: MakeLLM, environment: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    """It is the first to be asked, and nobody remembers that there is one."""
+    proxy = Proxy(502)
+    with SimulatedClaude(HELLO, tls=True) as claude:
+        async with proxy.listening() as url:
+            environment.setenv("HTTPS_PROXY", url.replace("//", "//agent:open-sesame@"))
+            await heard_from(claude, make_llm)
+
+    named = {line["proxy"] for line in lines.named("claude.attempt_failed")}
+    assert named == {url.removeprefix("http://")}
 
 
 # --- it fails -----------------------------------------------------------------------------------

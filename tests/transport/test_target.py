@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import traceback
 from typing import Any
 
 import anthropic
@@ -12,6 +14,7 @@ from resilient_claude import ResilientClaudeLLM, failure_of
 from resilient_claude.testing import (
     Break,
     HttpError,
+    Raw,
     SimulatedClaude,
 )
 from tests.support.adapters import KEY, MakeLLM, shrunk_policy
@@ -163,6 +166,17 @@ def test_a_bad_address_in_the_environment_is_named(
         ({"base_url": 7}, ValueError, "base_url must begin with http"),
         ({"base_url": "https://h/v1"}, ValueError, "base_url must not end in /v1"),
         ({"base_url": "https://h/v1/"}, ValueError, "base_url must not end in /v1"),
+        ({"base_url": "https://h/v1/messages"}, ValueError, "must not end in /v1/messages"),
+        ({"base_url": "https://h/?beta=true"}, ValueError, "must not have a query"),
+        ({"base_url": "https://h?"}, ValueError, "must not have a query"),
+        ({"base_url": "https://h/#x"}, ValueError, "must not have a query or a fragment"),
+        ({"base_url": "https://h/ x"}, ValueError, "must not hold white space"),
+        ({"base_url": "https://:80/"}, ValueError, "base_url "),
+        ({"base_url": "https://u:secret@h/v1"}, ValueError, r"got 'https://\*\*\*@h/v1'"),
+        ({"base_url": "https://u:secret@h:99999"}, ValueError, "percent-encode its password"),
+        ({"base_url": "https://u:se/secret@h/v1"}, ValueError, "base_url"),
+        ({"base_url": "https://u:secret://x@h/v1"}, ValueError, "base_url"),
+        ({"base_url": "u:secret@h"}, ValueError, "base_url must begin with http"),
         ({"client": "x"}, TypeError, "client must be an async anthropic client, got str"),
         (
             {"client": anthropic.AsyncAnthropic(api_key="k")},
@@ -179,3 +193,54 @@ def test_a_bad_argument_says_what_was_wrong(
         ResilientClaudeLLM(**{"api_key": KEY, **arguments})
 
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["", " ", "\n"])
+def test_an_empty_address_in_the_environment_is_none(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """Deployments set variables that they have no value for."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", value)
+
+    assert ResilientClaudeLLM(api_key=KEY).provider == "api.anthropic.com"
+
+
+async def test_credentials_in_the_address_are_sent_as_basic_and_shown_nowhere(
+    lines: Lines,
+) -> None:
+    """A gateway wants them, and nobody else may see them."""
+    with SimulatedClaude(HttpError(401, message="no open sesame, dTpvcGVuIHNlc2FtZQ==")) as claude:
+        url = claude.base_url.replace("//", "//u:open%20sesame@")
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=url)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        shown = [
+            adapter.provider,
+            repr(adapter),
+            repr(adapter.client),
+            str(adapter.client.base_url),
+        ]
+        await adapter.aclose()
+
+    basic = base64.b64encode(b"u:open sesame").decode()
+    assert [request.headers["authorization"] for request in claude.requests] == [f"Basic {basic}"]
+    assert heard.error is not None
+    shown += [str(lines.events), *traceback.format_exception(heard.error)]
+    for secret in ("open sesame", "open%20sesame", basic):
+        assert secret not in "".join(shown)
+
+
+async def test_a_redirect_is_refused_naming_where_it_leads(lines: Lines) -> None:
+    """A base URL with http for https, or of a moved gateway: one line says which to use."""
+    location = {"location": "https://u:secret@moved.example/v1/messages", "server": "nginx"}
+    redirect = Raw(b"", 307, headers={**location, "via": "1.1 gateway"})
+    with SimulatedClaude(redirect) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert len(claude.requests) == 1
+    assert "moved.example" in str(heard.error)
+    (line,) = lines.named("claude.attempt_failed")
+    named = line["location"], line["server"], line["via"], line["status"]
+    assert named == ("moved.example", "nginx", "1.1 gateway", 307)
+    assert "secret" not in f"{line}{heard.error}"

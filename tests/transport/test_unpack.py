@@ -49,12 +49,8 @@ def test_a_step_of_a_bomb_is_small() -> None:
 
 def test_what_is_unpacked_in_all_is_bounded() -> None:
     """Over all layers: the inner one of a bomb may make nothing for long."""
-    unpacker, unpacked = Unpacker("gzip, gzip", most=2**22), 0
-
-    with pytest.raises(Fault, match="more than an error needs"):  # noqa: PT012 - step by step
-        for step in unpacker.steps(BOMB):
-            unpacked += len(step)
-    assert unpacked <= 2**22
+    with pytest.raises(Fault, match="more than an error needs"):
+        [*Unpacker("gzip, gzip", most=2**22).steps(BOMB)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,84 @@
+"""A LiveKit worker with two job processes, each of which asks Claude once. No server, no room.
+
+Run as a program with the URL of a Claude; writes what the main process saw as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from typing import Any
+
+from livekit.agents import AgentServer, JobContext
+
+from resilient_claude import ResilientClaudeLLM
+from resilient_claude.telemetry.log import LOGGER_NAME
+from tests.support.listening import conversation
+
+URL = "TESTED_CLAUDE"
+TURN = "a turn of the worker"
+PATIENCE_S = 60
+
+server = AgentServer(
+    ws_url="ws://127.0.0.1:1",
+    api_key="key",
+    api_secret="a-secret-of-thirty-two-characters",
+    num_idle_processes=2,
+    initialize_process_timeout=PATIENCE_S,
+)
+
+
+@server.rtc_session()
+async def entrypoint(job: JobContext) -> None:
+    """Make an adapter, ask once, and say how it went."""
+    began = time.thread_time()
+    adapter = ResilientClaudeLLM(api_key="k", base_url=os.environ[URL])
+    constructing_s = time.thread_time() - began
+    answer = await adapter.chat(chat_ctx=conversation()).collect()
+    await adapter.aclose()
+    told = {"text": answer.text, "constructing_s": constructing_s, "pid": os.getpid()}
+    logging.getLogger(LOGGER_NAME).info(TURN, extra=told)
+    job.shutdown()
+
+
+class _Seen(logging.Handler):
+    """Keeps the lines of the adapter that reach this process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        plain = (str, int, float, type(None))
+        told = {name: v for name, v in vars(record).items() if isinstance(v, plain)}
+        self.lines.append({**told, "message": record.getMessage()})
+
+
+async def main() -> None:
+    """Run both jobs, and stop."""
+    seen = _Seen()
+    logging.getLogger(LOGGER_NAME).addHandler(seen)
+    logging.getLogger().setLevel(logging.DEBUG)
+    started = asyncio.Event()
+    server.once("worker_started", started.set)
+    running = asyncio.create_task(server.run(unregistered=True))
+    async with asyncio.timeout(PATIENCE_S):
+        await started.wait()
+        for room in ("one", "two"):
+            await server.simulate_job(room, fake_job=True)
+        while [line["message"] for line in seen.lines].count(TURN) < 2 or server.active_jobs:
+            await asyncio.sleep(0.05)
+        await server.aclose()
+        await asyncio.gather(running, return_exceptions=True)
+    children = [child.name for child in multiprocessing.active_children()]
+    print(json.dumps({"lines": seen.lines, "children": children}))
+
+
+if __name__ == "__main__":
+    os.environ[URL] = sys.argv[1]
+    asyncio.run(main())
