@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from resilient_claude.failures.failure import Phase as Phase
     from resilient_claude.failures.failure import failure_of as failure_of
     from resilient_claude.llm import ResilientClaudeLLM as ResilientClaudeLLM
-    from resilient_claude.policy.retry import RetryPolicy as RetryPolicy
+    from resilient_claude.policy.retry_policy import RetryPolicy as RetryPolicy
     from resilient_claude.policy.timeouts import Timeouts as Timeouts
     from resilient_claude.response.outcomes import Outcome as Outcome
     from resilient_claude.telemetry.events import TurnEnded as TurnEnded
@@ -45,7 +45,7 @@ _HOMES = {
     "Phase": "failures.failure",
     "ResilientClaudeLLM": "llm",
     "ResilientClaudeStream": "turn.stream",
-    "RetryPolicy": "policy.retry",
+    "RetryPolicy": "policy.retry_policy",
     "Timeouts": "policy.timeouts",
     "TurnEnded": "telemetry.events",
     "failure_of": "failures.failure",

@@ -20,7 +20,7 @@ from livekit.agents.types import (
 )
 from livekit.agents.utils import aio
 
-from resilient_claude.policy.retry import RetryPolicy, policy_of
+from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.build import build_request
 from resilient_claude.request.history.cache import HistoryCache
@@ -221,7 +221,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     async def aclose(self) -> None:
         """Cancel a prewarm, end running turns with an error, and close a client of our own."""
         self._closed = True
-        self._target.close()
+        self._target.refuse_attempts()
         await super().aclose()
         await aio.cancel_and_wait(*self._warming)
         # Before the client: a turn that found it closed would take that for a bug.

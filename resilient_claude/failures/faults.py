@@ -6,7 +6,7 @@ from .failure import FailureKind, Origin
 
 
 class Fault(Exception):
-    """A response that arrived but cannot be an answer: truncated, malformed, refused, empty.
+    """What is judged here: a response that is no answer, a key that is none, a closed adapter.
 
     Also carries an SSE `error` event, which arrives under HTTP 200.
 

@@ -21,7 +21,7 @@ class KindFacts:
         of_connection: whether other connections of the same age are not to be trusted either.
         throttled: whether haste makes it worse, so that waits are longer.
         answered: whether it is the fault of an answer, so that the next one may be the same.
-        origin: whose side it is on where nothing else tells.
+        origin: whose side it is on; UNKNOWN leaves that to the evidence.
         error: livekit's exception for it, if no error status was received.
         status: the HTTP status in that exception, where it has one.
         level: of the line about a turn that ends with it.

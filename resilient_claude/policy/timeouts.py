@@ -30,7 +30,7 @@ class Timeouts:
             3 s without a connection means this one will not come.
         first_token_s: no content since the request was sent, whether or not bytes flow: the
             caller hears the same nothing. Doubles after every attempt that it has ended, so that
-            a slow but living service is not cut for ever; see `policy.retry.first_token_clock_s`.
+            a slow but living service is not cut for ever; see `policy.waits.first_token_clock_s`.
         stall_s: nothing new inside or after a text or tool block.
         thinking_s: no sign of life, a ping neither, inside or after a thinking or server-tool
             block, where minutes of work are healthy and the API sends something every few seconds.

@@ -87,7 +87,7 @@ class Target:
         """Whether requests go over TLS."""
         return self.client.base_url.scheme == "https"
 
-    async def ready(self) -> AnyClient:
+    async def client_for_attempt(self) -> AnyClient:
         """The client for an attempt that begins now, with the current key.
 
         Raises:
@@ -112,7 +112,7 @@ class Target:
         *,
         connect_s: float,
     ) -> Exchange:
-        """Send *request* by *client*, one that `ready` gave; see `exchange.open_exchange`."""
+        """Send *request* by *client*, from `client_for_attempt`; see `exchange.open_exchange`."""
         return await open_exchange(
             client, self.transport, request, evidence, stack, connect_s=connect_s
         )
@@ -135,13 +135,13 @@ class Target:
             connection.close()
         await close_idle(transport)
 
-    def close(self) -> None:
+    def refuse_attempts(self) -> None:
         """Let no attempt begin any more."""
         self._closed = True
 
     async def aclose(self) -> None:
         """Close the client, unless it is the application's."""
-        self.close()
+        self.refuse_attempts()
         if self.transport is not None:
             await self.client.close()
 

@@ -85,7 +85,7 @@ class Attempt:
         """
         try:
             async with self._clocks, AsyncExitStack() as stack:
-                self._client = await self._target.ready()
+                self._client = await self._target.client_for_attempt()
                 exchange = await self._target.open_exchange(
                     self._client, self._request, self._evidence, stack, connect_s=self._connect_s
                 )

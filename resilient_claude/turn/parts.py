@@ -14,15 +14,10 @@ from dataclasses import dataclass, replace
 
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import FailureKind
-from resilient_claude.policy.retry import (
-    AttemptFailed,
-    Retries,
-    RetryPolicy,
-    first_token_clock_s,
-    last_start,
-    resume_wait_s,
-)
+from resilient_claude.policy.retry import AttemptFailed, Retries
+from resilient_claude.policy.retry_policy import RetryPolicy
 from resilient_claude.policy.timeouts import Timeouts
+from resilient_claude.policy.waits import first_token_clock_s, last_start, resume_wait_s
 from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome

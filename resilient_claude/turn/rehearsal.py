@@ -62,7 +62,7 @@ class Rehearsal:
         evidence = Evidence(https=self._target.https)
         token = current_evidence.set(evidence)
         try:
-            client = await self._target.ready()
+            client = await self._target.client_for_attempt()
             await self._target.rehearse(client, self._request())
             await self._show_key(client)
         except Exception as exc:  # noqa: BLE001 - whatever it is, it gets a name
