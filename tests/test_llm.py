@@ -184,7 +184,7 @@ def test_an_adapter_belongs_to_the_event_loop_that_used_it_first() -> None:
 
         asyncio.run(both())
         for use in (ask, warm):
-            with pytest.raises(RuntimeError, match="belongs to another event loop.*one for each"):
+            with pytest.raises(RuntimeError, match=r"belongs to another event loop.*one for each"):
                 asyncio.run(use())
 
         assert len(claude.requests) == 2

@@ -22,7 +22,6 @@ from tests.faults.catalogue.table import (
     Breaks,
     Cell,
     Responds,
-    Scenario,
     Sort,
     When,
     Where,
