@@ -1,8 +1,8 @@
 """The log as the commands show it: a line of its own beside the conversation, not on stderr.
 
 What this package is for is seen in its log only: that an attempt failed, of what, and that the turn
-was saved. `demo` and `chat` therefore show its lines where the words appear, each with the few
-fields that tell most, and keep livekit's own chatter away.
+was saved. `demo` and `chat` therefore show its lines where the words appear, each as the sentence
+that it is, and keep livekit's own chatter away.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from contextlib import contextmanager
 
 from resilient_claude.telemetry.log import LOGGER_NAME
 
-_FIELDS = ("attempt", "attempts", "kind", "origin", "root_type", "status", "wait_s", "silence_s")
-
 
 @contextmanager
 def captured(show: Callable[[str], None]) -> Iterator[None]:
@@ -23,7 +21,7 @@ def captured(show: Callable[[str], None]) -> Iterator[None]:
     Afterwards logging is as it was before.
 
     Args:
-        show: Is called with each line: the event, then its fields as `name=value`.
+        show: Is called with each line.
     """
     livekit, ours = logging.getLogger("livekit"), logging.getLogger(LOGGER_NAME)
     before = livekit.propagate, livekit.level, ours.level
@@ -49,6 +47,4 @@ class _LineHandler(logging.Handler):
         self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
-        found = ((name, vars(record).get(name)) for name in _FIELDS)
-        fields = [f"{name}={value}" for name, value in found if value is not None]
-        self._show(" ".join([record.getMessage(), *fields]))
+        self._show(record.getMessage())

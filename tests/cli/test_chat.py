@@ -91,9 +91,9 @@ def test_chat_shows_the_log_line_of_a_failed_attempt(
 
     lines = chat("Hello?").output.splitlines()
 
-    failed = "you    claude.attempt_failed attempt=1 kind=overloaded origin=remote"
+    failed = "you    attempt 1 failed: overloaded (remote), HTTP 529, OverloadedError: "
     assert lines[0].startswith(failed)
-    assert sum(line.startswith("claude.call_recovered attempts=2") for line in lines) == 1
+    assert sum(line.startswith("recovered after 2 attempts (1 over") for line in lines) == 1
     assert "claude Here I am." in lines
 
 
@@ -115,14 +115,32 @@ def test_the_log_waits_for_the_end_of_the_answer(
     chat: Chat, simulated_claude: SimulatedClaude
 ) -> None:
     """A line in the middle of a sentence would be read as a part of it."""
-    simulated_claude.script(Break("end", at="text", answer=Answer("One two three.")))
+    broken = Break("end", at="text", answer=Answer("One two three."))
+    simulated_claude.script(broken, HttpError(400))
 
     lines = chat("Count!").output.splitlines()
 
     answer = lines.index("you    claude One two ")
-    assert lines[answer + 1].startswith("claude.attempt_failed attempt=1 kind=truncated")
-    assert lines[answer + 2].startswith("claude.call_interrupted attempts=1 kind=truncated")
-    assert "broke off after 8 characters" in lines[answer + 3]
+    assert lines[answer + 1].startswith("attempt 1 failed: truncated (")
+    assert lines[answer + 2].startswith("attempt 2 failed: rejected (caller), HTTP 400, ")
+    assert lines[answer + 3].startswith(
+        "the answer broke off after 8 characters: rejected (caller)"
+    )
+    assert "broke off after 8 characters and 0 tool calls (2 attempts" in lines[answer + 4]
+
+
+def test_an_answer_that_broke_off_is_gone_on_with(
+    chat: Chat, simulated_claude: SimulatedClaude
+) -> None:
+    """Who reads it sees a whole sentence, and below it what it took."""
+    broken = Break("end", at="text", answer=Answer("One two three."))
+    simulated_claude.script(broken, Answer("three."))
+
+    lines = chat("Count!").output.splitlines()
+
+    answer = lines.index("you    claude One two three.")
+    assert lines[answer + 1].startswith("attempt 1 failed: truncated (")
+    assert lines[answer + 2].startswith("recovered after 2 attempts (1 truncated), ")
 
 
 # --- in a process of its own ---------------------------------------------------------------------
@@ -232,5 +250,5 @@ def test_a_connection_closed_at_the_prompt_is_not_used_again(
     terminal.read_until("Hello.")
 
     assert terminal.end() == (0, "")
-    assert "attempt_failed" not in terminal.output
+    assert "failed" not in terminal.output
     assert simulated_claude.connections == 2

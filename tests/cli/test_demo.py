@@ -104,8 +104,8 @@ def test_the_tool_runs_once(demo: Demo) -> None:
 
 def test_every_failed_attempt_and_every_recovery_has_one_log_line(demo: Demo) -> None:
     """The log beside the conversation is what an operator would find."""
-    assert demo.stdout.count("claude.attempt_failed attempt=1") == 5
-    assert demo.stdout.count("claude.call_recovered attempts=2") == 5
+    assert demo.stdout.count("attempt 1 failed: ") == 5
+    assert demo.stdout.count("recovered after 2 attempts (1 ") == 5
 
 
 def test_the_demo_says_so_exits_with_0_and_prints_nothing_else(demo: Demo) -> None:
@@ -172,12 +172,13 @@ async def test_a_turn_that_fails_for_good_is_not_whole() -> None:
     assert turn.failed
     assert not turn.whole
     assert turn.cause == "BadRequestError: Too bad (caller)"
-    assert "claude.call_failed" in shown
+    assert "no answer after 1 attempt in " in shown
 
 
 async def test_half_an_answer_is_not_whole() -> None:
     """What was heard before the break is shown as it was heard."""
-    turn, _ = await play_one(Trouble("cut", "Count!", [Break("close", at="text")]))
+    steps = [Break("close", at="text"), HttpError(400)]
+    turn, _ = await play_one(Trouble("cut", "Count!", steps))
 
     assert turn.text == "One two"
     assert not turn.whole

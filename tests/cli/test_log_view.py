@@ -15,8 +15,9 @@ def test_captured_leaves_logging_as_it_was() -> None:
     lines: list[str] = []
 
     with captured(lines.append):
-        loggers[1].info("claude.call_recovered", extra={"attempts": 2, "model": "m"})
+        loggers[1].info("recovered after %d attempts", 2, extra={"model": "m"})
+        loggers[1].debug("attempt 2 failed")
         logging.getLogger("livekit.agents").warning("careful")
 
-    assert lines == ["claude.call_recovered attempts=2", "careful"]
+    assert lines == ["recovered after 2 attempts", "careful"]
     assert [(each.level, each.propagate, list(each.handlers)) for each in loggers] == before

@@ -58,10 +58,12 @@ def test_the_log_line_has_the_fields_of_a_real_one() -> None:
     """An example that no version ever printed would be worse than none."""
     (text,) = re.findall(r"<!-- log line -->\n```json\n(.*?)\n```", WATCHING, re.DOTALL)
 
-    line = json.loads(text)
-    fields = EVENTS["claude.attempt_failed"].fields
-    told = [name for name in fields if name in line]
-    assert [*line] == ["message", "level", "name", "event", *told]
+    line, event = json.loads(text), EVENTS["claude.attempt_failed"]
+    known = [name for name in event.fields if name in line]
+    assert list(line) == ["message", "level", "name", "event", *known]
+    assert None not in line.values()
+    assert (line["event"], line["level"]) == ("claude.attempt_failed", event.level.upper())
+    assert line["message"] == event.sentence(line)
 
 
 def test_the_values_that_the_page_lists_are_all() -> None:
