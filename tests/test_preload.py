@@ -1,4 +1,4 @@
-"""A real worker of LiveKit: a fork server that loads everything once, and jobs that begin at once."""
+"""A real worker of LiveKit: a fork server that loads everything once, and jobs that begin."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_what_is_preloaded_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_turns_recover_in_the_processes_of_a_worker() -> None:
-    """Lines reach the main process with their fields and their job's, and nothing is left behind."""
+    """Lines reach the main process with their fields and their job's, and nothing is left."""
     with SimulatedClaude(HttpError(529), HttpError(529), default=Answer("Hello.")) as claude:
         result = subprocess.run(
             [sys.executable, "-m", "tests.support.worker", claude.base_url],

@@ -46,8 +46,8 @@ def basic_credentials(url: yarl.URL) -> str:
 def excepts(entry: str, url: yarl.URL) -> bool:
     """Whether *entry*, one of `NO_PROXY`, takes *url* out: what curl, Go or requests take for one.
 
-    A host with those below it, with a leading dot or without; a glob (`*.example.com`); an address or a
-    network such as `10.0.0.0/8`; each with or without a port; `*` for everything.
+    A host with those below it, with a leading dot or without; a glob (`*.example.com`); an
+    address or a network such as `10.0.0.0/8`; each with or without a port; `*` for everything.
     """
     host = (url.host or "").lower().rstrip(".")
     entry = entry.lower()

@@ -177,7 +177,7 @@ async def test_a_turn_that_fails_for_good_is_not_whole() -> None:
 
 async def test_half_an_answer_is_not_whole() -> None:
     """What was heard before the break is shown as it was heard."""
-    steps = [Break("close", at="text"), HttpError(400)]
+    steps: list[Step] = [Break("close", at="text"), HttpError(400)]
     turn, _ = await play_one(Trouble("cut", "Count!", steps))
 
     assert turn.text == "One two"

@@ -53,6 +53,11 @@ class _Seen(logging.Handler):
         super().__init__()
         self.lines: list[dict[str, Any]] = []
 
+    @property
+    def turns(self) -> int:
+        """How many have ended."""
+        return [line["message"] for line in self.lines].count(TURN)
+
     def emit(self, record: logging.LogRecord) -> None:
         plain = (str, int, float, type(None))
         told = {name: v for name, v in vars(record).items() if isinstance(v, plain)}
@@ -71,12 +76,12 @@ async def main() -> None:
         await started.wait()
         for room in ("one", "two"):
             await server.simulate_job(room, fake_job=True)
-        while [line["message"] for line in seen.lines].count(TURN) < 2 or server.active_jobs:
+        while seen.turns < 2 or server.active_jobs:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         await server.aclose()
         await asyncio.gather(running, return_exceptions=True)
     children = [child.name for child in multiprocessing.active_children()]
-    print(json.dumps({"lines": seen.lines, "children": children}))
+    sys.stdout.write(json.dumps({"lines": seen.lines, "children": children}) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The certificates: loaded once, never on the event loop, and an error that says which are not there."""
+"""The certificates: loaded once, never on the event loop, and named where they are missing."""
 
 from __future__ import annotations
 
