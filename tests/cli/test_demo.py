@@ -17,7 +17,7 @@ from rich.console import Console
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.cli.demo import DAY, PlayedTurn, Trouble, play
-from resilient_claude.testing import Answer, Break, HttpError, ToolUse
+from resilient_claude.testing import Answer, Break, HttpError, Step, ToolUse
 
 
 def has_plugin() -> bool:

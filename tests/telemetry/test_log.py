@@ -165,7 +165,10 @@ RESET: dict[str, Any] = {
     "status": 200,
     "request_id": "req_000000000000000000000001",
 }
-RESET_FIRST: dict[str, Any] = {"first_kind": "reset", "first_root_message": "[Errno 104] Connection reset by peer"}
+RESET_FIRST: dict[str, Any] = {
+    "first_kind": "reset",
+    "first_root_message": "[Errno 104] Connection reset by peer",
+}
 RESET_WORDS = "reset (remote), ConnectionResetError: [Errno 104] Connection reset by peer"
 EMPTY: dict[str, Any] = {
     "kind": "empty",

@@ -44,7 +44,11 @@ FAILURE_FIELDS = {
 OTHER = Failure(
     FailureKind.OVERLOADED, Origin.REMOTE, Phase.RESPONSE, "OverloadedError", "busy", True
 )
-CALL: dict[str, Any] = {"model": "claude-sonnet-4-6", "provider": "127.0.0.1:8443", "turn_id": "turn_1"}
+CALL: dict[str, Any] = {
+    "model": "claude-sonnet-4-6",
+    "provider": "127.0.0.1:8443",
+    "turn_id": "turn_1",
+}
 FIRST = {"causes": "1 connect", "first_kind": "connect", "first_root_message": "refused"}
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from livekit.agents import llm
@@ -44,7 +46,7 @@ def test_emit_error() -> None:
 def test_the_handlers_of_an_emitter() -> None:
     """`EventEmitter._events`: a mapping of event names to handlers."""
     emitter: EventEmitter[str] = EventEmitter()
-    handlers = [lambda: None, lambda event: None]
+    handlers: list[Callable[..., Any]] = [lambda: None, lambda event: None]
     for handler in handlers:
         emitter.on("x", handler)
 

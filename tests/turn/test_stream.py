@@ -11,7 +11,15 @@ from livekit.agents import APIError, APITimeoutError, llm, tokenize
 
 from resilient_claude import Outcome, Timeouts, TurnEnded, failure_of
 from resilient_claude.telemetry import record
-from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, ToolUse
+from resilient_claude.testing import (
+    Answer,
+    Break,
+    HttpError,
+    SimulatedClaude,
+    SseError,
+    Step,
+    ToolUse,
+)
 from resilient_claude.testing.script import wire
 from resilient_claude.turn.parts import MAX_PAUSES
 from tests.support.adapters import SHORT_S, MakeLLM, shrunk_policy
@@ -552,7 +560,7 @@ async def test_the_same_empty_answer_twice_is_an_answer(make_llm: MakeLLM, lines
 
 async def test_an_empty_answer_after_another_fault_is_tried_once_more(make_llm: MakeLLM) -> None:
     """It is the first of its kind, whatever came before it."""
-    steps = [HttpError(529), Answer(""), Answer("Hello.")]
+    steps: list[Step] = [HttpError(529), Answer(""), Answer("Hello.")]
     with SimulatedClaude(*steps) as claude:
         heard, _ = await turn(make_llm(claude))
 
