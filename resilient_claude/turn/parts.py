@@ -11,9 +11,13 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from resilient_claude.failures.evidence import Evidence
-from resilient_claude.failures.failure import FailureKind
+from resilient_claude.failures.failure import Failure, FailureKind
+from resilient_claude.failures.faults import Fault
+from resilient_claude.failures.naming import name_failure
+from resilient_claude.failures.private import Private
 from resilient_claude.policy.retry import AttemptFailed, Retries
 from resilient_claude.policy.retry_policy import RetryPolicy
 from resilient_claude.policy.timeouts import Timeouts
@@ -31,6 +35,10 @@ from .clocks import Cap, Clocks
 
 MAX_PAUSES = 5
 """How often a turn that server tools paused is continued."""
+
+
+Repair: TypeAlias = Callable[[Request, Failure], Request | None]
+"""Makes another request of one that was rejected; None if it does not know how."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,22 +94,24 @@ class Parts:
 
     Args:
         settings: of the turn.
-        request: of the first part.
+        request: of the first part; a fault, if none could be built.
         record: of the turn; kept up to date.
         deliver: gets the chunks as they come.
         on_retry: told of every failed attempt that another follows, before the wait: the failure,
             and the wait in seconds.
+        repair: makes another request of one that was rejected, if it knows how.
         follows_tool: whether the turn answers the result of a tool.
     """
 
     def __init__(
         self,
         settings: TurnSettings,
-        request: Request,
+        request: Request | Fault,
         record: TurnRecord,
         *,
         deliver: Deliver,
         on_retry: Callable[[AttemptFailed, float], None],
+        repair: Repair,
         follows_tool: bool = False,
     ) -> None:
         self._settings = settings
@@ -109,6 +119,7 @@ class Parts:
         self._record = record
         self._deliver = deliver
         self._on_retry = on_retry
+        self._repair: Repair | None = repair  # once per turn
         self._follows_tool = follows_tool
         self._loop = asyncio.get_running_loop()
         self._attempt: Attempt | None = None
@@ -131,7 +142,9 @@ class Parts:
         Raises:
             AttemptFailed: the turn failed.
         """
-        part = Part(self._request, follows_tool=self._follows_tool)
+        if isinstance(self._request, Fault):
+            raise _unsent(self._request)
+        part = first = Part(self._request, follows_tool=self._follows_tool)
         while True:
             try:
                 outcome = await self._play_part(part)
@@ -139,7 +152,7 @@ class Parts:
                 wait_s = self._resume_wait_s(failed)
                 if wait_s is None:
                     raise
-                part = await self._resume(failed, wait_s)
+                part = await self._resume(first, failed, wait_s)
                 continue
             if outcome is not Outcome.PAUSE_TURN or not part.may_pause:
                 self._record.part_ended(self.translator)
@@ -172,7 +185,7 @@ class Parts:
             random=random.random,
         )
 
-    async def _resume(self, failed: AttemptFailed, wait_s: float) -> Part:
+    async def _resume(self, part: Part, failed: AttemptFailed, wait_s: float) -> Part:
         """The part that goes on from what was said."""
         record = self._record
         record.resumed = True
@@ -181,7 +194,7 @@ class Parts:
         self._attempt = None  # its part has ended: nothing of it is counted again
         await self._sleep(wait_s)
         instruction = self._settings.policy.resume_instruction
-        request = resumed(self._request, "".join(record.said), instruction=instruction)
+        request = resumed(part.request, "".join(record.said), instruction=instruction)
         return Part(request, resumed=True)
 
     # --- the attempts of a part -------------------------------------------------------------------
@@ -213,6 +226,11 @@ class Parts:
                     may_pause=part.may_pause,
                 )
             except AttemptFailed as failed:
+                repaired = self._repaired(part, failed)
+                if repaired is not None:
+                    part = repaired
+                    self._on_retry(failed, 0.0)
+                    continue
                 wait_s = retries.wait_after(failed)
                 timed_out += failed.failure.kind is FailureKind.TIMEOUT
                 was_empty = failed.failure.kind is FailureKind.EMPTY
@@ -222,6 +240,17 @@ class Parts:
     @property
     def _turn_deadline(self) -> float:
         return self._record.started + self._settings.policy.max_turn_s
+
+    def _repaired(self, part: Part, failed: AttemptFailed) -> Part | None:
+        """*part* with a request that may be taken, if this one was rejected for a known reason."""
+        repair = self._repair
+        if repair is None or failed.failure.kind is not FailureKind.REJECTED:
+            return None
+        request = None if self.translator.output_started else repair(part.request, failed.failure)
+        if request is None:
+            return None
+        self._repair = None
+        return replace(part, request=request)
 
     def _policy_of(self, part: Part) -> RetryPolicy:
         policy, failed = self._settings.policy, len(self._record.failed)
@@ -272,3 +301,9 @@ class Parts:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._aborted.wait()
+
+
+def _unsent(fault: Fault) -> AttemptFailed:
+    """The failure of a turn for which no request could be built."""
+    failure, shown = name_failure(fault, Evidence(), private=Private)
+    return AttemptFailed(failure, shown, retryable=False)

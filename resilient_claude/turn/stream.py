@@ -14,6 +14,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.utils import aio
 
 from resilient_claude.failures.failure import Failure
+from resilient_claude.failures.faults import Fault
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
@@ -24,7 +25,7 @@ from resilient_claude.telemetry.reporter import Reporter
 
 from .livekit_internals import channel_of, once, report_recoverable, task_of
 from .output import Output
-from .parts import Parts, TurnSettings
+from .parts import Parts, Repair, TurnSettings
 
 ABORT_S = 1.0
 """How long closing the adapter waits for a turn to end, in seconds."""
@@ -36,9 +37,10 @@ class ResilientClaudeStream(llm.LLMStream):
     def __init__(
         self,
         claude: llm.LLM[Any],
-        request: Request,
+        request: Request | Fault,
         settings: TurnSettings,
         *,
+        repair: Repair,
         chat_ctx: ChatContext,
         tools: list[Tool],
         conn_options: APIConnectOptions,
@@ -62,6 +64,7 @@ class ResilientClaudeStream(llm.LLMStream):
             self._record,
             deliver=self._deliver,
             on_retry=self._report_retry,
+            repair=repair,
             follows_tool=_follows_tool(chat_ctx),
         )
 
@@ -135,14 +138,13 @@ class ResilientClaudeStream(llm.LLMStream):
 
 
 def _limited(
-    settings: TurnSettings, request: Request, conn_options: APIConnectOptions
+    settings: TurnSettings, request: Request | Fault, conn_options: APIConnectOptions
 ) -> TurnSettings:
     """*settings*, with what this call's own time-out and *conn_options* allow at most."""
+    timeout_s = None if isinstance(request, Fault) else request.timeout_s
     if conn_options is DEFAULT_API_CONNECT_OPTIONS:
-        if request.timeout_s is None:
-            return settings
-        return replace(settings, attempt_s=request.timeout_s)
-    seconds_allowed = (conn_options.timeout, request.timeout_s)
+        return settings if timeout_s is None else replace(settings, attempt_s=timeout_s)
+    seconds_allowed = (conn_options.timeout, timeout_s)
     limits = [s for s in seconds_allowed if s is not None and 0 < s < inf]
     policy = settings.policy.capped(conn_options.max_retry + 1)
     return replace(settings, policy=policy, attempt_s=min(limits, default=None))
