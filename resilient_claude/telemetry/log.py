@@ -101,6 +101,7 @@ EVENTS: Mapping[str, LogEvent] = {
     "claude.outcome": LogEvent("warning", ("outcome", "stop_reason", "text_chars", *_CALL)),
     "claude.handler_failed": LogEvent("error", ("handled", "root_type", "root_message")),
     "claude.request_adjusted": LogEvent("warning", ("argument", "reason", "model")),
+    "claude.model_unknown": LogEvent("warning", ("model", "suggestion")),
 }
 """Every event there is. The documentation's table is held against this one."""
 
@@ -123,3 +124,8 @@ def request_adjusted(log: Any, argument: str, reason: str, *, model: str) -> Non
     """An argument could not be sent as given."""
     facts = {"argument": argument, "reason": reason, "model": model}
     write(log, "claude.request_adjusted", facts)
+
+
+def model_unknown(log: Any, *, model: str, suggestion: str) -> None:
+    """The API is unlikely to know *model*; did the application mean *suggestion*?"""
+    write(log, "claude.model_unknown", {"model": model, "suggestion": suggestion})
