@@ -64,9 +64,13 @@ class Request:
             None if no tool is strict: then it would be rejected again.
         """
         tools = self.body.get("tools") or ()
-        if not any(tool.get("strict") for tool in tools):
+        strict = [isinstance(tool, Mapping) and tool.get("strict") is True for tool in tools]
+        if not any(strict):
             return None
-        loose = [{key: tool[key] for key in tool if key != "strict"} for tool in tools]
+        loose = [
+            {key: value for key, value in tool.items() if key != "strict"} if is_strict else tool
+            for tool, is_strict in zip(tools, strict, strict=True)
+        ]
         return replace(self, body=self.body | {"tools": loose})
 
     def prefix(self) -> str:

@@ -13,7 +13,7 @@ from livekit.agents.llm import ProviderTool, Toolset, function_tool
 from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
 from resilient_claude.request.tools.names import ToolAlias, api_key, api_name
 from resilient_claude.request.tools.schemas import ToolDefinitions, ToolSchemas
-from tests.support.builders import assistant, call, result, user
+from tests.support.builders import assistant, build, call, rejected, result, user
 
 
 @function_tool
@@ -285,6 +285,7 @@ def test_a_tool_that_cannot_be_sent_is_named_and_the_others_are_sent(
 
     for _ in range(2):
         assert offer(weather, tool, book, schemas=schemas) == ([WEATHER, BOOK], [reason])
+    assert rejected(build(tools=[weather, tool, book])) is None
 
 
 def test_what_cannot_be_built_is_not_tried_again() -> None:
@@ -324,6 +325,7 @@ def test_what_others_write_is_mended(parameters: Any, schema: dict[str, Any]) ->
     (sent,) = definitions(raw(parameters))
 
     assert {**sent["input_schema"], "type": "object"} == schema
+    assert rejected(build(tools=[raw(parameters)])) is None
 
 
 def test_alternatives_are_told_in_the_description() -> None:

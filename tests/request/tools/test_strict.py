@@ -14,6 +14,7 @@ from resilient_claude import Failure, FailureKind, Origin, Phase
 from resilient_claude.request.tools.definitions import tool_definitions
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.request.tools.strict import is_schema_too_complex, is_strict
+from tests.support.builders import build, rejected
 
 from .test_definitions import WEATHER, definitions, weather
 
@@ -72,6 +73,7 @@ def test_a_tool_outside_the_strict_dialect_goes_without(annotation: Any, words: 
     assert sent[0]["input_schema"]["properties"]["x"].get("description") == words
     assert sent[1] == WEATHER
     assert reason is None
+    assert rejected(build(tools=[limited(annotation), weather])) is None
 
 
 @pytest.mark.parametrize(
@@ -90,6 +92,7 @@ def test_a_tool_in_the_dialect_stays_strict(annotation: Any) -> None:
     (sent,) = definitions(limited(annotation))
 
     assert sent["strict"] is True
+    assert rejected(build(tools=[limited(annotation)])) is None
     assert "examples" not in sent["input_schema"]["properties"]["x"]
 
 
