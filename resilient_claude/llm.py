@@ -23,10 +23,18 @@ from livekit.agents.utils import aio
 from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.build import build_request
+from resilient_claude.request.given import or_default
 from resilient_claude.request.history.cache import HistoryCache
+from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.tools.schemas import ToolSchemas
-from resilient_claude.telemetry.log import handler_failed, logger, make_logger, request_adjusted
+from resilient_claude.telemetry.log import (
+    handler_failed,
+    logger,
+    make_logger,
+    model_unknown,
+    request_adjusted,
+)
 from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.livekit_internals import call_alone, handlers_of
 from resilient_claude.turn.parts import TurnSettings
@@ -35,6 +43,8 @@ from resilient_claude.turn.stream import ResilientClaudeStream
 from resilient_claude.version import __version__
 
 if TYPE_CHECKING:
+    from anthropic.types import ModelParam
+
     from resilient_claude.transport.sdk import AnyClient
 
 
@@ -42,13 +52,15 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     """Claude for `AgentSession(llm=...)`, in place of `livekit.plugins.anthropic.LLM`.
 
     Args:
-        model: id of a Claude model.
+        model: id of a Claude model. One that Anthropic's API is unlikely to know, such as a
+            gateway's, is one warning if that is where requests go.
         api_key: an Anthropic API key, or a function that returns one (awaited if need be), called
             for every attempt, so that keys can rotate. Default: `ANTHROPIC_API_KEY`.
         base_url: where the Messages API is. Default: `ANTHROPIC_BASE_URL`, else Anthropic's.
-        user: an opaque id of the end user, sent as `metadata.user_id`.
+        user: an opaque id of the end user, sent as `metadata.user_id`; no address or name.
         client: a client of the SDK to use instead: Bedrock, Vertex, a proxy, your own transport.
-            It needs no API key here, and it is yours to close.
+            It needs no API key here, and it is yours to close. Its own key and address count: an
+            `api_key` or `base_url` beside it is one warning.
         top_k: sent as it is to models that accept it, else left out with one warning.
         max_tokens: longest answer, in tokens. Default: 1024.
         temperature: from 0 to 1; sent to models that accept it, else left out with one warning.
@@ -72,7 +84,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     def __init__(
         self,
         *,
-        model: str = "claude-sonnet-4-6",
+        model: ModelParam = "claude-sonnet-4-6",
         api_key: NotGivenOr[ApiKey | None] = NOT_GIVEN,
         base_url: NotGivenOr[str | None] = NOT_GIVEN,
         user: NotGivenOr[str] = NOT_GIVEN,
@@ -123,6 +135,13 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             filter_thinking=filter_thinking,
         )
         self._rehearsal = Rehearsal(self._target, self._options, self._schemas, timeouts)
+        others = {"api_key": api_key, "base_url": base_url} if client is not None else {}
+        unused = [name for name, value in others.items() if or_default(value, None) is not None]
+        if unused:
+            reason = "not used: those of client= are"
+            request_adjusted(self._log, " and ".join(unused), reason, model=self.model)
+        if self.provider.endswith("anthropic.com") and (meant := did_you_mean(self.model)):
+            model_unknown(self._log, model=self.model, suggestion=meant)
 
     @property
     def model(self) -> str:
@@ -264,7 +283,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
 
         Raises:
             RuntimeError: `aclose()` was called, or another event loop has used the adapter.
-            TypeError: *tools* holds something else, or a tool cannot be sent.
+            TypeError: *tools* holds something else.
             livekit.agents.APIError: there is no connection, or the key is refused; `failure_of`
                 tells why.
         """

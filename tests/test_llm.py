@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from livekit.agents import function_tool, llm
-from pydantic import PydanticUserError
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
@@ -89,8 +88,10 @@ def test_prewarm_with_tools_needs_an_event_loop() -> None:
         ResilientClaudeLLM(api_key=KEY).prewarm(tools=desk.tools(1))
 
 
-async def test_prewarm_leaves_a_tool_that_cannot_be_sent_to_the_turn(make_llm: MakeLLM) -> None:
-    """It answers to nobody who could do something about it."""
+async def test_prewarm_leaves_a_tool_that_cannot_be_sent_to_the_turn(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """It answers to nobody who could do something about it; the turn goes without, and says so."""
 
     @function_tool
     async def odd(what: socket.socket) -> None: ...
@@ -99,10 +100,14 @@ async def test_prewarm_leaves_a_tool_that_cannot_be_sent_to_the_turn(make_llm: M
         adapter = make_llm(claude)
         adapter.prewarm(tools=[odd])
         await asyncio.gather(*adapter._warming)
+        before = [*lines.events]
 
-        with pytest.raises(PydanticUserError):
-            adapter.chat(chat_ctx=conversation(), tools=[odd])
+        await read_stream(adapter.chat(chat_ctx=conversation(), tools=[odd]))
         await adapter.aclose()
+
+    assert before == []
+    (line,) = lines.named("claude.request_adjusted")
+    assert (line["argument"], line["reason"].partition(":")[0]) == ("tools", "sent without 'odd'")
 
 
 async def test_aclose_ends_a_running_turn_with_an_error(make_llm: MakeLLM) -> None:

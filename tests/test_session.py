@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from unittest import mock
 
 import anthropic
@@ -25,9 +25,11 @@ from livekit.agents import (
 )
 from livekit.agents.types import APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
+from pydantic import Field
 
 from resilient_claude import ResilientClaudeLLM, Timeouts, failure_of
 from resilient_claude.failures.faults import Fault
+from resilient_claude.request.tools.names import api_key, api_name
 from resilient_claude.testing import (
     Answer,
     Break,
@@ -502,3 +504,72 @@ async def test_max_silence_holds_in_a_session(make_llm: MakeLLM) -> None:
                 await session.run(user_input="Are you there?")
 
             assert loop.time() - started < 3.5
+
+
+# --- tools of others ------------------------------------------------------------------------------
+
+
+class Counter(Agent):
+    """An agent whose tools come from an MCP server that writes as it likes."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[str, dict[str, object]]] = []
+        super().__init__(
+            instructions="You are at the counter.",
+            tools=[
+                self.tool("shop.find", {"properties": {"größe": {"type": "int"}}}),
+                self.tool("x" * 200, {"type": None}),
+                self.tool("pay", {"anyOf": [{"required": ["card"]}, {"required": ["cash"]}]}),
+                self.tool("hopeless", {"type": "string"}),
+                function_tool(untyped),
+                function_tool(limited),
+            ],
+        )
+
+    def tool(self, name: str, parameters: dict[str, Any]) -> llm.RawFunctionTool[..., Any]:
+        async def function(raw_arguments: dict[str, object]) -> str:
+            self.called.append((name, raw_arguments))
+            return "done"
+
+        return function_tool(function, raw_schema={"name": name, "parameters": parameters})
+
+
+async def untyped(x) -> None:  # type: ignore[no-untyped-def]
+    """Do it."""
+
+
+async def limited(seats: Annotated[int, Field(ge=1, le=8)]) -> str:
+    """Reserve seats."""
+    return f"{seats} seats"
+
+
+async def test_tools_of_others_work_and_the_hopeless_ones_mute_nobody(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """One such tool and `chat()` raised, or the API answered 400, in every turn of the call."""
+    agent = Counter()
+    calls = [
+        ToolUse(api_name("shop.find"), {api_key("größe"): 4}),
+        ToolUse(api_name("x" * 200), {}),
+        ToolUse("pay", {"card": "1"}),
+        ToolUse("limited", {"seats": 3}),
+    ]
+    with SimulatedClaude(
+        Answer(tools=calls),
+        Answer("All done."),
+        strict=True,
+    ) as claude:
+        async with call(make_llm(claude), agent) as session:
+            await session.run(user_input="Go on.")
+            answers = said(session)
+        names = [tool["name"] for tool in claude.requests[0].body["tools"]]
+        (results,) = [m for m in claude.requests[1].body["messages"] if "tool_use_id" in str(m)]
+
+    assert answers == ["All done."]
+    assert agent.called == [("shop.find", {"größe": 4}), ("x" * 200, {}), ("pay", {"card": "1"})]
+    assert [block["content"] for block in results["content"]] == [*["done"] * 3, "3 seats"]
+    assert names == [api_name("shop.find"), api_name("x" * 200), "pay", "limited"]
+    assert [line["reason"] for line in lines.named("claude.request_adjusted")] == [
+        "sent without 'hopeless': it takes string, and not an object",
+        "sent without 'untyped': its schema cannot be built (KeyError: 'x')",
+    ]

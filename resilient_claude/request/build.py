@@ -17,7 +17,11 @@ from livekit.agents.types import NOT_GIVEN, NotGivenOr
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.repair import conversation
 from resilient_claude.request.tools.choice import with_tool_choice
-from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
+from resilient_claude.request.tools.definitions import (
+    function_tools,
+    stand_in_tools,
+    tool_definitions,
+)
 from resilient_claude.request.tools.schemas import ToolSchemas
 
 from .caching import with_cache_breakpoints
@@ -74,8 +78,12 @@ def build_request(
         body=_in_sdk_order(body, last=(*sampling, *extra.body_only)),
         headers=_headers(body, betas, extra),
         query=(_BETA_QUERY if betas else {}) | extra.query,
-        adjustments=tuple(Adjustment(name, why) for name, why in unsent.items() if why),
+        adjustments=(
+            *(Adjustment(name, why) for name, why in unsent.items() if why),
+            *(Adjustment("tools", why) for why in offered.left_out),
+        ),
         timeout_s=extra.timeout_s,
+        aliases=offered.aliases,
     )
     request.content()  # what cannot be sent is refused here, in the caller's frame
     return request
@@ -84,12 +92,8 @@ def build_request(
 def build_schemas(
     options: RequestOptions, tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas
 ) -> Iterator[None]:
-    """Build what *schemas* lacks of *tools*, one tool with each step: there may be a lot to do.
-
-    Raises:
-        TypeError, ValueError: As `build_request`, and whatever livekit and pydantic raise.
-    """
-    functions = llm.ToolContext(tools).function_tools.values()
+    """Build what *schemas* lacks of *tools*, one tool with each step: there may be a lot to do."""
+    functions = function_tools(tools)
     strict = _is_strict(options, Model.parse(options.model))
     for _ in schemas.definitions(functions, strict=strict):
         yield

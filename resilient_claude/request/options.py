@@ -5,6 +5,7 @@ One more of them is one more field of `RequestOptions`, with its check beside it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
@@ -12,10 +13,10 @@ from typing import Any, Literal, TypeAlias
 from livekit.agents.llm import ToolChoice
 
 from .given import is_absent, is_int, is_number
-from .tools.choice import api_tool_choice
+from .tools.choice import api_tool_choice, check_parallel
 
 _Check: TypeAlias = Callable[[str, Any], object]
-"""Raises ValueError, naming the argument, if its value cannot be sent."""
+"""Raises ValueError or TypeError, naming the argument, if its value cannot be sent."""
 
 
 def _checked_by(check: _Check) -> Mapping[str, _Check]:
@@ -33,17 +34,36 @@ def _must_be(what: str, is_right: Callable[[Any], bool]) -> Mapping[str, _Check]
     return _checked_by(check)
 
 
+def _check_user(name: str, value: Any) -> None:
+    """The value is not shown: it may be what it must not be."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, got {type(value).__name__}")
+    if "@" in value:
+        raise ValueError(
+            f"{name} must be an opaque id, and not an address or a name, since it is sent to"
+            " Anthropic: got one with an @"
+        )
+    if len(value) > _MAX_USER_CHARS:
+        raise ValueError(f"{name} must have at most {_MAX_USER_CHARS} characters, got {len(value)}")
+
+
+# Source: the API reference, "Create a Message", `metadata.user_id`.
+_MAX_USER_CHARS = 256
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOptions:
     """The constructor's arguments that shape a request; None leaves the API's default.
 
     Raises:
+        TypeError: An argument has the wrong type; the message names it.
         ValueError: An argument is outside what the API accepts; the message names it.
     """
 
     model: str = field(
         metadata=_must_be(
-            "a model id", lambda value: isinstance(value, str) and value.strip() != ""
+            "a model id",
+            lambda value: isinstance(value, str) and re.fullmatch(r"\S+", value) is not None,
         )
     )
     max_tokens: int = field(
@@ -62,8 +82,8 @@ class RequestOptions:
     tool_choice: ToolChoice | None = field(
         default=None, metadata=_checked_by(lambda name, value: api_tool_choice(value))
     )
-    parallel_tool_calls: bool | None = None
-    user: str | None = None
+    parallel_tool_calls: bool | None = field(default=None, metadata=_checked_by(check_parallel))
+    user: str | None = field(default=None, metadata=_checked_by(_check_user))
     strict_tool_schema: bool = True
 
     def __post_init__(self) -> None:
@@ -85,7 +105,7 @@ class RequestOptions:
                 the SDK's "not given", leaves the field's default.
 
         Raises:
-            TypeError: There is no argument of that name.
+            TypeError: There is no argument of that name, or it has the wrong type.
             ValueError: An argument is outside what the API accepts; the message names it.
         """
         given = {

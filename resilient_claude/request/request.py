@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+from resilient_claude.request.tools.names import ToolAlias, as_called
 
 from .encoding import encode
 from .thinking import prefix_of
@@ -29,6 +31,7 @@ class Request:
         query: Query parameters.
         adjustments: What had to be changed.
         timeout_s: The caller's own timeout for this call, seconds.
+        aliases: What the agent calls those tools that have another name at the API, by that name.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -36,6 +39,7 @@ class Request:
     query: Mapping[str, object] = field(repr=False)
     adjustments: tuple[Adjustment, ...] = ()
     timeout_s: float | None = None
+    aliases: Mapping[str, ToolAlias] = field(default_factory=dict, repr=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.
@@ -48,6 +52,26 @@ class Request:
     @cached_property
     def _content(self) -> bytes:
         return encode(self.body)
+
+    def as_called(self, name: str, arguments: str) -> tuple[str, str]:
+        """The name and the arguments of a call in the answer, as the agent knows them."""
+        return as_called(self.aliases, name, arguments)
+
+    def without_strict(self) -> Request | None:
+        """The same without strict tools, for an API that could not compile their schemas.
+
+        Returns:
+            None if no tool is strict: then it would be rejected again.
+        """
+        tools = self.body.get("tools") or ()
+        strict = [isinstance(tool, Mapping) and tool.get("strict") is True for tool in tools]
+        if not any(strict):
+            return None
+        loose = [
+            {key: value for key, value in tool.items() if key != "strict"} if is_strict else tool
+            for tool, is_strict in zip(tools, strict, strict=True)
+        ]
+        return replace(self, body=self.body | {"tools": loose})
 
     def prefix(self) -> str:
         """What the thinking of the answer is bound to, for its `ThinkingRecord`."""

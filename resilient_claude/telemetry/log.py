@@ -155,6 +155,11 @@ EVENTS: Mapping[str, LogEvent] = {
         ("argument", "reason", "model"),
         lambda f: f"{f['argument']} {f['reason']}",
     ),
+    "claude.model_unknown": LogEvent(
+        "warning",
+        ("model", "suggestion"),
+        lambda f: f"Claude has no model {f['model']}; did you mean {f['suggestion']}?",
+    ),
 }
 """Every event there is. The documentation's table is held against this one."""
 
@@ -187,3 +192,8 @@ def request_adjusted(log: Any, argument: str, reason: str, *, model: str) -> Non
     """An argument could not be sent as given."""
     facts = {"argument": argument, "reason": reason, "model": model}
     write(log, "claude.request_adjusted", facts)
+
+
+def model_unknown(log: Any, *, model: str, suggestion: str) -> None:
+    """The API is unlikely to know *model*; did the application mean *suggestion*?"""
+    write(log, "claude.model_unknown", {"model": model, "suggestion": suggestion})

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 import anthropic
 import httpx2
 import yarl
+from anthropic._base_client import AsyncAPIClient, SyncAPIClient
 
 from resilient_claude.request.request import Request
 
@@ -65,6 +66,17 @@ def _http_client(transport: httpx2.AsyncBaseTransport) -> httpx2.AsyncClient:
         # Nor does it need cookies: one would tie all later requests to what set it.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
     )
+
+
+def is_async_client(client: object) -> bool:
+    """Whether *client* is an asynchronous one of the SDK's, of any platform."""
+    # Private, and the only class that all platforms' clients have in common; loads none of them.
+    return isinstance(client, AsyncAPIClient)
+
+
+def is_sync_client(client: object) -> bool:
+    """Whether *client* is one of the SDK's, but blocks."""
+    return isinstance(client, SyncAPIClient)
 
 
 def credentials_of(client: AnyClient) -> list[str]:

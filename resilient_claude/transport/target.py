@@ -24,7 +24,14 @@ from .aiohttp_internals import idle_connections
 from .exchange import Exchange, open_exchange, rehearse
 from .httpx2_internals import close_idle
 from .pool import AiohttpTransport
-from .sdk import NO_KEY_YET, connector_of, make_client, transport_of
+from .sdk import (
+    NO_KEY_YET,
+    connector_of,
+    is_async_client,
+    is_sync_client,
+    make_client,
+    transport_of,
+)
 
 if TYPE_CHECKING:
     import anthropic
@@ -68,7 +75,7 @@ class Target:
             ValueError: an argument has a value that cannot work; its message says what to do.
         """
         if client is not None:
-            check_client(client, base_url=base_url, api_key=api_key)
+            check_client(client)
             return cls(client, transport=None, api_key=None)
         key = check_api_key(api_key)
         url = check_base_url(base_url) or ANTHROPIC
@@ -178,20 +185,22 @@ async def _ask(api_key: Callable[[], str] | Callable[[], Awaitable[str]]) -> str
 # --- what is wrong with the arguments, and what to do about it ------------------------------------
 
 
-def check_client(client: object, **others: object) -> None:
-    """Check that *client*, if there is one, is one of the SDK's, and that no *others* are given.
+def check_client(client: object) -> None:
+    """Check that *client* is one of the SDK's, of any platform.
 
     Raises:
-        TypeError: *client* is none.
-        ValueError: something is given that has to be given to the client.
+        TypeError: it is none, or one that blocks the event loop.
     """
-    if client is None:
+    if is_async_client(client):
         return
-    if not inspect.iscoroutinefunction(getattr(client, "post", None)):
-        raise TypeError(f"client must be an async anthropic client, got {type(client).__name__}")
-    for name, value in others.items():
-        if or_default(value, None) is not None:
-            raise ValueError(f"{name} has no effect with client=: give it to the client")
+    kind = type(client)
+    got = f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+    if is_sync_client(client):
+        raise TypeError(
+            f"client must be an async anthropic client, got the synchronous {got}, which would "
+            f"stop the audio: make an Async{kind.__name__}"
+        )
+    raise TypeError(f"client must be an async anthropic client, such as AsyncAnthropic, got {got}")
 
 
 def check_base_url(base_url: NotGivenOr[str | None]) -> str | None:

@@ -141,9 +141,17 @@ class Attempt:
         )
         self._clocks.stop()
         self._keep_thinking(chunks)
+        self._name_as_called(chunks)
         self._deliver(chunks)
         await exchange.drain()
         return outcome
+
+    def _name_as_called(self, chunks: list[llm.ChatChunk]) -> None:
+        """Give the calls of *chunks* the names by which the agent knows its tools."""
+        if not self._request.aliases:  # as in most turns
+            return
+        for call in [call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls]:
+            call.name, call.arguments = self._request.as_called(call.name, call.arguments)
 
     def _keep_thinking(self, chunks: list[llm.ChatChunk]) -> None:
         """Leave the signed thinking with the first call of *chunks*.

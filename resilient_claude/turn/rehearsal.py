@@ -44,11 +44,7 @@ class Rehearsal:
         self._timeouts = timeouts
 
     async def build_tools(self, tools: Sequence[Tool | Toolset]) -> None:
-        """Build the schemas of *tools*, one between two turns of the event loop, and a request.
-
-        Raises:
-            TypeError, ValueError: a tool cannot be sent, and whatever livekit and pydantic raise.
-        """
+        """Build the schemas of *tools*, one between two turns of the event loop, and a request."""
         for _ in build_schemas(self._options, tools, self._schemas):
             await asyncio.sleep(0)
         self._request(tools)

@@ -19,10 +19,19 @@ from livekit.agents.types import NOT_GIVEN
 from resilient_claude.request.build import build_request
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Adjustment, Request
+from resilient_claude.request.tools.names import api_key, api_name
 from resilient_claude.request.tools.schemas import ToolSchemas
 from tests.request.history.test_repair import HISTORIES, ITEMS, LOOKALIKES
 from tests.request.tools.test_choice import NAMED
-from tests.request.tools.test_definitions import BOOK, WEATHER, ServerTool, book, make_tool, weather
+from tests.request.tools.test_definitions import (
+    BOOK,
+    WEATHER,
+    ServerTool,
+    book,
+    make_tool,
+    raw,
+    weather,
+)
 from tests.support.builders import (
     EPHEMERAL,
     HELLO,
@@ -265,6 +274,28 @@ def test_a_tool_choice_that_is_not_sent_is_reported() -> None:
 
     assert "tool_choice" not in request.body
     assert request.adjustments == (Adjustment("tool_choice", "not sent: the request has no tools"),)
+
+
+def test_a_tool_that_is_left_out_is_reported() -> None:
+    """The agent lacks a tool; whoever runs it reads which, and why, and the turn goes on."""
+    request = build(tools=[weather, make_tool("weather")], tool_choice=NAMED)
+
+    assert request.body["tools"] == [WEATHER]
+    assert request.adjustments == (
+        Adjustment("tools", "sent without 'weather': another tool has its name"),
+    )
+    assert rejected(request) is None
+
+
+def test_a_call_is_named_as_the_agent_knows_it() -> None:
+    """livekit looks its tools up by their own names."""
+    request = build(tools=[raw({"properties": {"größe": {}}}, "shop.find"), weather])
+
+    arguments = json.dumps({api_key("größe"): 4})
+
+    assert request.as_called(api_name("shop.find"), arguments) == ("shop.find", '{"größe": 4}')
+    assert request.as_called("weather", arguments) == ("weather", arguments)
+    assert rejected(request) is None
 
 
 # --- sampling ------------------------------------------------------------------------------------

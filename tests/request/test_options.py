@@ -80,6 +80,10 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
     [
         ("model", "", "model must be a model id, got ''"),
         ("model", None, "model must be a model id, got None"),
+        ("model", " claude-x", "model must be a model id, got ' claude-x'"),
+        ("model", "claude x", "model must be a model id, got 'claude x'"),
+        ("model", "claude-x\n", "model must be a model id, got 'claude-x\\n'"),
+        ("user", "u" * 257, "user must have at most 256 characters, got 257"),
         ("max_tokens", 0, "max_tokens must be >= 1, got 0"),
         ("max_tokens", True, "max_tokens must be >= 1, got True"),
         ("max_tokens", 1.5, "max_tokens must be >= 1, got 1.5"),
@@ -106,3 +110,27 @@ def test_bad_option_is_refused_with_its_name_and_value(
         RequestOptions(**options)
 
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"user": 7}, "user must be a str, got int"),
+        ({"parallel_tool_calls": "no"}, "parallel_tool_calls must be a bool, got 'no'"),
+        ({"parallel_tool_calls": 0}, "parallel_tool_calls must be a bool, got 0"),
+    ],
+)
+def test_the_wrong_type_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """ "no" is true, and would let Claude call several tools at once."""
+    with pytest.raises(TypeError) as caught:
+        RequestOptions.of(model=MODEL, **arguments)
+
+    assert str(caught.value) == message
+
+
+def test_an_address_of_the_user_is_refused_and_not_shown() -> None:
+    """The API asks for no personal data there, and an error ends up in logs."""
+    with pytest.raises(ValueError, match="user must be an opaque id") as caught:
+        RequestOptions.of(model=MODEL, user="ada@example.com")
+
+    assert "ada" not in str(caught.value)

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from tests.request.tools.test_definitions import book, weather
+from tests.request.tools.test_definitions import BOOK, WEATHER, book, weather
 from tests.support.builders import (
     NEWEST,
     assistant,
@@ -49,3 +49,18 @@ def test_the_prefix_of_a_request_tells_whether_its_thinking_still_holds() -> Non
 
     assert same.body["messages"][1] == assistant(THOUGHT, call("a"))
     assert bill.body["messages"][1] == fewer.body["messages"][1] == assistant(call("a"))
+
+
+def test_a_request_without_strict_tools_is_another_one() -> None:
+    """For an API that could not compile their schemas; the one that failed stays as it was."""
+    request = build(tools=[weather, book])
+
+    loose = request.without_strict()
+
+    assert loose is not None
+    assert [tool.get("strict") for tool in request.body["tools"]] == [True, None]
+    assert loose.body["tools"] == [{k: v for k, v in WEATHER.items() if k != "strict"}, BOOK]
+    assert {**loose.body, "tools": []} == {**request.body, "tools": []}
+    assert b"strict" not in loose.content()
+    assert loose.without_strict() is None
+    assert build().without_strict() is None

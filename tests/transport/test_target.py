@@ -8,6 +8,7 @@ import traceback
 from typing import Any
 
 import anthropic
+import httpx2
 import pytest
 
 from resilient_claude import ResilientClaudeLLM, failure_of
@@ -120,14 +121,85 @@ async def test_a_barge_in_while_the_key_is_awaited_is_a_barge_in(
     assert lines.events == []
 
 
-async def test_a_base_url_beside_a_client_is_an_error() -> None:
-    """One of the two would be ignored in silence, and requests go where nobody meant them to."""
-    client = anthropic.AsyncAnthropic(api_key=KEY)
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"api_key": "sk-ant-other"}, "api_key"),
+        ({"base_url": "https://gateway.example"}, "base_url"),
+        ({"api_key": 7, "base_url": "nonsense"}, "api_key and base_url"),
+    ],
+)
+async def test_a_key_or_an_address_beside_a_client_is_one_warning(
+    lines: Lines, arguments: dict[str, Any], named: str
+) -> None:
+    """The plugin demands a key there; which of the two counts must not be a guess."""
+    client = anthropic.AsyncAnthropic(api_key=KEY, base_url="http://claude.example")
 
-    with pytest.raises(ValueError, match="base_url has no effect with client="):
-        ResilientClaudeLLM(client=client, base_url="https://gateway.example")
+    adapter = ResilientClaudeLLM(client=client, **arguments)
 
+    assert (adapter.client, adapter.provider) == (client, "claude.example")
+    assert lines.events == [
+        (
+            "claude.request_adjusted",
+            {
+                "argument": named,
+                "reason": "not used: those of client= are",
+                "model": "claude-sonnet-4-6",
+            },
+        )
+    ]
     await client.close()
+
+
+def clients_of_others() -> dict[str, Any]:
+    """What people have at hand when they are to give a client."""
+    return {
+        "anthropic.Anthropic": anthropic.Anthropic(api_key="k"),
+        "httpx2.AsyncClient": httpx2.AsyncClient(),
+        "builtins.str": "x",
+        "builtins.type": anthropic.AsyncAnthropic,
+        "tests.OpenAI": OpenAI(),
+    }
+
+
+class OpenAI:
+    """As another vendor's client looks: it was accepted, and failed with the first caller."""
+
+    api_key = "k"
+    base_url = "https://api.openai.example"
+
+    async def post(self, *arguments: Any, **named: Any) -> None: ...
+
+
+@pytest.mark.parametrize("kind", clients_of_others())
+def test_a_client_of_somebody_else_is_refused(kind: str) -> None:
+    """At construction; the first caller would hear of it otherwise."""
+    client = clients_of_others()[kind]
+
+    with pytest.raises(TypeError, match=f"client must be an async anthropic .*{kind}") as caught:
+        ResilientClaudeLLM(client=client)
+
+    assert ("make an AsyncAnthropic" in str(caught.value)) is (kind == "anthropic.Anthropic")
+
+
+@pytest.mark.parametrize(
+    ("model", "base_url", "meant"),
+    [
+        ("claude-sonet-4-6", None, "claude-sonnet-4-6"),
+        ("anthropic/claude-opus-4-6", None, "claude-opus-4-6"),
+        ("claude-sonnet-4-6", None, None),
+        ("anthropic/claude-opus-4-6", "https://gateway.example", None),
+    ],
+)
+async def test_an_unknown_model_is_one_warning_at_anthropic_alone(
+    lines: Lines, model: str, base_url: str | None, meant: str | None
+) -> None:
+    """Every turn would be a 404; a gateway has names of its own."""
+    adapter = ResilientClaudeLLM(model=model, api_key=KEY, base_url=base_url)
+
+    fields = {"model": model, "suggestion": meant}
+    assert lines.events == ([("claude.model_unknown", fields)] if meant else [])
+    await adapter.aclose()
 
 
 def test_a_missing_key_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,12 +249,6 @@ def test_a_bad_address_in_the_environment_is_named(
         ({"base_url": "https://u:se/secret@h/v1"}, ValueError, "base_url"),
         ({"base_url": "https://u:secret://x@h/v1"}, ValueError, "base_url"),
         ({"base_url": "u:secret@h"}, ValueError, "base_url must begin with http"),
-        ({"client": "x"}, TypeError, "client must be an async anthropic client, got str"),
-        (
-            {"client": anthropic.AsyncAnthropic(api_key="k")},
-            ValueError,
-            "api_key has no effect with client=",
-        ),
     ],
 )
 def test_a_bad_argument_says_what_was_wrong(

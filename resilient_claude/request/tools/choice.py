@@ -10,6 +10,8 @@ from livekit.agents.llm import ToolChoice
 from resilient_claude.request.models import Model
 from resilient_claude.request.thinking import asks_for_thinking
 
+from .names import api_name
+
 _TOOL_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 
 
@@ -32,14 +34,27 @@ def api_tool_choice(choice: object) -> dict[str, Any]:
     )
 
 
+def check_parallel(name: str, value: object) -> None:
+    """Check that *value*, given as *name*, is one of `parallel_tool_calls`.
+
+    Raises:
+        TypeError: It is no bool.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be a bool, got {value!r}")
+
+
 def with_tool_choice(
     body: dict[str, Any], model: Model, *, choice: ToolChoice | None, parallel: bool | None
 ) -> tuple[dict[str, Any], str | None]:
     """*body* with the tool choice, unless it has one; and why that is not sent as asked, if so.
 
     Raises:
-        ValueError: *choice* is none of livekit's, or names a tool that *body* lacks.
+        TypeError: *parallel* is no bool.
+        ValueError: *choice* is none of livekit's.
     """
+    if parallel is not None:
+        check_parallel("parallel_tool_calls", parallel)
     wanted = None if choice is None else api_tool_choice(choice)
     if not body.get("tools"):
         may_be_left_out = wanted is None or wanted["type"] in ("auto", "none")
@@ -48,19 +63,21 @@ def with_tool_choice(
         wanted = {"type": "auto"}
     if wanted is None or "tool_choice" in body:
         return body, None
-    if wanted["type"] == "tool":
-        names = [tool.get("name") for tool in body["tools"]]
-        if wanted["name"] not in names and None not in names:  # an MCP toolset has no name
-            raise ValueError(f"tool_choice names {wanted['name']!r}, which is not among the tools")
     reason = None
-    if wanted["type"] in ("any", "tool") and (reason := _why_not_forced(body, model)):
+    if wanted["type"] in ("any", "tool") and (reason := _why_not_forced(body, model, wanted)):
         wanted = {"type": "auto"}
+    elif wanted["type"] == "tool":
+        wanted["name"] = api_name(wanted["name"])
     if parallel is not None and wanted["type"] != "none":
         wanted["disable_parallel_tool_use"] = not parallel
     return body | {"tool_choice": wanted}, reason and f"sent as auto: {reason}"
 
 
-def _why_not_forced(body: Mapping[str, Any], model: Model) -> str | None:
+def _why_not_forced(body: Mapping[str, Any], model: Model, wanted: Mapping[str, Any]) -> str | None:
+    if wanted["type"] == "tool":
+        names = [tool.get("name") for tool in body["tools"]]
+        if api_name(wanted["name"]) not in names and None not in names:  # an MCP toolset has none
+            return f"there is no tool {wanted['name']!r}"
     if not model.accepts_forced_tool_choice:
         return f"model {model.id} rejects a forced tool choice"
     if asks_for_thinking(body) and not model.accepts_forced_tool_choice_with_thinking:

@@ -1,68 +1,138 @@
 """Tools, turned into what the Messages API takes. Pure: values in, values out.
 
-What cannot be sent as asked is sent as near to it as the API allows, and the reason is returned.
+What cannot be sent as asked is sent as near to it as the API allows, and the reason is returned;
+what cannot be sent at all is left out, since the API rejects all tools for one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 from livekit.agents import llm
 
 from .fingerprint import fingerprint_of_all
-from .schemas import MAX_STRICT_TOOLS, MAX_STRICT_UNIONS, ToolDefinitions, ToolSchemas
+from .names import api_name
+from .schemas import (
+    MAX_STRICT_TOOLS,
+    MAX_STRICT_UNIONS,
+    AnyFunctionTool,
+    Definition,
+    ToolDefinitions,
+    ToolSchemas,
+    as_json,
+)
 
 _FUNCTION_TOOLS = (llm.FunctionTool, llm.RawFunctionTool)
-_name_of = attrgetter("info.name")
 
 
 def tool_definitions(
     tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas, *, strict: bool
 ) -> ToolDefinitions:
-    """What the API is sent of *tools*; what *schemas* knows of earlier turns is not built again.
-
-    Raises:
-        TypeError: A provider tool is none of Anthropic's.
-        ValueError: Two tools have one name.
-    """
+    """What the API is sent of *tools*; what *schemas* knows of earlier turns is not built again."""
     if not tools:
         return ToolDefinitions([], [], None)
+    gave_up = strict and schemas.gave_up_strict
+    strict = strict and not gave_up
     fingerprint = fingerprint_of_all(tools)
-    known = schemas.recall(fingerprint, strict=strict)
-    if known is not None:  # as in most turns
-        return known
-    made = _tool_definitions(tools, schemas, strict=strict)
-    schemas.remember(fingerprint, made, strict=strict)
-    return made
+    made = schemas.recall(fingerprint, strict=strict)
+    if made is None:  # as in few turns
+        made = _tool_definitions(tools, schemas, strict=strict)
+        schemas.remember(fingerprint, made, strict=strict)
+    return made._replace(not_strict=TOO_COMPLEX) if gave_up else made
+
+
+TOO_COMPLEX = "not sent: the API could not compile the schemas"
+"""Why no tool is strict after the API has said so."""
+
+_NO_ROOM = (
+    f"not sent for some tools: a request may have {MAX_STRICT_TOOLS} strict tools, with"
+    f" {MAX_STRICT_UNIONS} optional or union parameters among them"
+)
+
+
+def function_tools(tools: Iterable[object]) -> list[AnyFunctionTool]:
+    """The function tools among *tools* and in their toolsets."""
+    return _sorted(tools)[0]
 
 
 def _tool_definitions(
-    tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas, *, strict: bool
+    tools: Sequence[object], schemas: ToolSchemas, *, strict: bool
 ) -> ToolDefinitions:
-    functions = [tool for tool in tools if isinstance(tool, _FUNCTION_TOOLS)]
-    others = len(tools) - len(functions)
-    providers = [tool for tool in tools if isinstance(tool, llm.ProviderTool)] if others else []
-    distinct = len(set(map(_name_of, functions))) == len(functions)
-    if not distinct or len(providers) < others:
-        # Toolsets, wrapped functions and duplicates are livekit's business; it takes its time.
-        context = llm.ToolContext(tools)
-        functions, providers = [*context.function_tools.values()], context.provider_tools
-    definitions = [*schemas.definitions(functions, strict=strict)]
-    reason = None
-    if strict and any(map(_is_loose, functions, definitions)):
-        reason = (
-            f"not sent for some tools: a request may have {MAX_STRICT_TOOLS} strict tools, with"
-            f" {MAX_STRICT_UNIONS} optional or union parameters among them"
-        )
-    definitions += map(_provider_definition, providers)
-    betas = [beta for tool in providers if (beta := getattr(tool, "beta_flag", None))]
-    return ToolDefinitions(definitions, betas, reason)
+    functions, providers, left_out = _sorted(tools)
+    offered: dict[str | None, Definition] = {}
+    lacked_room = False
+    for tool, built in zip(functions, schemas.definitions(functions, strict=strict), strict=True):
+        definition, name = built.definition, tool.info.name
+        if definition is None:
+            left_out.append(_without(name, built.problem))
+        elif offered.setdefault(definition["name"], definition) is definition:
+            lacked_room |= built.lacked_room
+        else:
+            left_out.append(_without(name, _NAME_IS_TAKEN))
+    definitions: list[dict[str, Any]] = [*offered.values()]
+    betas: list[str] = []
+    for provider in providers:
+        try:
+            server_tool = _provider_definition(provider)
+        except Exception as exc:  # noqa: BLE001 - the application's own code
+            left_out.append(_without(provider.id, f"its to_dict() raised {type(exc).__name__}"))
+            continue
+        if server_tool is None or server_tool.get("name") in offered:
+            why = _NO_DEFINITION if server_tool is None else _NAME_IS_TAKEN
+            left_out.append(_without(provider.id, why))
+            continue
+        definitions.append(server_tool)
+        betas += filter(None, [getattr(provider, "beta_flag", None)])
+    return ToolDefinitions(
+        definitions,
+        betas,
+        _NO_ROOM if lacked_room else None,
+        left_out,
+        {name: d.alias for name, d in offered.items() if name and d.alias},
+    )
 
 
-def _is_loose(tool: object, definition: Mapping[str, Any]) -> bool:
-    return "strict" not in definition and isinstance(tool, llm.FunctionTool)
+def _sorted(
+    tools: Iterable[object],
+) -> tuple[list[AnyFunctionTool], list[llm.ProviderTool], list[str]]:
+    """The function tools, the provider tools, and why what else there is among *tools* is neither.
+
+    livekit's `ToolContext` does the same, but raises where two tools have one name.
+    """
+    functions: dict[int, AnyFunctionTool] = {}  # by identity: what is listed twice is one tool
+    providers: dict[int, llm.ProviderTool] = {}
+    left_out: list[str] = []
+    waiting = [*reversed([*tools])]
+    while waiting:
+        tool = waiting.pop()
+        if isinstance(tool, _FUNCTION_TOOLS):
+            functions[id(tool)] = tool
+        elif isinstance(tool, llm.ProviderTool):
+            providers[id(tool)] = tool
+        else:
+            try:
+                waiting += reversed(_within(tool))
+            except Exception as exc:  # noqa: BLE001 - a toolset's own code, or it is no tool
+                name = getattr(tool, "id", None) or getattr(tool, "__name__", None)
+                words = f"it cannot be read ({type(exc).__name__})"
+                left_out.append(_without(name or type(tool).__name__, words))
+    return [*functions.values()], [*providers.values()], left_out
+
+
+def _within(tool: Any) -> Sequence[object]:
+    """The tools in a toolset, or the one in what wraps one."""
+    if isinstance(tool, llm.Toolset):
+        return tool.tools
+    return [*llm.ToolContext([tool]).function_tools.values()]
+
+
+_NAME_IS_TAKEN = "another tool has its name"
+_NO_DEFINITION = "it has no to_dict() that returns its Messages API definition"
+
+
+def _without(name: object, why: str | None) -> str:
+    return f"sent without {name!r}: {why}"
 
 
 def stand_in_tools(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -75,17 +145,15 @@ def stand_in_tools(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     names = dict.fromkeys(b["name"] for c in calls for b in c if b["type"] == "tool_use")
     if not names:
         return {}
-    tools = [{"name": name, "input_schema": {"type": "object"}} for name in names]
+    tools = [{"name": api_name(name), "input_schema": {"type": "object"}} for name in names]
     return {"tools": tools, "tool_choice": {"type": "none"}}
 
 
-def _provider_definition(tool: llm.ProviderTool) -> dict[str, Any]:
+def _provider_definition(tool: llm.ProviderTool) -> dict[str, Any] | None:
     # By what it has, not by its class, so that the plugin's tools work without the plugin.
     to_dict = getattr(tool, "to_dict", None)
     definition = to_dict() if callable(to_dict) else None
     if not isinstance(definition, Mapping):
-        raise TypeError(
-            f"provider tool {tool.id!r} ({type(tool).__name__}) needs a to_dict() that returns"
-            " its Messages API definition"
-        )
-    return dict(definition)
+        return None
+    made: dict[str, Any] = as_json(definition)
+    return made

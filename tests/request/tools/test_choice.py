@@ -9,6 +9,7 @@ import pytest
 
 from resilient_claude.request.models import Model
 from resilient_claude.request.tools.choice import api_tool_choice, with_tool_choice
+from resilient_claude.request.tools.names import api_name
 from tests.support.builders import NEWEST, PREFILL, SAMPLING
 
 from .test_definitions import WEATHER
@@ -91,12 +92,28 @@ def test_forced_tool_choice_without_tools_is_left_out_and_reported() -> None:
     assert choose(None, tools=[]) == (None, None)
 
 
-def test_naming_a_missing_tool_is_refused() -> None:
-    """The API's 400 would come after the caller has already waited."""
-    with pytest.raises(
-        ValueError, match="tool_choice names 'wether', which is not among the tools"
-    ):
-        choose({"type": "function", "function": {"name": "wether"}})
+def test_a_forced_tool_that_is_missing_leaves_the_choice_to_claude() -> None:
+    """After a handoff the constructor's choice meets an agent without that tool, in every turn."""
+    sent = choose({"type": "function", "function": {"name": "wether"}}, parallel=False)
+
+    assert sent == (
+        {"type": "auto", "disable_parallel_tool_use": True},
+        "sent as auto: there is no tool 'wether'",
+    )
+
+
+def test_a_forced_tool_is_named_as_it_is_sent() -> None:
+    """Whoever forces it knows it by its own name."""
+    choice = {"type": "function", "function": {"name": "shop.find"}}
+    tool = {"name": api_name("shop.find"), "input_schema": {"type": "object"}}
+
+    assert choose(choice, tools=[tool]) == ({"type": "tool", "name": tool["name"]}, None)
+
+
+def test_parallel_tool_calls_is_a_bool() -> None:
+    """ "no" is true."""
+    with pytest.raises(TypeError, match="parallel_tool_calls must be a bool, got 'no'"):
+        choose(None, "no")  # type: ignore[arg-type]
 
 
 def test_a_tool_inside_an_mcp_toolset_can_be_named() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from livekit.agents import llm
 from livekit.agents.llm import ProviderTool, Toolset, function_tool
 
 from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
-from resilient_claude.request.tools.schemas import ToolSchemas
-from tests.support.builders import assistant, call, result, user
+from resilient_claude.request.tools.names import ToolAlias, api_key, api_name
+from resilient_claude.request.tools.schemas import ToolDefinitions, ToolSchemas
+from tests.support.builders import assistant, build, call, rejected, result, user
 
 
 @function_tool
@@ -52,6 +55,9 @@ BOOK = {
 }
 
 
+OBJECT = {"type": "object", "properties": {"a": {"type": "integer"}}}
+
+
 class ServerTool(ProviderTool):
     """A provider tool as the plugin's look, without the plugin."""
 
@@ -76,6 +82,12 @@ def definitions(
     return tool_definitions(tools, schemas or ToolSchemas(), strict=strict)[0]
 
 
+def offer(*tools: Any, schemas: ToolSchemas | None = None) -> tuple[list[Any], list[str]]:
+    """What is sent of *tools*, and what is said of those that are left out."""
+    made = tool_definitions(tools, schemas or ToolSchemas(), strict=True)
+    return made.definitions, [*made.left_out]
+
+
 def test_tools_of_every_kind_are_sent_in_order() -> None:
     """Function tools first, as livekit orders them; a Toolset is opened wherever it stands."""
 
@@ -93,7 +105,7 @@ def test_tools_of_every_kind_are_sent_in_order() -> None:
 
 def test_no_tools_are_no_definitions() -> None:
     """Most calls of a summary or a greeting have none."""
-    assert tool_definitions((), ToolSchemas(), strict=True) == ([], [], None)
+    assert tool_definitions((), ToolSchemas(), strict=True) == ToolDefinitions([], [], None)
 
 
 def test_loose_definitions_are_livekits_own() -> None:
@@ -126,7 +138,7 @@ def test_a_default_that_json_lacks_is_null() -> None:
 @pytest.mark.parametrize(("tools", "strict"), [(20, 20), (21, 20), (48, 20)])
 def test_no_more_than_20_tools_are_strict(tools: int, strict: int) -> None:
     """The API: "Too many strict tools (48). The maximum number ... supported is 20." """
-    sent, _, reason = tool_definitions(
+    sent, _, reason, *_ = tool_definitions(
         [make_tool(f"t{i}") for i in range(tools)], ToolSchemas(), strict=True
     )
 
@@ -138,7 +150,7 @@ def test_no_more_than_16_parameters_of_strict_tools_are_unions() -> None:
     """livekit makes a union of every optional parameter, and the 17th is a 400."""
     tools = [make_tool(f"t{i}", optional=i != 18) for i in range(19)]
 
-    sent, _, reason = tool_definitions(tools, ToolSchemas(), strict=True)
+    sent, _, reason, *_ = tool_definitions(tools, ToolSchemas(), strict=True)
 
     assert [bool(tool.get("strict")) for tool in sent] == [True] * 16 + [False, False, True]
     assert reason == (
@@ -160,19 +172,181 @@ def test_provider_tool_of_another_provider_is_named() -> None:
     class Foreign(ProviderTool):
         pass
 
-    with pytest.raises(TypeError) as caught:
-        definitions(Foreign(id="gemini_search"))
-
-    assert str(caught.value) == (
-        "provider tool 'gemini_search' (Foreign) needs a to_dict() that returns its Messages API"
-        " definition"
+    assert offer(Foreign(id="gemini_search"), weather) == (
+        [WEATHER],
+        [
+            "sent without 'gemini_search': it has no to_dict() that returns its Messages API"
+            " definition"
+        ],
     )
 
 
-def test_duplicate_tool_names_are_refused_by_livekit() -> None:
-    """Claude could not tell them apart; the rule and its words are livekit's."""
-    with pytest.raises(ValueError, match="duplicate function name: same"):
-        definitions(make_tool("same"), make_tool("same"))
+class Broken(ProviderTool):
+    """One whose definition cannot be had, or is none."""
+
+    def to_dict(self) -> dict[str, Any]:
+        if self.id == "circular":
+            circular: dict[str, Any] = {}
+            return circular | {"self": [circular, circular.setdefault("again", circular)]}
+        raise KeyError("sk-secret")
+
+
+class Kit(Toolset):
+    """One whose server goes."""
+
+    gone = False
+
+    @property
+    def tools(self) -> Any:
+        if self.gone:
+            raise ConnectionError("sk-secret")
+        return []
+
+
+def gone() -> Toolset:
+    """One whose server was there when it was made."""
+    kit = Kit(id="kit")
+    kit.gone = True
+    return kit
+
+
+async def unannotated(x) -> None:  # type: ignore[no-untyped-def]
+    """Do it."""
+
+
+async def unbuildable(x: ssl.SSLContext) -> None:
+    """Do it."""
+
+
+async def forward(x: NoSuchClass) -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Do it."""
+
+
+def raw(parameters: Any, name: str = "raw", description: Any = "d") -> Any:
+    """A raw function tool, as livekit makes one of what an MCP server says."""
+
+    async def function(raw_arguments: dict[str, object]) -> str:
+        return "done"
+
+    schema = {"name": name, "description": description, "parameters": parameters}
+    return function_tool(function, raw_schema=schema)
+
+
+def endless() -> Any:
+    """A schema that contains itself, as no JSON can."""
+    schema: dict[str, Any] = {"type": "object"}
+    schema["properties"] = {"self": schema}
+    return schema
+
+
+def deep() -> Any:
+    """A schema that nobody needs."""
+    schema: dict[str, Any] = {}
+    for _ in range(5_000):
+        schema = {"type": "array", "items": schema}
+    return {"type": "object", "properties": {"x": schema}}
+
+
+@pytest.mark.parametrize(
+    ("tool", "reason"),
+    [
+        (
+            function_tool(unannotated),
+            "sent without 'unannotated': its schema cannot be built (KeyError: 'x')",
+        ),
+        (
+            function_tool(unbuildable),
+            "sent without 'unbuildable': its schema cannot be built"
+            " (PydanticSchemaGenerationError)",
+        ),
+        (
+            function_tool(forward),
+            "sent without 'forward': its schema cannot be built (NameError)",
+        ),
+        (raw({"type": "string"}), "sent without 'raw': it takes string, and not an object"),
+        (raw("what"), "sent without 'raw': its parameters are no JSON schema"),
+        (raw(endless()), "sent without 'raw': its schema cannot be built (ValueError)"),
+        (raw(deep()), "sent without 'raw': its schema cannot be built (RecursionError)"),
+        (raw({("a",): 1}), "sent without 'raw': its schema cannot be built (TypeError)"),
+        (make_tool("weather"), "sent without 'weather': another tool has its name"),
+        (ServerTool("weather"), "sent without 'weather': another tool has its name"),
+        (Broken(id="broken"), "sent without 'broken': its to_dict() raised KeyError"),
+        (Broken(id="circular"), "sent without 'circular': its to_dict() raised ValueError"),
+        (gone(), "sent without 'kit': it cannot be read (ConnectionError)"),
+        (unannotated, "sent without 'unannotated': it cannot be read (ValueError)"),
+        (7, "sent without 'int': it cannot be read (ValueError)"),
+    ],
+)
+def test_a_tool_that_cannot_be_sent_is_named_and_the_others_are_sent(
+    tool: Any, reason: str
+) -> None:
+    """One bad tool would mute the agent: `chat()` raises, in every turn."""
+    schemas = ToolSchemas()
+
+    for _ in range(2):
+        assert offer(weather, tool, book, schemas=schemas) == ([WEATHER, BOOK], [reason])
+    assert rejected(build(tools=[weather, tool, book])) is None
+
+
+def test_what_cannot_be_built_is_not_tried_again() -> None:
+    """It takes its time as well."""
+    schemas = ToolSchemas()
+    tool = function_tool(unannotated)
+    definitions(tool, book, schemas=schemas)
+    builds = schemas.builds
+
+    definitions(tool, book, schemas=schemas)
+
+    assert schemas.builds == builds
+
+
+def test_the_same_tool_twice_is_one_tool() -> None:
+    """As livekit sees it; also if the agent was asked for it twice."""
+    assert offer(weather, weather, book) == ([WEATHER, BOOK], [])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "schema"),
+    [
+        ([], {"type": "object"}),
+        ({"type": None, "properties": {"a": {"type": "int"}}}, OBJECT),
+        ({"type": ["object", "null"], "properties": {"a": {"type": "integer"}}}, OBJECT),
+        ({"anyOf": [{"properties": {"a": {"type": "integer"}}}]}, OBJECT),
+        ({"id": "x#", "properties": {"a": {"type": "integer"}}}, OBJECT),
+        (
+            {"properties": {"a": {"default": float("inf"), "enum": {1}}}},
+            {"type": "object", "properties": {"a": {"default": None, "enum": [1]}}},
+        ),
+        (MappingProxyType({"properties": {}}), {"type": "object", "properties": {}}),
+    ],
+)
+def test_what_others_write_is_mended(parameters: Any, schema: dict[str, Any]) -> None:
+    """MCP servers write what they like; the API looks at every tool before it looks at a turn."""
+    (sent,) = definitions(raw(parameters))
+
+    assert {**sent["input_schema"], "type": "object"} == schema
+    assert rejected(build(tools=[raw(parameters)])) is None
+
+
+def test_alternatives_are_told_in_the_description() -> None:
+    """The schema cannot say them."""
+    (sent,) = definitions(raw({"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}))
+
+    assert sent["description"] == 'd\n\nGive "a", or "b".'
+
+
+def test_names_are_replaced_and_the_way_back_is_known() -> None:
+    """livekit finds the tool by its own name, and the tool its arguments."""
+    tools = [raw({"properties": {"größe": {}}}), raw({}, "shop.find"), raw({}, "shop_find")]
+
+    made = tool_definitions([*tools, weather], ToolSchemas(), strict=True)
+
+    key, name = api_key("größe"), api_name("shop.find")
+    assert [tool["name"] for tool in made.definitions] == ["raw", name, "shop_find", "weather"]
+    assert made.aliases == {
+        "raw": ToolAlias("raw", {key: "größe"}),
+        name: ToolAlias("shop.find"),
+    }
 
 
 def test_raw_tool_without_description_or_type_is_completed() -> None:
@@ -193,7 +367,7 @@ def test_the_plugins_computer_tool_works_without_our_importing_it() -> None:
     )
     kit = plugin.ComputerTool(actions=None, width=800, height=600)
 
-    sent, betas, _ = tool_definitions([kit], ToolSchemas(), strict=True)
+    sent, betas, *_ = tool_definitions([kit], ToolSchemas(), strict=True)
 
     assert sent == [kit.tools[0].to_dict()]
     assert betas == ["computer-use-2025-11-24"]
