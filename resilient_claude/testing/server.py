@@ -156,6 +156,21 @@ class SimulatedClaude:
         """Forget the steps that no request has met: from here on, the script is a new one."""
         self._ledger.unscript()
 
+    def outage(self, step: Step) -> None:
+        """Give *step* to every request from now on, until `heal`; the script waits meanwhile.
+
+        What is being answered already is answered to its end. Another outage takes the place of
+        the one before.
+
+        Raises:
+            TypeError: It is no step.
+        """
+        self._ledger.outage(step)
+
+    def heal(self) -> None:
+        """End the outage: the next request gets the next step of the script, or the default."""
+        self._ledger.heal()
+
     def wait_for_requests(self, n: int, timeout_s: float = 5.0) -> list[RecordedRequest]:
         """Wait until *n* requests for messages have arrived in all.
 

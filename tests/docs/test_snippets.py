@@ -18,7 +18,7 @@ from resilient_claude import FailureKind, ResilientClaudeLLM, RetryPolicy, Timeo
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
 
 from ..benchmarks import conversation as desk
-from ..support.adapters import KEY
+from ..support.adapters import KEY, shrunk_policy
 from ..support.listening import conversation, read_stream
 from .pages import README, blocks, page, pages
 
@@ -44,6 +44,7 @@ IMPATIENT = snippet(page("parameters"), "def make_llm")
 PREWARMING = snippet(page("parameters"), "async def begin")
 COUNTING = snippet(page("watching"), "def count")
 TESTING = snippet(page("testing"), "simulated_claude: SimulatedClaude")
+OUTAGE = snippet(page("testing"), "def overloaded")
 BREAKING = snippet(page("testing"), "def broken_line")
 
 
@@ -199,6 +200,20 @@ async def test_the_broken_line_breaks_where_the_page_says() -> None:
 
     assert heard.text == "We open at "
     assert isinstance(heard.error, APIError)
+
+
+async def test_the_outage_lasts_until_it_is_healed() -> None:
+    """However often the adapter asks."""
+    with run(OUTAGE)["overloaded"]() as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url, retry=shrunk_policy())
+
+        turn = asyncio.create_task(read_stream(adapter.chat(chat_ctx=conversation())))
+        await asyncio.to_thread(claude.wait_for_requests, 3)
+        claude.heal()
+        heard = await turn
+        await adapter.aclose()
+
+    assert heard.text == "Hello."
 
 
 @pytest.mark.parametrize("text", [README, page("migrating")], ids=["README", "migrating"])

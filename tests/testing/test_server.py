@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from resilient_claude.testing import Answer, Break, SimulatedClaude
+from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
 from tests.testing.raw_client import (
     RawClient,
     eventually,
@@ -34,6 +34,35 @@ def test_steps_are_consumed_in_order_and_then_the_default_for_ever() -> None:
 
         assert texts == ["a", "b", "z", "z"]
         assert claude.connections == 1
+
+
+def test_an_outage_lasts_until_it_is_healed_and_consumes_no_step() -> None:
+    """How many requests an outage meets is the client's affair, not the test's."""
+    with SimulatedClaude(Answer("a")) as claude, RawClient(claude) as raw:
+        claude.outage(HttpError(529))
+        for _ in range(3):
+            raw.send()
+            assert b"529" in raw.read_until(b"}")
+        claude.heal()
+        raw.send()
+
+        texts = [e["delta"].get("text") for e in parse_events(raw.read_until(END)) if "delta" in e]
+        assert "a" in texts
+        assert len(claude.requests) == 4
+
+
+def test_an_outage_may_meet_connections_before_any_request() -> None:
+    """`Break(at="accept")` is consumed by a connection."""
+    with SimulatedClaude() as claude:
+        claude.outage(Break("reset", at="accept"))
+        for _ in range(2):
+            with RawClient(claude) as raw:
+                assert raw.read_to_reset()[0] == b""
+        claude.heal()
+        with RawClient(claude) as raw:
+            raw.send()
+
+            assert b"message_stop" in raw.read_until(END)
 
 
 def test_the_event_loop_is_none_of_the_application_s(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from .shapes import (
     require,
     require_type,
 )
+from .sources import check_document_source, check_image_source
 
 # Required fields with their types, then optional ones, besides `type` and `cache_control`.
 _BLOCKS: dict[str, tuple[dict[str, type], tuple[str, ...]]] = {
@@ -45,7 +46,8 @@ _IN_TOOL_RESULTS = ("text", "image", "search_result", "document", "tool_referenc
 _UNCACHEABLE = ("thinking", "redacted_thinking")
 _USER_ONLY = ("tool_result", "image", "search_result", "container_upload")
 _ASSISTANT_ONLY = ("tool_use", "thinking", "redacted_thinking")
-_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_MAX_NAME_LENGTH = 200
 _ID = re.compile(r"[a-zA-Z0-9_-]+")
 NEW_VERSION = "2026-10-21"
 
@@ -68,9 +70,12 @@ def check_block(block: object, path: str, *, role: str, version: str) -> dict[st
     if kind == "text":
         _check_text(block, path, role, version)
     elif kind == "image":
-        _check_image(block["source"], join(path, "image.source"))
+        check_image_source(block["source"], join(path, "image.source"))
+    elif kind == "document":
+        _check_document(block["source"], join(path, "document.source"), version)
     elif kind == "tool_use":
         _check_id(block["id"], join(path, "tool_use.id"))
+        _check_name(block["name"], join(path, "tool_use.name"))
     elif kind == "tool_result":
         _check_tool_result(block, join(path, "tool_result"), version)
     return block
@@ -110,20 +115,36 @@ def _check_text(block: dict[str, Any], path: str, role: str, version: str) -> No
         raise InvalidRequestError(f"{path}.text.citations: Extra inputs are not permitted")
 
 
-def _check_image(source: dict[str, Any], path: str) -> None:
-    kind = require_type(source, "type", str, path)
-    fields = {"base64": ("media_type", "data"), "url": ("url",), "file": ("file_id",)}
-    check_choice(kind, tuple(fields), join(path, "type"))
-    for key in fields[kind]:
-        require_type(source, key, str, path)
-    check_keys(source, path, ("type", *fields[kind]))
-    if kind == "base64":
-        check_choice(source["media_type"], _IMAGE_TYPES, join(path, "base64.media_type"))
+def _check_document(source: dict[str, Any], path: str, version: str) -> None:
+    if check_document_source(source, path) != "content":
+        return
+    for index, part in enumerate(source["content"]):
+        here = join(path, f"content.content.{index}")
+        check_type(part, dict, here)
+        check_choice(require(part, "type", here), ("text", "image"), join(here, "type"))
+        check_block(part, here, role="user", version=version)
 
 
 def _check_id(value: str, path: str) -> None:
     if not _ID.fullmatch(value):
         raise InvalidRequestError(f"{path}: String should match pattern '^[a-zA-Z0-9_-]+$'")
+
+
+def _check_name(value: str, path: str) -> None:
+    """Check the name of a past call.
+
+    Source of the length: answers of the API that anthropics/claude-code's issues 2673 and 23681
+    quote. Assumed: of the rest, the rule for the names of tools holds for past calls too, wording
+    included.
+    """
+    if not value:
+        raise InvalidRequestError(f"{path}: String should have at least 1 character")
+    if len(value) > _MAX_NAME_LENGTH:
+        raise InvalidRequestError(
+            f"{path}: String should have at most {_MAX_NAME_LENGTH} characters"
+        )
+    if not _NAME.fullmatch(value):
+        raise InvalidRequestError(f"{path}: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'")
 
 
 def _check_tool_result(block: dict[str, Any], path: str, version: str) -> None:
@@ -140,3 +161,6 @@ def _check_tool_result(block: dict[str, Any], path: str, version: str) -> None:
         check_choice(require(part, "type", here), _IN_TOOL_RESULTS, join(here, "type"))
         if part["type"] in _BLOCKS:
             check_block(part, here, role="user", version=version)
+    # Source: an answer of the API that vellum-ai/vellum-assistant's pull request 18387 quotes.
+    if block.get("is_error") and any(part["type"] != "text" for part in content):
+        raise InvalidRequestError(f"{path}: all content must be type `text` if `is_error` is true")

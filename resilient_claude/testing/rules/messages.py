@@ -123,17 +123,23 @@ def _check_results_expected(
     index: int, blocks: list[dict[str, Any]], before: list[dict[str, Any]]
 ) -> None:
     calls = [block["id"] for block in before if block["type"] == "tool_use"]
+    answered: set[str] = set()
     for at, block in enumerate(blocks):
         if block["type"] != "tool_result":
             continue
         call = block["tool_use_id"]
+        if call in answered:
+            raise InvalidRequestError(
+                f"messages.{index}.content.{at}: each tool_use must have a single result. Found "
+                f"multiple `tool_result` blocks with id: {call}"
+            )
         if call not in calls:
             raise InvalidRequestError(
                 f"messages.{index}.content.{at}: unexpected `tool_use_id` found in `tool_result` "
                 f"blocks: {call}. Each `tool_result` block must have a corresponding `tool_use` "
                 "block in the previous message."
             )
-        calls.remove(call)
+        answered.add(call)
 
 
 def _combine(turns: list[CheckedMessage]) -> list[tuple[int, str, list[dict[str, Any]]]]:

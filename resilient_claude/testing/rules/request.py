@@ -41,6 +41,12 @@ _FIELDS = (
 # Assumed: the limit of the API reference.
 _MAX_USER_ID_LENGTH = 256
 _MIN_THINKING_TOKENS = 1024
+# Assumed: no limit is documented. The API's wordings are those of a parser (orjson) that stops at
+# 1,024, and the one that reads the body here stops before that: a rule that holds everywhere lies
+# well below both.
+_MAX_DEPTH = 500
+_NO_JSON = "The request body is not valid JSON"
+_TOO_DEEP = f"{_NO_JSON}: recursion limit exceeded"  # Assumed wording.
 
 
 def validate(headers: Mapping[str, str], raw_body: bytes) -> HttpError | None:
@@ -75,12 +81,37 @@ def validate_headers(headers: Mapping[str, str]) -> HttpError | None:
 
 def _parse(raw_body: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(raw_body)
+        body = json.loads(raw_body, parse_constant=_refuse_constant)
+        # An escape of half a character. The wording is the API's, without the position.
+        # Source: answers of the API that anthropics/claude-code's issues quote.
+        if b"\\u" in raw_body:
+            json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        raise InvalidRequestError(f"{_NO_JSON}: no low surrogate in string") from exc
     except ValueError as exc:
-        raise InvalidRequestError(f"The request body is not valid JSON: {exc}") from exc
+        raise InvalidRequestError(f"{_NO_JSON}: {exc}") from exc
+    except RecursionError as exc:
+        raise InvalidRequestError(_TOO_DEEP) from exc
+    if _depth(body) > _MAX_DEPTH:
+        raise InvalidRequestError(_TOO_DEEP)
     if not isinstance(body, dict):
         raise InvalidRequestError("Input should be a valid dictionary")
     return body
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _depth(value: object) -> int:
+    """How many lists and objects stand within each other in *value*, without recursion."""
+    depth, level = 0, [value]
+    while level := [part for part in level if isinstance(part, dict | list)]:
+        depth += 1
+        level = [
+            child for part in level for child in (part.values() if isinstance(part, dict) else part)
+        ]
+    return depth
 
 
 def _check_body(body: dict[str, Any], headers: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .messages import CheckedMessage, has_tool_blocks
 from .models import always_thinks
+from .schemas import check_input_schema, check_schema
 from .shapes import (
     InvalidRequestError,
     check_cache_control,
@@ -16,8 +17,11 @@ from .shapes import (
     require,
     require_type,
 )
+from .strict import check_strict_limits, check_strict_schema
 
 MAX_BREAKPOINTS = 4
+# The page "Define tools" says 64; the API's own answers have said 128 since 2025.
+_MAX_NAME_LENGTH = 128
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _TOOL_FIELDS = (
     "name",
@@ -46,6 +50,7 @@ def check_tools(body: dict[str, Any], turns: list[CheckedMessage]) -> None:
     names = [_check_tool(tool, f"tools.{index}") for index, tool in enumerate(tools)]
     if len(names) != len(set(names)):
         raise InvalidRequestError("tools: Tool names must be unique.")
+    _check_strict(tools, body)
     # Assumed wording: the API rejects it, but in which words is not documented.
     if not tools and has_tool_blocks(turns):
         raise InvalidRequestError(
@@ -82,18 +87,38 @@ def _check_tool(tool: object, path: str) -> str:
         return str(tool.get("name") or kind)
     path = f"{path}.custom"
     name = require_type(tool, "name", str, path)
+    if len(name) > _MAX_NAME_LENGTH:
+        raise InvalidRequestError(
+            f"{path}.name: String should have at most {_MAX_NAME_LENGTH} characters"
+        )
     if not _TOOL_NAME.fullmatch(name):
         raise InvalidRequestError(
             f"{path}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
         )
     schema = require_type(tool, "input_schema", dict, path)
-    schema_path = join(path, "input_schema")
-    check_choice(require(schema, "type", schema_path), ("object",), join(schema_path, "type"))
     check_keys(tool, path, _TOOL_FIELDS)
     if "description" in tool:
         check_type(tool["description"], str, join(path, "description"))
+    if "strict" in tool:
+        check_type(tool["strict"], bool, join(path, "strict"))
+    check_input_schema(schema, join(path, "input_schema"))
+    if tool.get("strict"):
+        check_strict_schema(schema, path)
     check_cache_control(tool.get("cache_control"), join(path, "cache_control"))
     return str(name)
+
+
+def _check_strict(tools: list[dict[str, Any]], body: dict[str, Any]) -> None:
+    """Check what strict tools and the format of the answer share."""
+    schemas = [tool["input_schema"] for tool in tools if tool.get("strict") is True]
+    strict_tools = len(schemas)
+    output_format = (body.get("output_config") or {}).get("format") or {}
+    if isinstance(output_format, dict) and isinstance(output_format.get("schema"), dict):
+        path = "output_config.format.schema"
+        check_schema(output_format["schema"], path)
+        check_strict_schema(output_format["schema"], path)
+        schemas.append(output_format["schema"])
+    check_strict_limits(schemas, strict_tools)
 
 
 def _check_tool_choice(choice: object, names: list[str], body: dict[str, Any]) -> None:

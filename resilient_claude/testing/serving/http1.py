@@ -125,11 +125,11 @@ async def read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> by
 
 
 def record(head: Head, raw_body: bytes, *, connection: int, at_s: float) -> RecordedRequest:
-    """Build the record of a request; a body that is no JSON is recorded as None."""
+    """Build the record of a request; a body that is no JSON, or too deep, is recorded as None."""
     url = urlsplit(head.target)
     try:
         body = json.loads(raw_body)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     return RecordedRequest(
         method=head.method,

@@ -20,6 +20,7 @@ class Ledger:
     def __init__(self, steps: Iterable[Step], default: Step) -> None:
         self._changed = threading.Condition()
         self._default = default
+        self._outage: Step | None = None
         self._steps: deque[Step] = deque()
         self._requests: list[RecordedRequest] = []
         self._other_requests: list[RecordedRequest] = []
@@ -45,10 +46,7 @@ class Ledger:
         Raises:
             TypeError: One of them is no step.
         """
-        checked = tuple(steps)
-        for step in checked:
-            if not isinstance(step, Answer | HttpError | Raw | Break):
-                raise TypeError(f"a step is an Answer, HttpError, Raw or Break, got {step!r}")
+        checked = tuple(map(_checked, steps))
         with self._changed:
             self._steps.extend(checked)
 
@@ -56,6 +54,21 @@ class Ledger:
         """Forget the steps that no request has met."""
         with self._changed:
             self._steps.clear()
+
+    def outage(self, step: Step) -> None:
+        """Give *step* to every request until `heal`; the script waits.
+
+        Raises:
+            TypeError: It is no step.
+        """
+        checked = _checked(step)
+        with self._changed:
+            self._outage = checked
+
+    def heal(self) -> None:
+        """Go on with the script."""
+        with self._changed:
+            self._outage = None
 
     def serial(self) -> int:
         """Return the next number for ids."""
@@ -65,11 +78,10 @@ class Ledger:
     def accept(self) -> Break | None:
         """Take the next step if a new connection consumes it."""
         with self._changed:
-            step = self._steps[0] if self._steps else self._default
+            step = self._outage or (self._steps[0] if self._steps else self._default)
             if not (isinstance(step, Break) and step.at == "accept"):
                 return None
-            if self._steps:
-                self._steps.popleft()
+            self._take()
             return step
 
     def receive(self, head: Head, raw_body: bytes, *, connection: int) -> RecordedRequest:
@@ -86,7 +98,7 @@ class Ledger:
         with self._changed:
             request = self._record(head, raw_body, connection)
             if step is None:
-                step = self._steps.popleft() if self._steps else self._default
+                step = self._take()
             self._requests.append(request)
             self._changed.notify_all()
             return request, step
@@ -103,6 +115,17 @@ class Ledger:
                 raise TimeoutError(f"expected {n} requests within {timeout_s} s, got {got}")
             return list(self._requests)
 
+    def _take(self) -> Step:
+        if self._outage is not None:
+            return self._outage
+        return self._steps.popleft() if self._steps else self._default
+
     def _record(self, head: Head, raw_body: bytes, connection: int) -> RecordedRequest:
         at_s = time.monotonic() - self._started_at_s
         return record(head, raw_body, connection=connection, at_s=at_s)
+
+
+def _checked(step: Step) -> Step:
+    if not isinstance(step, Answer | HttpError | Raw | Break):
+        raise TypeError(f"a step is an Answer, HttpError, Raw or Break, got {step!r}")
+    return step

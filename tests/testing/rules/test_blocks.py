@@ -115,6 +115,36 @@ INVALID: dict[str, tuple[object, str]] = {
         history(USER, said({**CALL, "id": "a b"}, role="assistant"), USER),
         "messages.1.content.0.tool_use.id: String should match pattern",
     ),
+    "call_name_empty": (
+        history(USER, said({**CALL, "name": ""}, role="assistant"), USER),
+        "messages.1.content.0.tool_use.name: String should have at least 1 character",
+    ),
+    "call_name_dotted": (
+        history(USER, said({**CALL, "name": "find.it"}, role="assistant"), USER),
+        "messages.1.content.0.tool_use.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'",
+    ),
+    "call_name_length": (
+        history(USER, said({**CALL, "name": "a" * 201}, role="assistant"), USER),
+        "messages.1.content.0.tool_use.name: String should have at most 200 characters",
+    ),
+    "call_name_of_129": (
+        history(USER, said({**CALL, "name": "a" * 129}, role="assistant"), USER),
+        "messages.1.content.0.tool_use.name: String should match pattern",
+    ),
+    "result_image_of_an_error": (
+        history(
+            USER,
+            called(),
+            said(
+                {
+                    **RESULT,
+                    "is_error": True,
+                    "content": [{"type": "image", "source": {"type": "url", "url": "https://x"}}],
+                }
+            ),
+        ),
+        "messages.2.content.0.tool_result: all content must be type `text` if `is_error` is true",
+    ),
     "call_input_type": (
         history(USER, said({**CALL, "input": "{}"}, role="assistant"), USER),
         "messages.1.content.0.tool_use.input: Input should be a valid object",
@@ -160,7 +190,10 @@ def test_a_request_that_breaks_a_rule_is_refused(value: object, message: str) ->
     ("message", "expected"),
     [
         (
-            said({"type": "document", "source": {}}, role="assistant"),
+            said(
+                {"type": "document", "source": {"type": "url", "url": "https://x"}},
+                role="assistant",
+            ),
             "`document` blocks can only be in `user` messages",
         ),
         (

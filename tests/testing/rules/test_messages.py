@@ -111,7 +111,8 @@ INVALID: dict[str, tuple[object, str]] = {
     ),
     "result_twice": (
         history(USER, called(), said(RESULT, RESULT)),
-        "messages.2.content.1: unexpected `tool_use_id` found",
+        "messages.2.content.1: each tool_use must have a single result. Found multiple "
+        "`tool_result` blocks with id: toolu_1",
     ),
     "call_ids_repeated": (
         history(USER, called(), said(RESULT), called(), said(RESULT)),

@@ -22,6 +22,7 @@ from tests.testing.rules.bodies import (
 VALID: dict[str, Any] = {
     "plain": body(),
     "stream": body(stream=True),
+    "a_whole_character": body(messages=[{"role": "user", "content": "\U0001f600 \\ud83d"}]),
     "cache_warming": body(max_tokens=0),
     "cache_warming_with_all_that_asks_for_no_output": body(
         max_tokens=0,
@@ -59,8 +60,19 @@ def test_a_valid_request_is_accepted(value: dict[str, Any]) -> None:
     assert error_of(value) is None
 
 
+NO_JSON = "The request body is not valid JSON"
 INVALID: dict[str, tuple[object, str]] = {
     "no_json": (b"{", "The request body is not valid JSON"),
+    "no_number": (b'{"max_tokens": NaN}', "The request body is not valid JSON: NaN is no JSON"),
+    "half_a_character": (
+        body(messages=[{"role": "user", "content": "\ud83d"}]),
+        "The request body is not valid JSON: no low surrogate in string",
+    ),
+    "deep": (
+        b'{"messages":' + b"[" * 500 + b"]" * 500 + b"}",
+        f"{NO_JSON}: recursion limit exceed",
+    ),
+    "deeper": (b'{"messages":' + b"[" * 10**5 + b"]" * 10**5 + b"}", f"{NO_JSON}: recursion limit"),
     "no_object": ([], "Input should be a valid dictionary"),
     "unknown_field": (body(user="me"), "user: Extra inputs are not permitted"),
     "beta_field_without_beta": (
@@ -84,7 +96,10 @@ INVALID: dict[str, tuple[object, str]] = {
         "max_tokens: 0 is not supported with `stream`",
     ),
     "cache_warming_with_format": (
-        body(max_tokens=0, output_config={"format": {"type": "json_schema", "schema": {}}}),
+        body(
+            max_tokens=0,
+            output_config={"format": {"type": "json_schema", "schema": {"type": "null"}}},
+        ),
         "max_tokens: 0 is not supported with `output_config.format`",
     ),
     "cache_warming_with_forced_tool": (

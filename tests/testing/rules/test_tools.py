@@ -67,7 +67,12 @@ INVALID: dict[str, tuple[object, str]] = {
         body(tools=[{**TOOL, "name": "find it"}]),
         "tools.0.custom.name: String should match pattern '^[a-zA-Z0-9_-]{1,128}$'",
     ),
-    "tool_name_length": (body(tools=[{**TOOL, "name": "a" * 129}]), "String should match pattern"),
+    "tool_name_length": (
+        body(tools=[{**TOOL, "name": "a" * 129}]),
+        "tools.0.custom.name: String should have at most 128 characters",
+    ),
+    "tool_name_empty": (body(tools=[{**TOOL, "name": ""}]), "String should match pattern"),
+    "tool_name_dotted": (body(tools=[{**TOOL, "name": "a.b"}]), "String should match pattern"),
     "tool_name_newline": (body(tools=[{**TOOL, "name": "a\n"}]), "String should match pattern"),
     "tool_names_repeated": (body(tools=[TOOL, TOOL]), "tools: Tool names must be unique."),
     "tool_schema_missing": (

@@ -17,6 +17,12 @@ def test_what_is_no_step_is_refused() -> None:
         Ledger([[Answer()]], Answer())  # type: ignore[list-item]
 
 
+def test_what_is_no_step_is_no_outage() -> None:
+    """It would be a bug of the server's thread, long after the line that wrote it."""
+    with pytest.raises(TypeError, match="a step is an Answer, HttpError, Raw or Break"):
+        Ledger([], Answer()).outage("down")  # type: ignore[arg-type]
+
+
 def test_wait_for_requests_tells_how_many_came() -> None:
     """The message is what a failing test shows."""
     with SimulatedClaude() as claude, RawClient(claude) as raw:
