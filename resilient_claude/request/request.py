@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from resilient_claude.request.history.message import KnownJson
+
 from .encoding import encode
 from .thinking import prefix_of
 
@@ -29,6 +31,7 @@ class Request:
         query: Query parameters.
         adjustments: What had to be changed.
         timeout_s: The caller's own timeout for this call, seconds.
+        known_json: The JSON of what the messages begin with, or did before they were changed.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -36,6 +39,7 @@ class Request:
     query: Mapping[str, object]
     adjustments: tuple[Adjustment, ...] = ()
     timeout_s: float | None = None
+    known_json: KnownJson | None = field(default=None, repr=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.
@@ -47,7 +51,7 @@ class Request:
 
     @cached_property
     def _content(self) -> bytes:
-        return encode(self.body)
+        return encode(self.body, self.known_json)
 
     def prefix(self) -> str:
         """What the thinking of the answer is bound to, for its `ThinkingRecord`."""

@@ -20,7 +20,7 @@ from resilient_claude.request.build import build_request
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.tools.schemas import ToolSchemas
-from tests.request.history.test_repair import HISTORIES, ITEMS, LOOKALIKES
+from tests.request.history.test_conversation import HISTORIES, ITEMS, LOOKALIKES
 from tests.request.tools.test_choice import NAMED
 from tests.request.tools.test_definitions import BOOK, WEATHER, ServerTool, book, make_tool, weather
 from tests.support.builders import (

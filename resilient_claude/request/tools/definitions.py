@@ -65,17 +65,15 @@ def _is_loose(tool: object, definition: Mapping[str, Any]) -> bool:
     return "strict" not in definition and isinstance(tool, llm.FunctionTool)
 
 
-def stand_in_tools(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Fields without which *messages* that hold calls are a 400 in a request without tools.
+def stand_in_tools(names: Iterable[str]) -> dict[str, Any]:
+    """Fields without which a history of calls to *names* is a 400 in a request without tools.
 
     The API: "Requests which include `tool_use` or `tool_result` blocks must define tools."
     Source: github.com/BerriAI/litellm/issues/4689
     """
-    calls = [m["content"] for m in messages if m["role"] == "assistant"]
-    names = dict.fromkeys(b["name"] for c in calls for b in c if b["type"] == "tool_use")
-    if not names:
-        return {}
     tools = [{"name": name, "input_schema": {"type": "object"}} for name in names]
+    if not tools:
+        return {}
     return {"tools": tools, "tool_choice": {"type": "none"}}
 
 
