@@ -63,7 +63,7 @@ def _encode_list(items: list[Any], known: KnownJson | None) -> bytes:
     texts: list[bytes] = []
     count = 0
     if known is not None and known.begins(items):
-        texts, count = [*known.texts], known.count
+        texts, count = [*known.texts], known.length
     for at in range(count, len(items)):
         item = items[at]
         if type(item) not in _LASTING or (text := item.json) is None:

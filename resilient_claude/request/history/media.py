@@ -79,13 +79,12 @@ def _source_of(image: llm.ImageContent) -> dict[str, Any]:
     where = image.image
     if not isinstance(where, str):
         try:
-            serialized = llm.utils.serialize_image(image)
-            data = serialized.data_bytes
+            encoded = llm.utils.serialize_image(image).data_bytes
+        except ImportError as exc:
+            raise LeftOut("an image that cannot be encoded, because Pillow is missing") from exc
         except Exception as exc:  # the codec's own, or what is no frame at all
             raise LeftOut("an image that cannot be encoded") from exc
-        if not data:
-            raise LeftOut("an image that is empty")
-        return _base64_source(base64.b64encode(data).decode(), "image/jpeg")
+        return _base64_source(base64.b64encode(encoded or b"").decode(), "image/jpeg")
     where = where.strip()
     if where[:5].lower() != "data:":
         return {"type": "url", "url": _url(where)}

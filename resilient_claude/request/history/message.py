@@ -45,13 +45,13 @@ class KnownJson(NamedTuple):
     Attributes:
         whole: All messages of the request, as they were when this was made.
         messages: The first ones; others may have been appended since.
-        count: How many of them the JSON is of.
+        length: How many of them the JSON is of.
         texts: Their JSON, which commas join.
     """
 
     whole: list[Any]
     messages: list[PlainJson]
-    count: int
+    length: int
     texts: Sequence[bytes]
 
     def begins(self, messages: list[Any]) -> bool:
@@ -59,4 +59,4 @@ class KnownJson(NamedTuple):
         if messages is self.whole:
             return True
         # Equal objects are the same ones nearly always, which a comparison sees at once.
-        return messages[: self.count] == self.messages[: self.count]
+        return messages[: self.length] == self.messages[: self.length]

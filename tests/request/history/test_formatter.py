@@ -36,7 +36,7 @@ def fresh_messages(chat_ctx: llm.ChatContext) -> Messages:
 
 WORDS = st.sampled_from(["Hello.", "", " ", "\n", "é👋", "[1]", " [", '"\\', "\ud83d", "\x7f\x00"])
 SPOKEN = st.sampled_from(["Hello.", "Yes, please.", "\u00e9\U0001f44b", " ", ""])
-PROMPTS = st.sampled_from([["Be kind."], ["Be kind.", "And brief."]])
+PROMPTS: st.SearchStrategy[Any] = st.sampled_from([["Be kind."], ["Be kind.", "And brief."]])
 OBJECTS = st.sampled_from(["", "{}", '{"a":1}', '{"a":{"b":[null,true,"x"]}}', '{"a":1,"a":2}'])
 ODD_ARGUMENTS = st.sampled_from(
     ['{"a":1.5}', '{"a":NaN}', '{"a":1e400}', "[]", "{", '"{}"', '{"a":"\\ud83d"}', "7", " {} "]
@@ -93,14 +93,14 @@ def sessions(draw: st.DrawFn) -> list[Any]:
     if draw(st.booleans()):
         items.append(llm.ChatMessage(role="system", content=draw(PROMPTS)))
     for number in range(draw(st.integers(0, 6))):
-        said = draw(st.lists(SPOKEN, min_size=1, max_size=2))
+        said: list[Any] = draw(st.lists(SPOKEN, min_size=1, max_size=2))
         items.append(llm.ChatMessage(id=f"u{number}", role="user", content=said))
         if draw(st.integers(0, 4)) == 4:
             items.append(llm.ChatMessage(role="system", content=draw(st.lists(SPOKEN, max_size=2))))
         for step in range(draw(st.integers(0, 2))):
             items += draw(_answers(f"a{number}-{step}"))
         if draw(st.booleans()):
-            words = draw(st.lists(SPOKEN, min_size=1, max_size=2))
+            words: list[Any] = draw(st.lists(SPOKEN, min_size=1, max_size=2))
             items.append(llm.ChatMessage(id=f"a{number}", role="assistant", content=words))
         if draw(st.integers(0, 4)) == 4:
             items.append(llm.AgentHandoff(new_agent_id="next"))
@@ -113,7 +113,10 @@ def _answers(draw: st.DrawFn, group: str) -> list[Any]:
     calls: list[Any] = []
     outputs: list[Any] = []
     for n in range(draw(st.integers(1, 3))):
-        made = {"call_id": f"{group}_{n}", "name": draw(st.sampled_from(["book", "weather"]))}
+        made: dict[str, Any] = {
+            "call_id": f"{group}_{n}",
+            "name": draw(st.sampled_from(["book", "weather"])),
+        }
         call = llm.FunctionCall(id=f"{group}/fnc_{n}", arguments=draw(OBJECTS), **made)
         output = draw(WORDS)
         came = llm.FunctionCallOutput(output=output, is_error=False, **made)
