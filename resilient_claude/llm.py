@@ -20,14 +20,17 @@ from livekit.agents.types import (
 )
 from livekit.agents.utils import aio
 
+from resilient_claude.failures.failure import Failure
 from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
-from resilient_claude.request.build import build_request
+from resilient_claude.request.build import Unbuildable, build_request
 from resilient_claude.request.given import or_default
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.request.tools.strict import is_schema_too_complex
 from resilient_claude.telemetry.log import (
     handler_failed,
     logger,
@@ -196,26 +199,18 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             ValueError: likewise.
         """
         self._check_usable()
-        request = build_request(
-            self._options,
+        request = self._request(
             chat_ctx,
             tools=tools or (),
             tool_choice=tool_choice,
             parallel_tool_calls=parallel_tool_calls,
             extra_kwargs=extra_kwargs,
-            schemas=self._schemas,
-            histories=self._histories,
         )
-        for adjustment in request.adjustments:
-            if (adjustment.argument, adjustment.reason) not in self._adjusted:
-                self._adjusted.add((adjustment.argument, adjustment.reason))
-                request_adjusted(
-                    self._log, adjustment.argument, adjustment.reason, model=self.model
-                )
         stream = ResilientClaudeStream(
             self,
             request,
             self._settings,
+            repair=self._repaired,
             chat_ctx=chat_ctx,
             tools=tools or [],
             conn_options=conn_options,
@@ -224,6 +219,31 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         )
         self._streams.add(stream)
         return stream
+
+    def _request(self, chat_ctx: ChatContext, **arguments: Any) -> Request | Unbuildable:
+        """The request for one turn; what could not be sent as asked is logged, once."""
+        try:
+            request = build_request(
+                self._options,
+                chat_ctx,
+                schemas=self._schemas,
+                histories=self._histories,
+                **arguments,
+            )
+        except Unbuildable as fault:
+            return fault
+        for argument, reason in {(a.argument, a.reason) for a in request.adjustments}:
+            if (argument, reason) not in self._adjusted:
+                self._adjusted.add((argument, reason))
+                request_adjusted(self._log, argument, reason, model=self.model)
+        return request
+
+    def _repaired(self, request: Request, failure: Failure) -> Request | None:
+        """*request* such that it may be taken, now that it was rejected with *failure*."""
+        loose = request.without_strict() if is_schema_too_complex(failure) else None
+        if loose is not None:
+            self._schemas.give_up_strict()  # which the next turn's request says
+        return loose
 
     def emit(self, event: Any, *arguments: Any) -> None:
         """Tell the application's handlers of *event*, each by itself: what one raises ends nothing.

@@ -14,8 +14,10 @@ from livekit.agents import llm
 from livekit.agents.llm import ToolChoice
 from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
+from resilient_claude.failures.failure import FailureKind, Origin
+from resilient_claude.failures.faults import Fault
 from resilient_claude.request.history.cache import HistoryCache
-from resilient_claude.request.history.repair import conversation
+from resilient_claude.request.history.conversation import Conversation, conversation
 from resilient_claude.request.tools.choice import with_tool_choice
 from resilient_claude.request.tools.definitions import (
     function_tools,
@@ -38,6 +40,17 @@ _SAMPLING_VERSION = {"anthropic-version": "2023-06-01"}
 _BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
 
 
+class Unbuildable(Fault):
+    """No request can be made of a history; every turn of the call would fail by it.
+
+    It is no argument of the programmer's, so it fails the turn as a response would: heard of by
+    the session, which can say so to the caller.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(FailureKind.REJECTED, message, retryable=False, origin=Origin.CALLER)
+
+
 def build_request(
     options: RequestOptions,
     chat_ctx: llm.ChatContext,
@@ -54,6 +67,7 @@ def build_request(
     *schemas* and *histories* know what earlier turns have made of their tools and their history.
 
     Raises:
+        Unbuildable: The history is one that nothing can be sent of, whatever the caller does.
         TypeError: An argument has the wrong type, or holds a value that is not JSON.
         ValueError: An argument has a value that no request can be built from.
     """
@@ -61,10 +75,13 @@ def build_request(
     model = Model.parse(extra.fields.get("model", options.model))
     offered = tool_definitions(tools, schemas, strict=_is_strict(options, model))
     sampling, unsent_sampling = _sampling(options, extra, model)
-    messages, system = conversation(chat_ctx, model, histories or HistoryCache())
+    try:
+        history = conversation(chat_ctx, model, histories or HistoryCache())
+    except Exception as exc:
+        raise Unbuildable("the history cannot be turned into messages") from exc
     body, unsent = _completed(
-        _fields(options, extra, messages, system, offered.definitions, sampling),
-        chat_ctx,
+        _fields(options, extra, history, offered.definitions, sampling),
+        history,
         model,
         own_messages="messages" in extra.fields,
         choice=or_default(tool_choice, options.tool_choice),
@@ -81,9 +98,11 @@ def build_request(
         adjustments=(
             *(Adjustment(name, why) for name, why in unsent.items() if why),
             *(Adjustment("tools", why) for why in offered.left_out),
+            *(Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out),
         ),
         timeout_s=extra.timeout_s,
         aliases=offered.aliases,
+        known_json=history.known_json,
     )
     request.content()  # what cannot be sent is refused here, in the caller's frame
     return request
@@ -106,18 +125,17 @@ def _is_strict(options: RequestOptions, model: Model) -> bool:
 def _fields(
     options: RequestOptions,
     extra: Extra,
-    messages: list[dict[str, Any]],
-    system: list[dict[str, Any]],
+    history: Conversation,
     tools: list[dict[str, Any]],
     sampling: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The body before the steps that depend on all of it."""
     body = {
         "max_tokens": options.max_tokens,
-        "messages": messages,
+        "messages": history.messages,
         "model": options.model,
         "stream": True,
-        **({"system": system} if system else {}),
+        **({"system": history.system} if history.system else {}),
         **({"tools": tools} if tools else {}),
         **sampling,
         **extra.fields,
@@ -148,7 +166,7 @@ def _sampling(
 
 def _completed(
     body: dict[str, Any],
-    chat_ctx: llm.ChatContext,
+    history: Conversation,
     model: Model,
     *,
     own_messages: bool,
@@ -164,12 +182,12 @@ def _completed(
     """
     no_thinking, stand_ins = None, dict[str, Any]()
     if not own_messages:
-        stand_ins = {} if body.get("tools") else stand_in_tools(body["messages"])
-        body, no_thinking = with_thinking(body, chat_ctx, model)
+        stand_ins = {} if body.get("tools") else stand_in_tools(history.names)
+        body, no_thinking = with_thinking(body, history.calls, model)
     body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
     body = body | stand_ins
     if caching:
-        body = with_cache_breakpoints(body)
+        body = with_cache_breakpoints(body, own_messages=own_messages)
     return body, {"thinking": no_thinking, "tool_choice": other_choice}
 
 

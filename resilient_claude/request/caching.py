@@ -10,18 +10,20 @@ from .content import is_thinking
 _MAX_BREAKPOINTS = 4
 
 
-def with_cache_breakpoints(body: dict[str, Any]) -> dict[str, Any]:
+def with_cache_breakpoints(body: dict[str, Any], *, own_messages: bool = True) -> dict[str, Any]:
     """*body* with breakpoints: last tool, last system block, last two turns that are finished.
 
     Those are the last assistant message and the user message before it. When the API's four
     breakpoints are used up, what comes later in this order gets none. What is marked is copied:
-    definitions are shared with other requests, other objects are the caller's.
+    definitions are shared with other requests, other objects are the caller's. Only *own_messages*
+    of the caller's can have breakpoints already.
     """
     messages = copy(body["messages"])
     marked = body | {"messages": messages}
     # A breakpoint of the caller's own counts, and so does the automatic one of the top level.
     left = _MAX_BREAKPOINTS - ("cache_control" in body)
-    for blocks in (body.get("tools"), body.get("system"), *(m.get("content") for m in messages)):
+    contents = [message.get("content") for message in messages] if own_messages else []
+    for blocks in (body.get("tools"), body.get("system"), *contents):
         if isinstance(blocks, list):
             left -= sum(isinstance(b, dict) and "cache_control" in b for b in blocks)
     for key in ("tools", "system"):

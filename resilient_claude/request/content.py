@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 THINKING_BLOCKS = ("thinking", "redacted_thinking")
 """The types of the blocks that hold signed thinking."""
+
+_NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
+# The rule for the names of tools; of past calls' names, the API is known to refuse longer ones.
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]+")
+_DIGITS = 8
+_KEPT = 64 - _DIGITS - 1
 
 
 def is_thinking(block: object) -> bool:
@@ -25,3 +34,20 @@ def prefill(text: str) -> str:
     The API: "final assistant content cannot end with trailing whitespace".
     """
     return text.rstrip()
+
+
+def finite(value: Any) -> Any:
+    """A copy with null for NaN and the infinities, which `json.loads` reads and JSON lacks."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finite(item) for item in value]
+    return value
+
+
+def api_id(call_id: str) -> str:
+    """*call_id* in the characters that the API takes; another one may become the same."""
+    # Another provider's ids, left by a session that fell back to it, may not fit the API's pattern.
+    return _NOT_IN_AN_ID.sub("_", call_id) or "_"

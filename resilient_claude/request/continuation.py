@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from resilient_claude.request.history.repair import finite
-
-from .content import is_blank, prefill
+from .content import finite, is_blank, prefill
 from .models import Model
 from .request import Request
 from .thinking import thinking_mode

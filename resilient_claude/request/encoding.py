@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from resilient_claude.request.history.plain import PlainJson
+from resilient_claude.request.history.message import KnownJson, PlainJson
 from resilient_claude.request.tools.schemas import Definition
 
 
@@ -39,8 +39,8 @@ _ENCODER = _Encoder(
 )
 
 
-def encode(body: Mapping[str, Any]) -> bytes:
-    """*body* as JSON, in UTF-8.
+def encode(body: Mapping[str, Any], known: KnownJson | None = None) -> bytes:
+    """*body* as JSON, in UTF-8; *known* may be what its messages begin with.
 
     Raises:
         TypeError: a field is not JSON; the message names it.
@@ -48,19 +48,26 @@ def encode(body: Mapping[str, Any]) -> bytes:
     parts = [b"{"]
     for key, value in body.items():
         try:
-            text = _encode_list(value) if isinstance(value, list) else _encode(value)
+            if isinstance(value, list):
+                text = _encode_list(value, known if key == "messages" else None)
+            else:
+                text = _encode(value)
             parts += (b"," if len(parts) > 1 else b"", _encoded_key(key), text)
         except (TypeError, ValueError, RecursionError) as exc:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
     return b"".join((*parts, b"}"))
 
 
-def _encode_list(items: list[Any]) -> bytes:
+def _encode_list(items: list[Any], known: KnownJson | None) -> bytes:
     """The tools, or the messages: up to what is new, earlier requests have encoded them."""
     texts: list[bytes] = []
-    for item in items:
+    count = 0
+    if known is not None and known.begins(items):
+        texts, count = [*known.texts], known.length
+    for at in range(count, len(items)):
+        item = items[at]
         if type(item) not in _LASTING or (text := item.json) is None:
-            texts.append(_encode(items[len(texts) :])[1:-1])
+            texts.append(_encode(items[at:])[1:-1])
             break
         texts.append(text)
     return b"[%b]" % b",".join(texts)
@@ -85,4 +92,4 @@ def _encode(value: object) -> bytes:
 
 
 def _is_plain_list(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is PlainJson for item in value)
+    return isinstance(value, list) and all(type(item) is PlainJson and item.exact for item in value)

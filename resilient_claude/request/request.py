@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from resilient_claude.request.history.message import KnownJson
 from resilient_claude.request.tools.names import ToolAlias, as_called
 
 from .encoding import encode
@@ -32,6 +33,7 @@ class Request:
         adjustments: What had to be changed.
         timeout_s: The caller's own timeout for this call, seconds.
         aliases: What the agent calls those tools that have another name at the API, by that name.
+        known_json: The JSON of what the messages begin with, or did before they were changed.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -40,6 +42,7 @@ class Request:
     adjustments: tuple[Adjustment, ...] = ()
     timeout_s: float | None = None
     aliases: Mapping[str, ToolAlias] = field(default_factory=dict, repr=False)
+    known_json: KnownJson | None = field(default=None, repr=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.
@@ -51,7 +54,7 @@ class Request:
 
     @cached_property
     def _content(self) -> bytes:
-        return encode(self.body)
+        return encode(self.body, self.known_json)
 
     def as_called(self, name: str, arguments: str) -> tuple[str, str]:
         """The name and the arguments of a call in the answer, as the agent knows them."""

@@ -10,8 +10,6 @@ from typing import Any
 
 from livekit.agents import llm
 
-from resilient_claude.request.history.repair import api_id
-
 from .content import is_thinking
 from .models import Model
 
@@ -74,7 +72,7 @@ class ThinkingRecord:
 
 
 def with_thinking(
-    body: dict[str, Any], chat_ctx: llm.ChatContext, model: Model
+    body: dict[str, Any], calls: Mapping[str, llm.FunctionCall], model: Model
 ) -> tuple[dict[str, Any], str | None]:
     """*body*, in which the calls that it answers have the thinking again that they came with.
 
@@ -90,6 +88,11 @@ def with_thinking(
     Therefore it goes back only if the record's prefix, when there is one, still holds.
     Source: platform.claude.com/docs/en/build-with-claude/thinking and .../preserved-thinking.
 
+    Args:
+        body: What is to be sent.
+        calls: The calls of the open tool loop, by the ids they are sent with.
+        model: What it is sent to.
+
     Returns:
         The body, and why it goes without thinking although it asked for it, if so.
     """
@@ -99,13 +102,13 @@ def with_thinking(
         # "When thinking is disabled, an `assistant` message in the final position cannot contain
         # `thinking`": github.com/tailcallhq/forgecode/issues/1853
         return body, None
-    extras = _recorded_extras(chat_ctx)
     found: dict[int, list[dict[str, Any]]] = {}
     # From the end, since thinking must go without a gap: "You can remove thinking blocks from the
     # front of the history, oldest first. Removing one from the middle invalidates" later ones.
     for index in reversed(loop):
         call_id = _first_call_id(body["messages"][index])
-        record = ThinkingRecord.from_extra(extras.get(call_id))
+        call = calls.get(call_id)
+        record = None if call is None else ThinkingRecord.from_extra(call.extra)
         if record is None:
             continue  # it did not think before this call
         if not record.thinking or record.model != model.id:
@@ -175,15 +178,6 @@ def _open_loop(messages: list[dict[str, Any]]) -> list[int]:
         loop.insert(0, at - 1)
         at -= 2
     return loop
-
-
-def _recorded_extras(chat_ctx: llm.ChatContext) -> dict[str, Any]:
-    """The `extra` of each call that has a record, by the call's id; of equal ids, the first's."""
-    return {
-        api_id(item.call_id): item.extra
-        for item in reversed(chat_ctx.items)
-        if item.type == "function_call" and isinstance(item.extra, dict) and _KEY in item.extra
-    }
 
 
 def _first_call_id(message: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from time import monotonic
 from rich.console import Console
 
 from . import __doc__ as about
-from . import counts, cpu, fresh, lag, latency, report
+from . import counts, cpu, fresh, lag, latency, report, sessions
 from .contenders import has_plugin
 from .measure import Measure, Result, Setting
 from .server import BenchmarkServer
@@ -24,6 +24,7 @@ MEASURES: dict[str, Measure] = {
     "burst": cpu.burst,
     "paced": cpu.paced,
     "request": cpu.request,
+    "session": sessions.sessions,
     "resilience": cpu.resilience,
     "first-chunk": latency.warm,
     "tls": latency.over_tls,

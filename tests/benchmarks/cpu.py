@@ -123,7 +123,7 @@ async def _request_ms(
     tools, turns = conversation.tools(tool_count), setting.times(20)
     first_ms: dict[str, list[float]] = {name: [] for name in names}
     async with opened(names, base_url(setting.server.http, tokens=1, per_s=0)) as contenders:
-        arrivals = {name: _Arrivals(contenders[name]) for name in names}
+        arrivals = {name: Arrivals(contenders[name]) for name in names}
 
         async def sample(name: str) -> float:
             context, spent_ms = conversation.long(), list[float]()
@@ -141,7 +141,7 @@ async def _request_ms(
         return await setting.in_turns(names, sample), first_ms
 
 
-class _Arrivals:
+class Arrivals:
     """Notes the CPU time at which a contender's requests reach its transport."""
 
     def __init__(self, one: Contender) -> None:

@@ -13,6 +13,7 @@ from .counts import BUILDERS, counts
 from .cpu import nothing
 from .measure import Setting
 from .server import BenchmarkServer
+from .sessions import telephone
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,21 @@ def test_no_turn_and_no_token_costs_more_than_it_did(
 ) -> None:
     """A clock would not notice one more call per token, and ten of them are a quarter."""
     assert counted[measure] <= BOUNDS[measure]
+
+
+async def _calls_in_chat(server: BenchmarkServer, items: int) -> int:
+    async with telephone(Setting(server, 1, 1.0, False, nothing), OURS, items) as call:
+        for _ in range(3):
+            await call.turn()
+        return await call.counted_turn()
+
+
+def test_a_turn_costs_hardly_more_late_in_a_call() -> None:
+    """In a real session, whose turns each begin with instructions that are made anew."""
+    with BenchmarkServer() as server:
+        early, late = [asyncio.run(_calls_in_chat(server, items)) for items in (10, 3_000)]
+
+    assert late <= 2 * early + 50
 
 
 def test_what_is_counted_is_still_called_so() -> None:

@@ -21,7 +21,7 @@ from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.tools.names import api_key, api_name
 from resilient_claude.request.tools.schemas import ToolSchemas
-from tests.request.history.test_repair import HISTORIES, ITEMS, LOOKALIKES
+from tests.request.history.test_conversation import HISTORIES, ITEMS, LOOKALIKES
 from tests.request.tools.test_choice import NAMED
 from tests.request.tools.test_definitions import (
     BOOK,

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from livekit.agents import llm
 
+from resilient_claude.request.history.cache import HistoryCache
+from resilient_claude.request.history.conversation import conversation
 from resilient_claude.request.models import Model
 from resilient_claude.request.thinking import (
     ThinkingRecord,
@@ -63,7 +65,8 @@ def put_back(
 ) -> tuple[dict[str, Any], str | None]:
     body = body_of(chat_ctx, model, **fields)
     before = {**body, "messages": copy.deepcopy(body["messages"])}
-    made = with_thinking(body, chat_ctx, Model.parse(model))
+    calls = conversation(chat_ctx, Model.parse(model), HistoryCache()).calls
+    made = with_thinking(body, calls, Model.parse(model))
     assert body == before, "the body that was given was changed"
     return made
 

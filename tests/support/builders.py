@@ -10,7 +10,7 @@ from livekit.agents.types import NOT_GIVEN
 
 from resilient_claude.request.build import build_request
 from resilient_claude.request.history.cache import HistoryCache
-from resilient_claude.request.history.repair import conversation
+from resilient_claude.request.history.conversation import conversation
 from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
@@ -70,7 +70,7 @@ def chat(*items: tuple[Any, ...] | llm.ChatItem) -> llm.ChatContext:
 
 
 def messages_of(chat_ctx: llm.ChatContext, model: str = NEWEST) -> list[dict[str, Any]]:
-    return conversation(chat_ctx, Model.parse(model), HistoryCache())[0]
+    return conversation(chat_ctx, Model.parse(model), HistoryCache()).messages
 
 
 EPHEMERAL = {"type": "ephemeral"}

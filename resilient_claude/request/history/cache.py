@@ -1,87 +1,97 @@
-"""The messages of plain histories, made once and from then on only of what is new. Pure.
+"""What earlier turns have made of a history, used again. Pure.
 
-Theory of operation. livekit's formatter and the repairs after it look at every item of a history
-five times, in every turn. Most histories are plain (see `PlainMessages`): one pass is enough, and
-what it has made of an item still holds in the next turn, unless the item or one before it has
-changed. Of each conversation, the cache has the fingerprints of the last history, and the messages
-of what is *settled*: the items that its last two histories begin with. Newer ones often change
-once more. What a turn finds is told by comparing fingerprints:
+Theory of operation. A call's history grows by a few items per turn, and its cost must not grow
+along. Of each conversation, the cache has what its *settled* items became: all but the last two
+spans (see `formatter`), which are made anew in every turn, since newer items often change once
+more. Whether the settled ones are still the same is told without a Python call per item:
 
-- Another conversation: the second item is in none of the last histories; the first one is often
-  everybody's system message. It gets a place of its own, and the one that was not asked for longest
-  loses its place.
-- `Change.GROWN`: the history begins with all of the last one. Everything settled is used again, and
-  what had come with the last turn is settled now.
-- `Change.SHORTENED`: a run of items is gone, and what stood behind them is there. Applications that
-  keep the last hundred items do this in every turn. The run's messages are taken out, the others
-  are used again; if the run is not made of whole messages, all of them are made anew.
-- `Change.EDITED`: from some item on, the history is another one: changed, exchanged or taken back,
-  or headed by another agent's instructions after a handoff. What is settled is used again if it
-  ends before that item, otherwise all of it is made anew.
+- The items are the same objects, which a comparison of lists sees at once. (The first one is made
+  anew by livekit in every turn: it is looked at.)
+- The contents of their messages, which are lists that applications change in place, are still
+  equal to copies of them. So is what their images show.
+- Some are looked at whole (`item_fingerprint`): those that settled last, and a few of the others,
+  other ones in each turn.
 
-The newest message may still grow, so every turn goes on in a copy of what is settled. What is not
-plain, or fails half-way, leaves nothing behind.
+If something is not the same, fingerprints tell what has happened to the history. The spans before
+the change are used again; and those behind it, when items are gone (applications that keep the
+last hundred items do this in every turn) or one item is another one (instructions that tell the
+time): then only the spans around the change are made anew.
+
+A conversation is recognised by the second item, since the first one is often everybody's system
+message. The one that was not asked for longest loses its place.
 
 Invariant: what a turn gets equals what it would get of an empty cache, and no message that was
-handed out changes any more.
+handed out changes any more. What fails half-way leaves nothing behind.
 
-It cannot see what `item_fingerprint` cannot see. Of two runs that are gone at once, it recognises
-the first.
+It cannot see at once: an attribute of an old item that another value is assigned to (`item.content
+= [...]`, `item.arguments = "{}"`). Of up to `SEEN_AT_ONCE` settled items it does; of more, it may
+take one turn per `_LOOKED_AT` of them. And never what `item_fingerprint` cannot see. Of two runs
+that are gone at once, it recognises the first.
 """
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from livekit.agents import llm
 
+from .formatter import Span, spans_of
 from .item_fingerprint import Fingerprint, fingerprints_of, snapshot
-from .plain import NotPlain, PlainMessages
+from .settled import Settled
 
 __all__ = ["MOST_CONVERSATIONS", "Change", "Difference", "HistoryCache", "difference"]
 
 MOST_CONVERSATIONS = 4
 """How many conversations are remembered: a second agent's, one that watches the first, ..."""
 
+_UNSETTLED = 2  # spans, at the end
 
-class HistoryCache:
-    """Turns plain histories into messages, those of a conversation turn by turn.
 
-    Of every item, all that its message is made of is compared, so that an item that was changed is
-    never sent as it was.
+class History(NamedTuple):
+    """What a history has become.
+
+    Attributes:
+        settled: What was known of it, and is known now.
+        new: What else it has become.
     """
 
+    settled: Settled
+    new: list[Span]
+
+
+class HistoryCache:
+    """Turns histories into messages, those of a conversation turn by turn."""
+
     def __init__(self) -> None:
-        self._conversations: list[
-            _KnownConversation
-        ] = []  # the one that was asked for last comes first
+        self._conversations: list[_Conversation] = []  # the one that was asked for last comes first
 
-    def messages(self, chat_ctx: llm.ChatContext) -> tuple[list[dict[str, Any]], list[str]] | None:
-        """The messages and the system's texts, as livekit's formatter and the repairs make them.
-
-        Returns:
-            None if the history is not plain. The lists are the caller's; their messages are shared
-            with other requests.
-        """
+    def history(self, chat_ctx: llm.ChatContext) -> History:
+        """What the items of *chat_ctx* become. Nothing of it may be changed."""
         items = chat_ctx.items
-        fingerprints = fingerprints_of(items)
-        conversation = self._conversation_of(fingerprints)
-        return conversation.messages(items, fingerprints)
+        conversation = self._conversation_of(items)
+        try:
+            return conversation.history(items)
+        except BaseException:
+            conversation.forget()
+            raise
 
-    def _conversation_of(self, fingerprints: Sequence[Fingerprint]) -> _KnownConversation:
+    def _conversation_of(self, items: Sequence[llm.ChatItem]) -> _Conversation:
         """The conversation that a history belongs to, known or new; it is now the latest."""
-        for conversation in self._conversations:
-            if conversation.includes(fingerprints):
-                self._conversations.remove(conversation)
-                break
+        found = next((one for one in self._conversations if one.has(items[:2])), None)
+        if found is None and items:
+            (second,) = fingerprints_of(items[:2][-1:])
+            found = next((one for one in self._conversations if one.has_equal(second)), None)
+        if found is None:
+            found = _Conversation()
         else:
-            conversation = _KnownConversation()
-        self._conversations.insert(0, conversation)
+            self._conversations.remove(found)
+        self._conversations.insert(0, found)
         del self._conversations[MOST_CONVERSATIONS:]
-        return conversation
+        return found
 
 
 class Change(Enum):
@@ -89,6 +99,7 @@ class Change(Enum):
 
     GROWN = auto()
     SHORTENED = auto()
+    REPLACED = auto()
     EDITED = auto()
 
 
@@ -99,66 +110,119 @@ class Difference(NamedTuple):
         change: What has happened.
         start: How many items both begin with.
         end: Where in the last history it goes on; all of it is over if it does not.
+        goes_on: Where it does so in the new one.
     """
 
     change: Change
     start: int
     end: int
+    goes_on: int
 
 
 def difference(last: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> Difference:
     """How the history *now* differs from the *last* one."""
     start = _common(last, now)
     if start == len(last):
-        return Difference(Change.GROWN, start, start)
+        return Difference(Change.GROWN, start, start, start)
     if start < len(now):
         with suppress(ValueError):
-            return Difference(Change.SHORTENED, start, last.index(now[start], start))
-    return Difference(Change.EDITED, start, len(last))
+            return Difference(Change.SHORTENED, start, last.index(now[start], start), start)
+    after = start + 1
+    if last[after : after + 1] == now[after : after + 1] != []:
+        return Difference(Change.REPLACED, start, after, after)
+    return Difference(Change.EDITED, start, len(last), len(now))
 
 
-class _KnownConversation:
-    """The last history of one conversation, and what has become of its settled items."""
+class _Conversation:
+    """One conversation: what its settled items became, and the last history's other items."""
 
     def __init__(self) -> None:
-        self._last: list[Fingerprint] = []
-        self._settled = PlainMessages()
+        self._settled = Settled()
+        self._others: list[llm.ChatItem] = []
+        self._prints: list[Fingerprint] = []  # of the others
 
-    def includes(self, fingerprints: Sequence[Fingerprint]) -> bool:
-        """Whether a history with these *fingerprints* is likely to be of this conversation."""
-        return not fingerprints or fingerprints[:2][-1] in self._last
+    def has(self, first_two: Sequence[llm.ChatItem]) -> bool:
+        """Whether the last history had the second item of *first_two*, the very object."""
+        if not first_two:
+            return True
+        item = first_two[-1]
+        return item in self._settled or any(item is other for other in self._others)
 
-    def messages(
-        self, items: Sequence[llm.ChatItem], fingerprints: Sequence[Fingerprint]
-    ) -> tuple[list[dict[str, Any]], list[str]] | None:
-        """The messages and the system's texts of *items*; None if they are not plain."""
-        same = self._recognise(fingerprints)
-        self._last[same:] = map(snapshot, fingerprints[same:])
-        settled, self._settled = self._settled, PlainMessages()  # until nothing can fail any more
-        try:
-            settled.take(items[settled.count : same])
-            settled.encode()
-            self._settled = settled
-            whole = settled.copy()
-            whole.take(items[same:])
-        except NotPlain:
-            return None
-        return None if whole.unanswered else (whole.messages, whole.system)
+    def has_equal(self, fingerprint: Fingerprint) -> bool:
+        """Whether the last history had an item with this *fingerprint*."""
+        return fingerprint in self._prints or fingerprint in self._settled.prints
 
-    def _recognise(self, fingerprints: Sequence[Fingerprint]) -> int:
-        """How many items the last history, without those that are gone, and this one begin with.
+    def forget(self) -> None:
+        """Begin anew."""
+        self._settled, self._others, self._prints = Settled(), [], []
 
-        What is settled are some of these items afterwards, or none.
-        """
-        change, same, end = difference(self._last, fingerprints)
-        if change is Change.SHORTENED:
-            if same < self._settled.count and not self._settled.drop(same, end):
-                self._settled = PlainMessages()
-            del self._last[same:end]
-            same = _common(self._last, fingerprints)
-        if same < self._settled.count:
-            self._settled = PlainMessages()
-        return same
+    def history(self, items: Sequence[llm.ChatItem]) -> History:
+        """What *items* become."""
+        settled = self._settled
+        if not settled.begins(items):
+            settled = self._settled = _adapted(settled, items)
+        new = _rest(settled, items)
+        if new is None:  # an answer to an old call, or words that were the caller's
+            settled = self._settled = Settled()
+            new = spans_of(items, {}, first=True)
+        settling = new[:-_UNSETTLED]
+        if settling:
+            settled.add(settling, items)
+            new = new[-_UNSETTLED:]
+        self._others = [*items[settled.count :]]
+        self._prints = [*map(snapshot, fingerprints_of(self._others))]
+        return History(settled, new)
+
+
+def _rest(settled: Settled, items: Sequence[llm.ChatItem]) -> list[Span] | None:
+    """What the items behind the *settled* ones become; None if those are concerned as well."""
+    ids = ChainMap(dict[str, int](), settled.ids)
+    rest = spans_of(items[settled.count :], ids, first=not settled.spans)
+    return rest if _follow(settled, rest) else None
+
+
+def _follow(settled: Settled, spans: Sequence[Span]) -> bool:
+    """Whether *spans* have become what they become behind the *settled* ones."""
+    if not settled.spans:
+        return True
+    first = next((span.messages[0] for span in spans if span.messages), None)
+    if first is not None and first["role"] != "user":
+        return False
+    return settled.unanswered.isdisjoint(call_id for span in spans for call_id in span.unasked)
+
+
+def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
+    """What of *settled* still holds for *items*, and what is between."""
+    last, now = settled.prints, fingerprints_of(items)
+    if settled.shows_other_images():
+        return Settled()
+    change, start, end, goes_on = difference(last, now)
+    if change is Change.GROWN:  # by copies
+        return Settled.of(settled.spans, items)
+    before, at = settled.spans_until(start)
+    head = Settled.of(before, items)
+    if change is Change.EDITED or settled.is_entangled:
+        return head
+    behind, begin = settled.spans_from(end)
+    until = goes_on + begin - end  # where, in *items*, what is behind begins
+    count = _common(last[begin:], now[until:])
+    while behind and sum(span.count for span in behind) > count:
+        behind.pop()
+    if not behind:
+        return head
+    ids = ChainMap(dict[str, int](), head.ids)
+    between = spans_of(items[at:until], ids, first=not before)
+    whole = [*before, *between, *behind]
+    if not _follow(head, between) or not _ends_with_answer(between):
+        return head
+    adapted = Settled.of(whole, items)
+    return head if adapted.is_entangled else adapted
+
+
+def _ends_with_answer(spans: Sequence[Span]) -> bool:
+    """Whether a span may begin behind *spans*: what stands before them may not tell."""
+    last = next((span.messages[-1] for span in reversed(spans) if span.messages), None)
+    return last is None or last["role"] == "assistant"
 
 
 def _common(last: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> int:

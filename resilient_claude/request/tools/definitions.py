@@ -12,7 +12,6 @@ from typing import Any
 from livekit.agents import llm
 
 from .fingerprint import fingerprint_of_all
-from .names import api_name
 from .schemas import (
     MAX_STRICT_TOOLS,
     MAX_STRICT_UNIONS,
@@ -135,17 +134,15 @@ def _without(name: object, why: str | None) -> str:
     return f"sent without {name!r}: {why}"
 
 
-def stand_in_tools(messages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Fields without which *messages* that hold calls are a 400 in a request without tools.
+def stand_in_tools(names: Iterable[str]) -> dict[str, Any]:
+    """Fields without which a history of calls to *names* is a 400 in a request without tools.
 
     The API: "Requests which include `tool_use` or `tool_result` blocks must define tools."
     Source: github.com/BerriAI/litellm/issues/4689
     """
-    calls = [m["content"] for m in messages if m["role"] == "assistant"]
-    names = dict.fromkeys(b["name"] for c in calls for b in c if b["type"] == "tool_use")
-    if not names:
+    tools = [{"name": name, "input_schema": {"type": "object"}} for name in names]
+    if not tools:
         return {}
-    tools = [{"name": api_name(name), "input_schema": {"type": "object"}} for name in names]
     return {"tools": tools, "tool_choice": {"type": "none"}}
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from livekit.agents import llm
 
 from resilient_claude.request.history.cache import HistoryCache
-from resilient_claude.request.history.repair import conversation
+from resilient_claude.request.history.conversation import conversation
 from resilient_claude.request.models import Model
 from tests.support.builders import (
     NEWEST,
@@ -28,7 +28,11 @@ IMAGE = {
     "type": "image",
     "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
 }
-DOCUMENT = {"type": "document", "source": {"type": "text", "data": "x"}, "title": "T"}
+DOCUMENT = {
+    "type": "document",
+    "source": {"type": "text", "media_type": "text/plain", "data": "x"},
+    "title": "T",
+}
 
 HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
     ("nothing", chat(), NEWEST, [user("(empty)")]),
@@ -115,13 +119,13 @@ HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
         chat(
             ("user", "Hello"),
             ("call", "a", "{}"),
-            ("output", "a", '[{"type": "document", "source": {"type": "text", "data": NaN}}]'),
+            ("output", "a", '[{"type": "document", "source": {"type": "x", "data": NaN}}]'),
         ),
         NEWEST,
         [
             user("Hello"),
             assistant(call("a")),
-            user(result("a", [{"type": "document", "source": {"type": "text", "data": None}}])),
+            user(result("a", [{"type": "document", "source": {"type": "x", "data": None}}])),
         ],
     ),
     (
@@ -190,7 +194,11 @@ HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
             ("output", "f.1", "Sunny"),
         ),
         NEWEST,
-        [user("Hello"), assistant(call("f_1")), user(result("f_1", "Sunny"))],
+        [
+            user("Hello"),
+            assistant(call("f_1"), call("f_1_2")),
+            user(result("f_1_2", "Rainy"), result("f_1", "Sunny")),
+        ],
     ),
 ]
 
@@ -258,8 +266,10 @@ def test_system_messages_become_system_blocks() -> None:
     """The first one is the prompt; a blank one would be a 400."""
     model = Model.parse(NEWEST)
 
-    _, system = conversation(chat(("system", "Be kind."), ("user", "Hi")), model, HistoryCache())
-    _, blank = conversation(chat(("system", " "), ("user", "Hi")), model, HistoryCache())
+    system = conversation(
+        chat(("system", "Be kind."), ("user", "Hi")), model, HistoryCache()
+    ).system
+    blank = conversation(chat(("system", " "), ("user", "Hi")), model, HistoryCache()).system
 
     assert system == [{"type": "text", "text": "Be kind."}]
     assert blank == []

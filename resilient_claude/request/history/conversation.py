@@ -1,0 +1,75 @@
+"""A chat context, turned into the messages and the system of a Messages API request.
+
+Pure: values in, values out. What the API is known to reject is put right or left out, because a bad
+item in a call's history would otherwise fail every later turn of that call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from livekit.agents import llm
+
+from resilient_claude.request.content import prefill
+from resilient_claude.request.models import Model
+
+from .cache import HistoryCache
+from .formatter import NOBODY_SPOKE
+from .message import KnownJson, PlainJson
+
+__all__ = ["Conversation", "conversation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a chat context has become.
+
+    Attributes:
+        messages: The messages, which are shared with other requests: make others to change them.
+        system: The blocks of the system.
+        known_json: The JSON of what the messages begin with.
+        calls: The latest calls, those of an open tool loop among them, by the ids they are sent
+            with.
+        names: The names of all tools that were called, as they are sent.
+        left_out: What could not be sent.
+    """
+
+    messages: list[dict[str, Any]]
+    system: list[dict[str, Any]]
+    known_json: KnownJson | None
+    calls: Mapping[str, llm.FunctionCall]
+    names: Sequence[str]
+    left_out: Sequence[str]
+
+
+def conversation(chat_ctx: llm.ChatContext, model: Model, histories: HistoryCache) -> Conversation:
+    """The messages and the system of *chat_ctx*, free of what the API is known to reject."""
+    settled, spans = histories.history(chat_ctx)
+    new = [message for span in spans for message in span.messages]
+    messages: list[dict[str, Any]] = [*settled.messages, *new]
+    known = settled.known_json(messages) if new and settled.messages else None
+    if not messages:
+        messages.append(NOBODY_SPOKE)
+    final = messages[-1]
+    if final["role"] == "assistant" and not model.accepts_prefill:
+        # As livekit would, had it known what the repairs leave over.
+        messages.append({"role": "user", "content": [{"text": ".", "type": "text"}]})
+    elif final["role"] == "assistant" and final["content"][-1]["type"] == "text":
+        *blocks, last = final["content"]
+        messages[-1] = {**final, "content": [*blocks, {**last, "text": prefill(last["text"])}]}
+    calls: dict[str, llm.FunctionCall] = {}
+    names, left_out = {**settled.names}, {**settled.left_out}
+    texts = [*settled.system]
+    for span in spans:
+        calls |= span.calls
+        texts += span.system
+        left_out |= dict.fromkeys(span.left_out)
+        for block in (block for one in span.messages for block in one["content"]):
+            if block["type"] == "tool_use":
+                names[block["name"]] = None
+    system: list[dict[str, Any]] = [
+        PlainJson(type="text", text=text) for text in texts if not text.isspace()
+    ]
+    return Conversation(messages, system, known, calls, [*names], [*left_out])

@@ -1,0 +1,62 @@
+"""The messages that a history becomes, and their JSON, which is made once. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+
+__all__ = ["KnownJson", "PlainJson"]
+
+
+class PlainJson(dict[str, Any]):
+    """A message, or a block of the system. Several requests have the same: never change one.
+
+    Attributes:
+        json: Its JSON, in UTF-8, if it is expected to be needed again.
+        exact: Whether every JSON encoder writes it alike: it holds nothing but strings, integers,
+            booleans and null, in dicts and lists.
+    """
+
+    __slots__ = ("exact", "json")
+
+    def __init__(self, *, exact: bool = True, **fields: Any) -> None:
+        super().__init__(fields)
+        self.json: bytes | None = None
+        self.exact = exact
+
+    def encoded(self) -> PlainJson:
+        """The same, with its JSON."""
+        if self.exact:
+            with suppress(ValueError):  # half a surrogate pair
+                self.json = to_json(self)
+                return self
+        text = json.dumps(self, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        self.json = text.encode("utf-8", "replace")
+        return self
+
+
+class KnownJson(NamedTuple):
+    """The JSON of the messages that a request begins with, as earlier requests have made it.
+
+    Attributes:
+        whole: All messages of the request, as they were when this was made.
+        messages: The first ones; others may have been appended since.
+        length: How many of them the JSON is of.
+        texts: Their JSON, which commas join.
+    """
+
+    whole: list[Any]
+    messages: list[PlainJson]
+    length: int
+    texts: Sequence[bytes]
+
+    def begins(self, messages: list[Any]) -> bool:
+        """Whether it is the JSON of what *messages* begin with."""
+        if messages is self.whole:
+            return True
+        # Equal objects are the same ones nearly always, which a comparison sees at once.
+        return messages[: self.length] == self.messages[: self.length]

@@ -1,0 +1,184 @@
+"""The items of a history that do not change any more, and what they became. Pure.
+
+Theory of operation: see `cache`. Everything here is kept so that a turn, which asks whether it is
+still so and for all of it, does not look at each item in Python: lists that are compared as a
+whole, and the messages' JSON in pieces of `_PIECE` messages, since joining one piece per message
+would take as long as encoding them.
+
+Invariant: `messages` and what was handed out of it only grow. Other spans make another object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from livekit.agents import llm
+
+from .formatter import Span
+from .item_fingerprint import Fingerprint, fingerprints_of, snapshot
+from .media import state_of
+from .message import KnownJson, PlainJson
+
+__all__ = ["SEEN_AT_ONCE", "Settled"]
+
+_RECENT = 16  # items that are looked at in every turn
+_LOOKED_AT = 32  # and how many of the others
+_PIECE = 32  # messages
+
+SEEN_AT_ONCE = _RECENT + _LOOKED_AT
+"""Among how many settled items nothing goes unseen for a turn."""
+
+
+class Settled:
+    """Spans at the beginning of a history.
+
+    Attributes:
+        spans: They.
+        count: How many items they are made of.
+        prints: The items' fingerprints, as they were then.
+        messages: All messages.
+        system: The system's texts.
+        ids: The ids of calls that are taken.
+        names: The names of the tools that were called.
+        unanswered: The `call_id`s of calls that have no output.
+        left_out: What could not be sent.
+    """
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.count = 0
+        self.prints: list[Fingerprint] = []
+        self.messages: list[PlainJson] = []
+        self.system: list[str] = []
+        self.ids: dict[str, int] = {}
+        self.names: dict[str, None] = {}
+        self.unanswered: set[str] = set()
+        self.left_out: dict[str, None] = {}
+        self._is_entangled = False
+        self._items: list[llm.ChatItem] = []
+        self._but_the_first: list[llm.ChatItem] = []
+        self._identities: set[int] = set()  # of the items, which are kept alive
+        self._contents: list[list[Any]] = []  # of messages, the objects
+        self._copies: list[list[Any]] = []  # of the same
+        self._images: list[llm.ImageContent] = []
+        self._image_states: list[tuple[Any, ...]] = []
+        self._next_look = 0
+        self._pieces: list[bytes] = []
+
+    @classmethod
+    def of(cls, spans: Sequence[Span], items: Sequence[llm.ChatItem]) -> Settled:
+        """What *spans* make, which the first of *items* have become."""
+        settled = cls()
+        settled.add(spans, items)
+        return settled
+
+    def __contains__(self, item: llm.ChatItem) -> bool:
+        return id(item) in self._identities
+
+    @property
+    def is_entangled(self) -> bool:
+        """Whether spans depend on others: by ids, or by calls or outputs that miss each other."""
+        return self._is_entangled
+
+    def add(self, spans: Sequence[Span], items: Sequence[llm.ChatItem]) -> None:
+        """Settle *spans* as well, which the next ones of *items* have become."""
+        count = self.count + sum(span.count for span in spans)
+        added = items[self.count : count]
+        prints = [*map(snapshot, fingerprints_of(added))]
+        for span in spans:
+            taken = not self.ids.keys().isdisjoint(span.ids)
+            if taken or span.renamed or span.unanswered or span.unasked:
+                self._is_entangled = True
+            self.messages += span.messages
+            self.system += span.system
+            self.ids.update(span.ids)
+            for call in _calls_in(span.messages):
+                self.names[call["name"]] = None
+            self.unanswered.update(span.unanswered)
+            self.left_out.update(dict.fromkeys(span.left_out))
+            self._images += span.images
+            self._image_states += map(state_of, span.images)
+        self.spans += spans
+        self.prints += prints
+        self._items += added
+        self._but_the_first += added if self.count else added[1:]
+        self._identities.update(map(id, added))
+        contents = [
+            item.content
+            for item in added
+            if item.type == "message" and isinstance(item.content, list)
+        ]
+        self._contents += contents
+        self._copies += map(list, contents)
+        self.count = count
+
+    def begins(self, items: Sequence[llm.ChatItem]) -> bool:
+        """Whether *items* begin with these, as they were; see `cache` for what it cannot see."""
+        count, known = self.count, self._items
+        if not count:
+            return True
+        if len(items) < count:
+            return False
+        # Copies are equal, but it would take a call of Python for each to tell.
+        probes = {count // 2, count - 1} - {0}
+        if any(items[at] is not known[at] for at in probes):
+            return False
+        if items[0] is not known[0] and fingerprints_of(items[:1]) != self.prints[:1]:
+            return False
+        return (
+            items[1:count] == self._but_the_first
+            and self._contents == self._copies
+            and not self.shows_other_images()
+            and self._look_same(items, max(0, count - _RECENT), count)
+            and self._look_same(items, *self._looked_at())
+        )
+
+    def shows_other_images(self) -> bool:
+        """Whether an image is not what it was."""
+        return [*map(state_of, self._images)] != self._image_states
+
+    def _looked_at(self) -> tuple[int, int]:
+        """Where to look this time."""
+        start = self._next_look if self._next_look < self.count - _RECENT else 0
+        self._next_look = start + _LOOKED_AT
+        return start, min(self._next_look, self.count)
+
+    def _look_same(self, items: Sequence[llm.ChatItem], start: int, end: int) -> bool:
+        return fingerprints_of(items[start:end]) == self.prints[start:end]
+
+    def spans_until(self, item: int) -> tuple[list[Span], int]:
+        """The spans that end before *item* or with it, and where the last of them ends."""
+        end, spans = 0, list[Span]()
+        for span in self.spans:
+            if end + span.count > item:
+                break
+            spans.append(span)
+            end += span.count
+        return spans, end
+
+    def spans_from(self, item: int) -> tuple[list[Span], int]:
+        """The spans that begin with *item* or later, and where the first of them begins."""
+        begin = 0
+        for index, span in enumerate(self.spans):
+            if begin >= item:
+                return self.spans[index:], begin
+            begin += span.count
+        return [], begin
+
+    def known_json(self, whole: list[Any]) -> KnownJson:
+        """The JSON of these messages, which *whole* begins with."""
+        count = len(self.messages)
+        for start in range(len(self._pieces) * _PIECE, count - _PIECE + 1, _PIECE):
+            self._pieces.append(b",".join(_texts(self.messages[start : start + _PIECE])))
+        rest = self.messages[len(self._pieces) * _PIECE :]
+        return KnownJson(whole, self.messages, count, [*self._pieces, *_texts(rest)])
+
+
+def _texts(messages: Sequence[PlainJson]) -> list[bytes]:
+    return [message.json or message.encoded().json or b"" for message in messages]
+
+
+def _calls_in(messages: Sequence[PlainJson]) -> list[dict[str, Any]]:
+    assistants = [message for message in messages if message["role"] == "assistant"]
+    return [block for one in assistants for block in one["content"] if block["type"] == "tool_use"]

@@ -1,0 +1,188 @@
+"""Items turned into messages: as livekit does it, and whatever else a history holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from livekit.agents import llm
+
+from resilient_claude.request.encoding import encode
+from resilient_claude.request.history.cache import HistoryCache
+from resilient_claude.request.history.formatter import NOBODY_SPOKE
+from tests.benchmarks import conversation
+from tests.support.builders import chat
+
+Messages: TypeAlias = tuple[list[dict[str, Any]], list[str]]
+
+
+def messages_of(histories: HistoryCache, chat_ctx: llm.ChatContext) -> Messages:
+    """The messages and the system's texts."""
+    settled, new = histories.history(chat_ctx)
+    spans = [*settled.spans, *new]
+    assert sum(span.count for span in spans) == len(chat_ctx.items)
+    return (
+        [message for span in spans for message in span.messages],
+        [text for span in spans for text in span.system],
+    )
+
+
+def fresh_messages(chat_ctx: llm.ChatContext) -> Messages:
+    """As of a conversation's first request."""
+    return messages_of(HistoryCache(), chat_ctx)
+
+
+WORDS = st.sampled_from(["Hello.", "", " ", "\n", "é👋", "[1]", " [", '"\\', "\ud83d", "\x7f\x00"])
+SPOKEN = st.sampled_from(["Hello.", "Yes, please.", "\u00e9\U0001f44b", " ", ""])
+PROMPTS: st.SearchStrategy[Any] = st.sampled_from([["Be kind."], ["Be kind.", "And brief."]])
+OBJECTS = st.sampled_from(["", "{}", '{"a":1}', '{"a":{"b":[null,true,"x"]}}', '{"a":1,"a":2}'])
+ODD_ARGUMENTS = st.sampled_from(
+    ['{"a":1.5}', '{"a":NaN}', '{"a":1e400}', "[]", "{", '"{}"', '{"a":"\\ud83d"}', "7", " {} "]
+)
+ODD_IDS = st.sampled_from(["/1", "1", "2", "1/fnc_0", "1/fnc_1", "2/fnc_0", "c.1", ""])
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Any]:
+    """Messages, and calls with their results right behind them; now and then something odd."""
+    items: list[Any] = []
+
+    def usually(usual: Any, odd: st.SearchStrategy[Any]) -> Any:
+        return draw(odd) if draw(st.integers(0, 29)) == 17 else usual
+
+    for number in range(draw(st.integers(0, 6))):
+        group = usually(str(number), ODD_IDS)
+        if draw(st.booleans()):
+            role: Any = usually(draw(st.sampled_from(["user", "assistant"])), st.just("developer"))
+            role = "system" if number == 0 and draw(st.booleans()) else role
+            content: list[Any] = draw(st.lists(WORDS, max_size=2))
+            items.append(llm.ChatMessage(id=group, role=role, content=content))
+            continue
+        ids = [usually(f"{group}-{n}", ODD_IDS) for n in range(draw(st.integers(1, 2)))]
+        for n, call_id in enumerate(ids):
+            call = llm.FunctionCall(
+                id=f"{group}/fnc_{n}",
+                call_id=call_id,
+                name="weather",
+                arguments=usually(draw(OBJECTS), ODD_ARGUMENTS),
+                group_id=usually(None, st.just("g")),
+            )
+            items.append(call)
+        for call_id in ids:
+            output, failed = draw(WORDS), draw(st.booleans())
+            items.append(
+                llm.FunctionCallOutput(
+                    call_id=usually(call_id, ODD_IDS),
+                    name="weather",
+                    output=output,
+                    is_error=failed,
+                )
+            )
+    return items
+
+
+@st.composite
+def sessions(draw: st.DrawFn) -> list[Any]:
+    """What a session leaves: distinct ids, answers in any order behind their calls, interruptions.
+
+    Livekit puts the message of an answer where the caller heard it, which may be behind its calls.
+    """
+    items: list[Any] = []
+    if draw(st.booleans()):
+        items.append(llm.ChatMessage(role="system", content=draw(PROMPTS)))
+    for number in range(draw(st.integers(0, 6))):
+        said: list[Any] = draw(st.lists(SPOKEN, min_size=1, max_size=2))
+        items.append(llm.ChatMessage(id=f"u{number}", role="user", content=said))
+        if draw(st.integers(0, 4)) == 4:
+            items.append(llm.ChatMessage(role="system", content=draw(st.lists(SPOKEN, max_size=2))))
+        for step in range(draw(st.integers(0, 2))):
+            items += draw(_answers(f"a{number}-{step}"))
+        if draw(st.booleans()):
+            words: list[Any] = draw(st.lists(SPOKEN, min_size=1, max_size=2))
+            items.append(llm.ChatMessage(id=f"a{number}", role="assistant", content=words))
+        if draw(st.integers(0, 4)) == 4:
+            items.append(llm.AgentHandoff(new_agent_id="next"))
+    return items
+
+
+@st.composite
+def _answers(draw: st.DrawFn, group: str) -> list[Any]:
+    """A message and calls of one answer, with the calls' outputs."""
+    calls: list[Any] = []
+    outputs: list[Any] = []
+    for n in range(draw(st.integers(1, 3))):
+        made: dict[str, Any] = {
+            "call_id": f"{group}_{n}",
+            "name": draw(st.sampled_from(["book", "weather"])),
+        }
+        call = llm.FunctionCall(id=f"{group}/fnc_{n}", arguments=draw(OBJECTS), **made)
+        output = draw(WORDS)
+        came = llm.FunctionCallOutput(output=output, is_error=False, **made)
+        if "[1]" in output or draw(st.integers(0, 9)) != 9:
+            outputs.append(came.model_copy(update={"output": "Done."}) if "[" in output else came)
+        calls.append(call)
+    said = [llm.ChatMessage(id=group, role="assistant", content=[draw(SPOKEN)])]
+    said = said if draw(st.booleans()) else []
+    outputs = draw(st.permutations(outputs))
+    return [*calls, *said, *outputs] if draw(st.booleans()) else [*said, *calls, *outputs]
+
+
+def unknown(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """*messages* as the encoder sees those of which nothing is known."""
+    return [{**message} for message in messages]
+
+
+def livekits_messages(chat_ctx: llm.ChatContext) -> Messages:
+    """As livekit's own formatter has them, blank texts taken out."""
+    messages, data = chat_ctx.to_provider_format(
+        "anthropic", inject_dummy_user_message=False, inject_trailing_user_message=False
+    )
+    kept: list[dict[str, Any]] = []
+    for message in messages:
+        content = [b for b in message["content"] if b["type"] != "text" or b["text"].strip()]
+        if content and kept and kept[-1]["role"] == message["role"]:
+            kept[-1]["content"] += content
+        elif content:
+            kept.append({**message, "content": content})
+    if kept and kept[0]["role"] == "assistant":
+        kept.insert(0, NOBODY_SPOKE)
+    return kept, data.system_messages or []
+
+
+@settings(max_examples=600, deadline=None)
+@given(sessions())
+def test_a_session_becomes_what_livekits_formatter_makes_of_it(items: list[Any]) -> None:
+    """What its authors have thought of, it does right: who comes from there finds no difference."""
+    context = llm.ChatContext(items)
+    messages, system = fresh_messages(context)
+
+    assert (messages, system) == livekits_messages(context)
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories())
+def test_what_is_encoded_at_once_is_what_every_encoder_writes(items: list[Any]) -> None:
+    """A message's JSON is kept for the whole call."""
+    messages, _ = fresh_messages(llm.ChatContext(items))
+
+    assert encode({"messages": messages}) == encode({"messages": unknown(messages)})
+
+
+CALL = llm.FunctionCall(id="m1/fnc_0", call_id="a", name="weather", arguments='{"city":"Paris"}')
+OTHER = llm.FunctionCall(id="m1/fnc_1", call_id="b", name="weather", arguments="{}")
+USUAL: dict[str, llm.ChatContext] = {
+    "nothing": chat(),
+    "a hundred items": conversation.long(),
+    "a system message first": chat(("system", "Be kind."), ("user", "Hello?")),
+    "an assistant who opens": chat(("assistant", "Hello.")),
+    "parallel calls of one answer": chat(
+        llm.ChatMessage(id="m1", role="assistant", content=["Let me see."]),
+        CALL,
+        OTHER,
+        ("output", "a", "Sunny"),
+        ("output", "b", "Rainy"),
+    ),
+    "a tool that failed": chat(CALL, ("output", "a", "", "failed")),
+}
