@@ -1,4 +1,7 @@
-"""`ResilientClaudeLLM`: Claude for LiveKit agents, with the attempt loop below the framework."""
+"""`ResilientClaudeLLM`: Claude for LiveKit agents, with the attempt loop below the framework.
+
+Longer than other modules, because every argument of the constructor is documented here.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +23,12 @@ from livekit.agents.types import (
 )
 from livekit.agents.utils import aio
 
-from resilient_claude.failures.failure import Failure
 from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
-from resilient_claude.request.build import Unbuildable, build_request
 from resilient_claude.request.given import or_default
-from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.options import RequestOptions
-from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
-from resilient_claude.request.tools.strict import is_schema_too_complex
 from resilient_claude.telemetry.log import (
     handler_failed,
     logger,
@@ -42,6 +40,7 @@ from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.livekit_internals import call_alone, handlers_of
 from resilient_claude.turn.parts import TurnSettings
 from resilient_claude.turn.rehearsal import Rehearsal, check_tools
+from resilient_claude.turn.requests import TurnRequests
 from resilient_claude.turn.stream import ResilientClaudeStream
 from resilient_claude.version import __version__
 
@@ -123,9 +122,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             raise TypeError(f"filter_thinking must be a bool, got {filter_thinking!r}")
         self._log = make_logger(logger)
         self._schemas = ToolSchemas()
-        self._histories = HistoryCache()
+        self._requests = TurnRequests(self._options, self._schemas, self._log)
         self._warming: set[asyncio.Task[None]] = set()
-        self._adjusted: set[tuple[str, str]] = set()
         self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
         self._closed = False
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
@@ -199,7 +197,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             ValueError: likewise.
         """
         self._check_usable()
-        request = self._request(
+        request = self._requests.make(
             chat_ctx,
             tools=tools or (),
             tool_choice=tool_choice,
@@ -210,7 +208,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             self,
             request,
             self._settings,
-            repair=self._repaired,
+            repair=self._requests.repair,
             chat_ctx=chat_ctx,
             tools=tools or [],
             conn_options=conn_options,
@@ -219,31 +217,6 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         )
         self._streams.add(stream)
         return stream
-
-    def _request(self, chat_ctx: ChatContext, **arguments: Any) -> Request | Unbuildable:
-        """The request for one turn; what could not be sent as asked is logged, once."""
-        try:
-            request = build_request(
-                self._options,
-                chat_ctx,
-                schemas=self._schemas,
-                histories=self._histories,
-                **arguments,
-            )
-        except Unbuildable as fault:
-            return fault
-        for argument, reason in {(a.argument, a.reason) for a in request.adjustments}:
-            if (argument, reason) not in self._adjusted:
-                self._adjusted.add((argument, reason))
-                request_adjusted(self._log, argument, reason, model=self.model)
-        return request
-
-    def _repaired(self, request: Request, failure: Failure) -> Request | None:
-        """*request* such that it may be taken, now that it was rejected with *failure*."""
-        loose = request.without_strict() if is_schema_too_complex(failure) else None
-        if loose is not None:
-            self._schemas.give_up_strict()  # which the next turn's request says
-        return loose
 
     def emit(self, event: Any, *arguments: Any) -> None:
         """Tell the application's handlers of *event*, each by itself: what one raises ends nothing.

@@ -181,7 +181,7 @@ async def test_a_real_session_is_recognised_from_turn_to_turn(make_llm: MakeLLM)
         kept = []
         for number in range(8):
             await session.run(user_input=f"And {number}?")
-            (conversation,) = adapter._histories._conversations
+            (conversation,) = adapter._requests._histories._conversations
             kept.append(conversation._settled)
         await session.aclose()
         await adapter.aclose()

@@ -11,11 +11,6 @@ THINKING_BLOCKS = ("thinking", "redacted_thinking")
 """The types of the blocks that hold signed thinking."""
 
 _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
-# The rule for the names of tools; of past calls' names, the API is known to refuse longer ones.
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
-_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_-]+")
-_DIGITS = 8
-_KEPT = 64 - _DIGITS - 1
 
 
 def is_thinking(block: object) -> bool:

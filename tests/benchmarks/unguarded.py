@@ -24,7 +24,11 @@ class UnguardedLLM(ResilientClaudeLLM):
     def chat(self, **arguments: Any) -> Any:
         context, tools = arguments["chat_ctx"], arguments["tools"]
         request = build_request(
-            self._options, context, tools=tools, schemas=self._schemas, histories=self._histories
+            self._options,
+            context,
+            tools=tools,
+            schemas=self._schemas,
+            histories=self._requests._histories,
         )
         return _UnguardedStream(self, request, context, tools)
 
