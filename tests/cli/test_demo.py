@@ -17,7 +17,7 @@ from rich.console import Console
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.cli.demo import DAY, PlayedTurn, Trouble, play
-from resilient_claude.testing import Answer, Break, HttpError, ToolUse
+from resilient_claude.testing import Answer, Break, HttpError, Step, ToolUse
 
 
 def has_plugin() -> bool:
@@ -177,7 +177,7 @@ async def test_a_turn_that_fails_for_good_is_not_whole() -> None:
 
 async def test_half_an_answer_is_not_whole() -> None:
     """What was heard before the break is shown as it was heard."""
-    steps = [Break("close", at="text"), HttpError(400)]
+    steps: list[Step] = [Break("close", at="text"), HttpError(400)]
     turn, _ = await play_one(Trouble("cut", "Count!", steps))
 
     assert turn.text == "One two"

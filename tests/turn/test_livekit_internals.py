@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 from livekit.agents import llm
@@ -44,7 +45,7 @@ def test_emit_error() -> None:
 def test_the_handlers_of_an_emitter() -> None:
     """`EventEmitter._events`: a mapping of event names to handlers."""
     emitter: EventEmitter[str] = EventEmitter()
-    handlers = [lambda: None, lambda event: None]
+    handlers: list[Callable[..., None]] = [lambda: None, lambda event: None]
     for handler in handlers:
         emitter.on("x", handler)
 
