@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import httpx2
+
 from resilient_claude.failures.causes import root_cause
 from resilient_claude.failures.failure import FailureKind, Origin, Phase
 from resilient_claude.failures.naming import name_failure
@@ -11,7 +13,7 @@ from tests.support.exceptions import CONNECTING, STREAMING, hidden, status_error
 def test_the_cause_that_a_library_hid_is_named_and_reached() -> None:
     """Promise 6: `raise ... from None` leaves an operator with "connection error"."""
     refused = ConnectionRefusedError(111, "Connection refused")
-    outer = hidden(OSError("All connection attempts failed"), refused)
+    outer = hidden(httpx2.ConnectError("All connection attempts failed"), refused)
 
     failure = name_failure(outer, CONNECTING, private=tuple)
 
