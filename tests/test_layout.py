@@ -160,7 +160,6 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 TESTS = Path(__file__).parent
 TESTED_ELSEWHERE = {
-    "failures.naming": "tests/failures/test_scrubbing.py and test_classify.py test its steps",
     "telemetry.events": "tests/telemetry/test_record.py compares whole events",
     "transport.aiohttp_internals": "tests/transport/test_internals.py has a test for every name",
     "transport.envelope": "tests/transport/test_sdk.py compares what is sent with the SDK's own",

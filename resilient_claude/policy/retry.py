@@ -5,11 +5,12 @@ The rules take values and return values. Only `Retries` reads a clock, and takes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from tenacity import DoSleep, RetryCallState, Retrying, retry_if_exception_type
 
-from resilient_claude.failures.failure import Failure
+from resilient_claude.failures.failure import Failure, FailureKind
 from resilient_claude.failures.kinds import FACTS
 
 from .retry_policy import RetryPolicy
@@ -33,10 +34,10 @@ class AttemptFailed(Exception):
         self.retryable = retryable
 
 
-def may_retry(failed: AttemptFailed, attempt: int) -> bool:
-    """Whether another attempt may follow the failed *attempt*, as far as its kind tells."""
+def may_retry(failed: AttemptFailed, of_kind: int) -> bool:
+    """Whether another attempt may follow, as far as its kind tells, of which there were *of_kind*."""
     at_most = FACTS[failed.failure.kind].most_retries
-    return failed.retryable and (at_most is None or attempt <= at_most)
+    return failed.retryable and (at_most is None or of_kind <= at_most)
 
 
 class Retries:
@@ -70,6 +71,7 @@ class Retries:
         self._state: RetryCallState | None = None  # made at the first failure
         self._last: Failure | None = None
         self._same = 0  # so many failures in a row were the last one, word for word
+        self._of_kind: Counter[FailureKind] = Counter()
 
     def wait_after(self, failed: AttemptFailed) -> float:
         """Seconds to wait until the next attempt, now that one has *failed*.
@@ -92,6 +94,7 @@ class Retries:
             failure.root_message,
         )
         self._same = self._same + 1 if same else 1
+        self._of_kind[failure.kind] += 1
         state = self._state
         state.set_exception((type(failed), failed, failed.__traceback__))
         verdict = state.retry_object.iter(retry_state=state)
@@ -110,7 +113,8 @@ class Retries:
         )
 
     def _stop(self, state: RetryCallState) -> bool:
-        if not may_retry(_failure_in(state), self._same):  # other faults before it do not count
+        failed = _failure_in(state)
+        if not may_retry(failed, self._of_kind[failed.failure.kind]):
             return True
         if state.attempt_number >= self._policy.max_attempts:
             return True

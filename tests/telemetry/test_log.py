@@ -131,7 +131,7 @@ class Told:
 
 
 OVERLOAD = HttpError(529, message="Overloaded", request_id="req_test")
-OVERLOADED: dict[str, Any] = {
+OVERLOADED: Line = {
     "kind": "overloaded",
     "origin": "remote",
     "phase": "response",
@@ -143,7 +143,7 @@ OVERLOADED: dict[str, Any] = {
 }
 OVERLOADED_FIRST: dict[str, Any] = {"first_kind": "overloaded", "first_root_message": "Overloaded"}
 OVERLOADED_WORDS = "overloaded (remote), HTTP 529, OverloadedError: Overloaded"
-DENIED: dict[str, Any] = {
+DENIED: Line = {
     "kind": "auth",
     "origin": "caller",
     "phase": "response",
@@ -155,7 +155,7 @@ DENIED: dict[str, Any] = {
 }
 DENIED_WORDS = "auth (caller), HTTP 401, AuthenticationError: No."
 BROKEN = Break("reset", at="text", answer=Answer("One two three four.", piece_s=0.03))
-RESET: dict[str, Any] = {
+RESET: Line = {
     "kind": "reset",
     "origin": "remote",
     "phase": "streaming",
@@ -170,7 +170,7 @@ RESET_FIRST: dict[str, Any] = {
     "first_root_message": "[Errno 104] Connection reset by peer",
 }
 RESET_WORDS = "reset (remote), ConnectionResetError: [Errno 104] Connection reset by peer"
-EMPTY: dict[str, Any] = {
+EMPTY: Line = {
     "kind": "empty",
     "origin": "remote",
     "phase": "first_token",
@@ -508,7 +508,8 @@ def test_a_stdlib_logger_is_written_through(caplog: pytest.LogCaptureFixture) ->
     """`logging.getLogger("mine")` is what most people have at hand."""
     log = make_logger(logging.getLogger("mine"))
 
-    facts: dict[str, Any] = {"outcome": "max_tokens", "stop_reason": "max_tokens", "text_chars": 7}
+    facts: dict[str, Scalar] = {"outcome": "max_tokens", "stop_reason": "max_tokens"}
+    facts["text_chars"] = 7
     write(log, "claude.outcome", {**facts, "model": None, "not of this event": 1})
 
     (record,) = caplog.records

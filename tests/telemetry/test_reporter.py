@@ -64,7 +64,9 @@ class Desk:
     """
 
     def __init__(self, lines: list[Any]) -> None:
-        self.turn = TurnRecord(**CALL, started=100.0)
+        self.turn = TurnRecord(
+            turn_id="turn_1", model="claude-sonnet-4-6", provider="127.0.0.1:8443", started=100.0
+        )
         self.lines = lines
         self.ended: list[TurnEnded] = []
         self.reporter = Reporter(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from livekit.agents import llm
@@ -46,7 +45,7 @@ def test_emit_error() -> None:
 def test_the_handlers_of_an_emitter() -> None:
     """`EventEmitter._events`: a mapping of event names to handlers."""
     emitter: EventEmitter[str] = EventEmitter()
-    handlers: list[Callable[..., Any]] = [lambda: None, lambda event: None]
+    handlers: list[Callable[..., None]] = [lambda: None, lambda event: None]
     for handler in handlers:
         emitter.on("x", handler)
 

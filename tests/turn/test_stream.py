@@ -17,7 +17,6 @@ from resilient_claude.testing import (
     HttpError,
     SimulatedClaude,
     SseError,
-    Step,
     ToolUse,
 )
 from resilient_claude.testing.script import wire
@@ -560,8 +559,7 @@ async def test_the_same_empty_answer_twice_is_an_answer(make_llm: MakeLLM, lines
 
 async def test_an_empty_answer_after_another_fault_is_tried_once_more(make_llm: MakeLLM) -> None:
     """It is the first of its kind, whatever came before it."""
-    steps: list[Step] = [HttpError(529), Answer(""), Answer("Hello.")]
-    with SimulatedClaude(*steps) as claude:
+    with SimulatedClaude(HttpError(529), Answer(""), Answer("Hello.")) as claude:
         heard, _ = await turn(make_llm(claude))
 
     assert (heard.text, heard.error) == ("Hello.", None)
