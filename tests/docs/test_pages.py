@@ -34,7 +34,7 @@ RUN_BY = {
         "sphinx-build -W"
     ),
     ".venv/bin/pip install -q -e '.[dev,docs]'": 'make_env pages "$wheel[docs]"',
-    "pip install pytest pytest-asyncio": '"-o", "asyncio_mode=auto"',
+    "pip install pytest pytest-asyncio": "test_the_pytest_examples_pass",
     ".venv/bin/python -m tests.benchmarks": "runner.run(",
     ".venv/bin/python -m tests.benchmarks.soak": "soak.run(",
     ".venv/bin/python -m tests.docs.demo_picture": "drawn(abridged(played()))",

@@ -43,7 +43,8 @@ APOLOGISING = snippet(page("failures"), "def apologise")
 IMPATIENT = snippet(page("parameters"), "def make_llm")
 PREWARMING = snippet(page("parameters"), "async def begin")
 COUNTING = snippet(page("watching"), "def count")
-TESTING = snippet(page("testing"), "simulated_claude: SimulatedClaude")
+TESTING = snippet(page("testing"), "test_my_agent_survives")
+LOSING = snippet(page("testing"), "test_my_agent_loses")
 OUTAGE = snippet(page("testing"), "def overloaded")
 BREAKING = snippet(page("testing"), "def broken_line")
 
@@ -170,12 +171,15 @@ async def test_the_apology_is_made_when_every_provider_is_lost(
         await adapter.aclose()
 
 
-def test_the_pytest_example_passes(tmp_path: Path) -> None:
-    """With the plugin found through its entry point, as a user has it."""
-    (tmp_path / "test_agent.py").write_text(TESTING)
+def test_the_pytest_examples_pass(tmp_path: Path) -> None:
+    """With the page's settings, and the plugin found through its entry point, as a user has it."""
+    (tmp_path / "test_saved.py").write_text(TESTING)
+    (tmp_path / "test_lost.py").write_text(LOSING)
+    (settings,) = blocks(page("testing"), "toml")
+    (tmp_path / "pyproject.toml").write_text(settings)
 
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider"],
+        [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -183,7 +187,8 @@ def test_the_pytest_example_passes(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "1 passed" in result.stdout, result.stdout + result.stderr
+    assert "2 passed" in result.stdout, result.stdout + result.stderr
+    assert "warning" not in result.stdout
 
 
 async def test_the_impatient_adapter_is_as_impatient_as_it_says(
