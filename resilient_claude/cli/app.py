@@ -6,7 +6,9 @@ livekit and the SDK take seconds to import, so each command imports what it need
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -52,13 +54,16 @@ def demo(
     ] = False,
 ) -> None:
     """Play a day of trouble against a simulated Claude, without a key and without a network."""
+    if plugin and not _has_plugin():
+        _fail("--plugin needs `pip install livekit-plugins-anthropic`")
     console = Console(highlight=False)
     name = "livekit.plugins.anthropic.LLM" if plugin else "resilient_claude.ResilientClaudeLLM"
     console.print(f"A day of trouble for {name}", style="bold")
     console.print("A real AgentSession in text mode; Claude is simulated on loopback.", style="dim")
-    make_llm = _anthropic_plugin if plugin else _resilient_claude
+    _say_that_it_starts(console)
     from .demo import play
 
+    make_llm = _anthropic_plugin if plugin else _resilient_claude
     turns = asyncio.run(play(console, make_llm))
     console.print()
     console.print(_summary(turns))
@@ -78,6 +83,9 @@ def chat(
 
     Ctrl-C interrupts an answer; Ctrl-D or /quit ends the conversation.
     """
+    if not os.environ.get("ANTHROPIC_API_KEY"):
+        _fail("set ANTHROPIC_API_KEY: `chat` talks to the real Claude, `demo` needs no key")
+    _say_that_it_starts(Console(highlight=False))
     from livekit.agents import NOT_GIVEN
 
     from resilient_claude import ResilientClaudeLLM
@@ -89,6 +97,17 @@ def chat(
     except (TypeError, ValueError) as exc:
         _fail(str(exc))
     converse(claude, system)
+
+
+def _say_that_it_starts(console: Console) -> None:
+    console.print("starting livekit ...", style="dim")  # the imports that follow take seconds
+
+
+def _has_plugin() -> bool:
+    try:
+        return find_spec("livekit.plugins.anthropic") is not None
+    except ModuleNotFoundError:  # there is no plugin at all
+        return False
 
 
 def _resilient_claude(base_url: str) -> llm.LLM[Any]:

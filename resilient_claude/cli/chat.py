@@ -34,6 +34,9 @@ def converse(claude: ResilientClaudeLLM, system: str | None) -> None:
         system: The system prompt, if any.
     """
     conversation = Conversation(claude, system)
+    conversation.note(
+        f"{claude.model} at {claude.provider}; /quit ends, Ctrl-C interrupts an answer"
+    )
     with captured(conversation.log), asyncio.Runner() as runner:
         while (line := conversation.ask()) is not None:
             try:

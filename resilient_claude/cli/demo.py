@@ -15,7 +15,6 @@ from typing import Any
 from livekit.agents import Agent, AgentSession, APIError, ErrorEvent, function_tool, llm
 from livekit.agents.voice.io import TextOutput
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from resilient_claude import failure_of
@@ -67,7 +66,7 @@ DAY = (
         "Can we sit outside with a dog?",
         [Break("reset", at="message_start", answer=_DOG), _DOG],
     ),
-    Trouble("none: a tool call", "A table for two at eight, please.", [_BOOK, _DONE]),
+    Trouble("no fault: a tool call", "A table for two at eight, please.", [_BOOK, _DONE]),
     # Faults under HTTP 200, which nothing below the application reports.
     Trouble(
         "200 OK, and no answer", "Do you have parking?", [Break("end", at="headers"), _PARKING]
@@ -218,9 +217,11 @@ class _Caller(TextOutput):
         self._show("log", line, "yellow")
 
     def _show(self, who: str, text: str, style: str) -> None:
-        row = Table.grid(padding=(0, 1))
-        for width in (6, 6, None):
-            row.add_column(width=width, overflow="fold")
-        at = Text(f"{time.monotonic() - self._started:.2f} s", style="dim")
-        row.add_row(at, Text(who, style=style), Text(text, style="dim" if who == "log" else ""))
-        self._console.print(row)
+        at = f"{time.monotonic() - self._started:.2f} s"
+        margin = Text.assemble((f"{at:6} ", "dim"), (f"{who:6} ", style))
+        said = Text(text, style="dim" if who == "log" else "")
+        for line in said.wrap(self._console, self._console.width - len(margin), overflow="fold"):
+            line.rstrip()
+            # It is wrapped already, and a table would fill each line up with blanks.
+            self._console.print(margin + line, soft_wrap=True)
+            margin = Text(" " * len(margin))

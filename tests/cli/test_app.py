@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
 import sys
 
@@ -57,6 +58,28 @@ def test_the_demo_without_the_plugin_installed_says_what_to_do(
     assert result.exit_code == 2
     assert "pip install livekit-plugins-anthropic" in result.stderr
     assert "Traceback" not in result.output
+    assert result.stdout == ""  # no title of what does not come
+
+
+@pytest.mark.parametrize("command", ["demo", "chat"])
+def test_a_command_says_at_once_that_it_starts(command: str) -> None:
+    """The imports take seconds, in which a screen that stays empty looks like a crash."""
+    code = (
+        "import sys, resilient_claude.cli.app as app\n"
+        "sys.modules['livekit.agents'] = None\n"  # whose import fails, and so comes afterwards
+        "app.app(standalone_mode=False)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, command],
+        env={**os.environ, "ANTHROPIC_API_KEY": "k", "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[-1] == "starting livekit ..."
+    assert "livekit.agents" in done.stderr
 
 
 def test_the_demo_exits_with_1_when_a_turn_was_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,12 @@ def chat(simulated_claude: SimulatedClaude) -> Chat:
 
 
 @pytest.mark.parametrize(
-    ("key", "complaint"), [(None, "API key is missing"), ("sk ant", "ANTHROPIC_API_KEY has")]
+    ("key", "complaint"),
+    [
+        (None, "set ANTHROPIC_API_KEY"),
+        ("", "set ANTHROPIC_API_KEY"),
+        ("sk ant", "ANTHROPIC_API_KEY has"),
+    ],
 )
 def test_chat_without_a_usable_key_says_so(key: str | None, complaint: str) -> None:
     """It is everybody's first mistake, and a traceback would show the key."""
@@ -47,6 +52,17 @@ def test_chat_without_a_usable_key_says_so(key: str | None, complaint: str) -> N
     assert result.exit_code == 2
     assert complaint in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_chat_begins_with_whom_it_asks_and_how_to_leave(
+    chat: Chat, simulated_claude: SimulatedClaude
+) -> None:
+    """A wrong model or gateway is seen before the first question, and nobody is locked in."""
+    lines = chat("/quit", arguments=("--model", "claude-haiku-4-5")).output.splitlines()
+
+    host = simulated_claude.base_url.removeprefix("http://")
+    assert lines[0] == "starting livekit ..."
+    assert lines[1] == f"claude-haiku-4-5 at {host}; /quit ends, Ctrl-C interrupts an answer"
 
 
 def test_chat_keeps_the_history(chat: Chat, simulated_claude: SimulatedClaude) -> None:
@@ -92,7 +108,7 @@ def test_chat_shows_the_log_line_of_a_failed_attempt(
     lines = chat("Hello?").output.splitlines()
 
     failed = "you    attempt 1 failed: overloaded (remote), HTTP 529, OverloadedError: "
-    assert lines[0].startswith(failed)
+    assert lines[2].startswith(failed)
     assert sum(line.startswith("recovered after 2 attempts (1 over") for line in lines) == 1
     assert "claude Here I am." in lines
 

@@ -123,6 +123,8 @@ def test_the_demo_fits_80_columns() -> None:
     assert max(map(len, narrow.stdout.splitlines())) <= 80
     assert "ConnectionRefusedError:" in narrow.stdout
     assert "ConnectionResetError:" in narrow.stdout
+    conversation, _, _ = narrow.stdout.partition("\n ─")
+    assert [line for line in conversation.splitlines() if line.endswith(" ")] == []
 
 
 @pytest.mark.skipif(

@@ -30,19 +30,24 @@ RUN_BY = {
     ".venv/bin/resilient-claude demo --plugin": 'run_demo("--plugin"',
     ".venv/bin/resilient-claude chat": '["chat", "--base-url"',
     ".venv/bin/python -m pytest tests/faults -k silent/": 'f"{row.key}/" in',
-    "pip install '.[docs]' && sphinx-build docs site": "sphinx-build -W",
-    "pip install pytest pytest-asyncio": '"-o", "asyncio_mode=auto"',
-    "python -m tests.benchmarks": "runner.run(",
-    "python -m tests.benchmarks.soak": "soak.run(",
-    "python -m tests.docs.demo_picture": "drawn(abridged(played()))",
-    "HYPOTHESIS_PROFILE=thorough pytest tests/properties": '"HYPOTHESIS_PROFILE"',
-    "sphinx-build -W --keep-going -b html docs site": (
+    ".venv/bin/pip install -q -e '.[dev,docs]' && .venv/bin/sphinx-build docs site": (
+        "sphinx-build -W"
+    ),
+    ".venv/bin/pip install -q -e '.[dev,docs]'": 'make_env pages "$wheel[docs]"',
+    "pip install pytest pytest-asyncio": "test_the_pytest_examples_pass",
+    ".venv/bin/python -m tests.benchmarks": "runner.run(",
+    ".venv/bin/python -m tests.benchmarks.soak": "soak.run(",
+    ".venv/bin/python -m tests.docs.demo_picture": "drawn(abridged(played()))",
+    "HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/properties": (
+        '"HYPOTHESIS_PROFILE"'
+    ),
+    ".venv/bin/sphinx-build -W --keep-going -b html docs site": (
         "sphinx-build -W --keep-going -b html docs site"
     ),
 }
 """Every command of the pages, and what of CI or of a test shows that it is run."""
 
-_COMMAND = r"(?:\.venv/bin/|python3? |pip install \S|pytest |sphinx-build |[A-Z_]+=\S+ pytest)"
+_COMMAND = r"(?:\.venv/bin/|python3? |pip install \S|pytest |sphinx-build |[A-Z_]+=\S+ \S)"
 
 
 def commands() -> set[str]:

@@ -43,7 +43,8 @@ APOLOGISING = snippet(page("failures"), "def apologise")
 IMPATIENT = snippet(page("parameters"), "def make_llm")
 PREWARMING = snippet(page("parameters"), "async def begin")
 COUNTING = snippet(page("watching"), "def count")
-TESTING = snippet(page("testing"), "simulated_claude: SimulatedClaude")
+TESTING = snippet(page("testing"), "test_my_agent_survives")
+LOSING = snippet(page("testing"), "test_my_agent_loses")
 OUTAGE = snippet(page("testing"), "def overloaded")
 BREAKING = snippet(page("testing"), "def broken_line")
 
@@ -107,29 +108,54 @@ async def test_what_fails_while_warming_is_raised_to_who_awaits_it() -> None:
 APOLOGY = "Sorry, I lost my train of thought. Could you say that again?"
 
 
-async def spoken_in_a_lost_turn(brain: llm.LLM[Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the apology of docs/failures.md says while *brain* loses a turn."""
-    spoken: list[str] = []
+HANGS_UP = "(hangs up)"
+
+
+async def said_in_turns(
+    brain: llm.LLM[Any], claude: ResilientClaudeLLM, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """What the apology of docs/failures.md does while *brain* plays *turns*."""
+    said: list[str] = []
+    # livekit's own retries are for a `FallbackAdapter` alone, and would only take their time.
     once = SessionConnectOptions(llm_conn_options=APIConnectOptions(max_retry=0))
-    session: AgentSession[None] = AgentSession(llm=brain, conn_options=once)
-    monkeypatch.setattr(session, "say", spoken.append)
-    run(APOLOGISING)["apologise"](session)
+    options: Any = {} if brain is claude else {"conn_options": once}
+    session: AgentSession[None] = AgentSession(llm=brain, **options)
+    monkeypatch.setattr(session, "say", said.append)
+    monkeypatch.setattr(session, "shutdown", lambda: said.append(HANGS_UP))
+    run(APOLOGISING)["apologise"](session, claude)
     await session.start(Agent(instructions="x"))
-    with pytest.raises(APIError):
-        await session.run(user_input="Hello?")
+    for _ in range(turns):
+        try:
+            await session.run(user_input="Hello?")
+        except APIError:
+            assert said
     await session.aclose()
-    return spoken
+    return said
 
 
-async def test_the_apology_is_made_when_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never silent: the caller hears that something went wrong."""
-    with SimulatedClaude(HttpError(400)) as claude:
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([400], [APOLOGY]),
+        ([400, 400, 400], [APOLOGY, APOLOGY, HANGS_UP]),
+        ([400, 400, None, 400, 400, None], [APOLOGY] * 4),
+        ([401], [HANGS_UP]),
+        ([402], [HANGS_UP]),
+        ([529, None], []),
+    ],
+    ids=["one", "three in a row", "never three in a row", "auth", "billing", "recovered"],
+)
+async def test_the_apology_is_made_when_a_turn_is_lost(
+    steps: list[int | None], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never silent, and no apologies without end: they start livekit's own count anew."""
+    script = [Answer("Hello.") if status is None else HttpError(status) for status in steps]
+    with SimulatedClaude(*script) as claude:
         adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
 
-        spoken = await spoken_in_a_lost_turn(adapter, monkeypatch)
+        turns = len([status for status in steps if status != 529])
+        assert await said_in_turns(adapter, adapter, turns, monkeypatch) == said
         await adapter.aclose()
-
-    assert spoken == [APOLOGY]
 
 
 async def test_the_apology_is_made_when_every_provider_is_lost(
@@ -140,19 +166,20 @@ async def test_the_apology_is_made_when_every_provider_is_lost(
         adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
         both = llm.FallbackAdapter([adapter], attempt_timeout=1.0)
 
-        spoken = await spoken_in_a_lost_turn(both, monkeypatch)
+        assert await said_in_turns(both, adapter, 1, monkeypatch) == [APOLOGY]
         await both.aclose()
         await adapter.aclose()
 
-    assert spoken == [APOLOGY]
 
-
-def test_the_pytest_example_passes(tmp_path: Path) -> None:
-    """With the plugin found through its entry point, as a user has it."""
-    (tmp_path / "test_agent.py").write_text(TESTING)
+def test_the_pytest_examples_pass(tmp_path: Path) -> None:
+    """With the page's settings, and the plugin found through its entry point, as a user has it."""
+    (tmp_path / "test_saved.py").write_text(TESTING)
+    (tmp_path / "test_lost.py").write_text(LOSING)
+    (settings,) = blocks(page("testing"), "toml")
+    (tmp_path / "pyproject.toml").write_text(settings)
 
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider"],
+        [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -160,7 +187,8 @@ def test_the_pytest_example_passes(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "1 passed" in result.stdout, result.stdout + result.stderr
+    assert "2 passed" in result.stdout, result.stdout + result.stderr
+    assert "warning" not in result.stdout
 
 
 async def test_the_impatient_adapter_is_as_impatient_as_it_says(

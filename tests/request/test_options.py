@@ -2,25 +2,95 @@
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import anthropic
 import pytest
 from livekit.agents.types import NOT_GIVEN
 
+from resilient_claude import ResilientClaudeLLM
+from resilient_claude.request.build import build_request
 from resilient_claude.request.options import RequestOptions
-from tests.support.builders import SAMPLING
+from resilient_claude.request.tools.schemas import ToolSchemas
+from tests.request.tools.test_definitions import weather
+from tests.support.adapters import KEY
+from tests.support.builders import HELLO, NEWEST, SAMPLING
 
 MODEL = "claude-sonnet-4-6"
-NAMES = (
-    "user",
-    "temperature",
-    "top_k",
-    "max_tokens",
-    "parallel_tool_calls",
-    "tool_choice",
-    "caching",
-)
+FIELDS = {option.name: option for option in fields(RequestOptions)}
+PRIVATE = {"strict_tool_schema": "_strict_tool_schema"}
+"""The field whose argument has another name: it is no part of livekit's interface."""
+
+NAMES = tuple(name for name in FIELDS if name not in {"model", *PRIVATE})
+"""The arguments that may be left out."""
+
+OTHER: dict[str, Any] = {
+    "model": NEWEST,
+    "max_tokens": 7,
+    "temperature": 0.5,
+    "top_k": 3,
+    "caching": "ephemeral",
+    "tool_choice": "required",
+    "parallel_tool_calls": False,
+    "user": "caller-7",
+    "strict_tool_schema": False,
+}
+"""Of every field a value that is not its default."""
+
+NOT_OF_THE_REQUEST = {
+    *("api_key", "base_url", "client"),  # whom it goes to
+    *("timeout", "max_retries", "retry"),  # how long, and how often
+    *("filter_thinking", "logger"),  # what becomes of the answer, and of what is told
+}
+"""The constructor's arguments that no request shows; each has tests of what it does."""
+
+
+# --- every argument arrives -----------------------------------------------------------------------
+
+
+def test_every_argument_is_a_field_or_known_to_be_something_else() -> None:
+    """A new argument that the constructor takes and forgets is a setting that does nothing."""
+    arguments = {*inspect.signature(ResilientClaudeLLM).parameters}
+
+    assert {PRIVATE.get(name, name) for name in FIELDS} == arguments - NOT_OF_THE_REQUEST
+    assert arguments >= NOT_OF_THE_REQUEST
+
+
+def test_every_field_is_tried_here_with_a_value_that_is_not_its_default() -> None:
+    """A default that arrives proves nothing."""
+    assert OTHER.keys() == FIELDS.keys()
+    assert [name for name, value in OTHER.items() if value == FIELDS[name].default] == []
+    assert OTHER["model"] != MODEL
+
+
+@pytest.mark.parametrize("name", FIELDS)
+async def test_every_argument_of_the_constructor_reaches_its_field(name: str) -> None:
+    """And no other field."""
+    argument: dict[str, Any] = {PRIVATE.get(name, name): OTHER[name]}
+
+    async with ResilientClaudeLLM(api_key=KEY, **argument) as adapter:
+        options = asdict(adapter._options)
+
+    assert options == {**asdict(RequestOptions(model=MODEL)), name: OTHER[name]}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_changes_the_request(name: str) -> None:
+    """A field that nothing reads is a setting that does nothing, and nobody notices."""
+    default = RequestOptions(model=MODEL)
+    changed = replace(default, **{name: OTHER[name]})
+
+    bodies = [
+        build_request(options, HELLO, tools=[weather], schemas=ToolSchemas()).body
+        for options in (default, changed)
+    ]
+
+    assert bodies[0] != bodies[1]
+
+
+# --- what is given, and what is not ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("absent", [NOT_GIVEN, None, anthropic.NOT_GIVEN, anthropic.omit])
