@@ -35,7 +35,7 @@ class AttemptFailed(Exception):
 
 
 def may_retry(failed: AttemptFailed, of_kind: int) -> bool:
-    """Whether another attempt may follow, as far as its kind tells, of which there were *of_kind*."""
+    """Whether another attempt may follow: what its kind tells, of which *of_kind* have failed."""
     at_most = FACTS[failed.failure.kind].most_retries
     return failed.retryable and (at_most is None or of_kind <= at_most)
 

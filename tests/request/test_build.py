@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from livekit.agents import llm
 from livekit.agents.types import NOT_GIVEN
 
-from resilient_claude.request.build import build_request
+from resilient_claude.failures.failure import FailureKind, Origin
+from resilient_claude.request.build import Unbuildable, build_request
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.tools.names import api_key, api_name
@@ -631,3 +632,17 @@ def check_content(messages: list[dict[str, Any]]) -> None:
         last["role"] == "user"
         or last["content"][-1]["text"] == last["content"][-1]["text"].rstrip()
     )
+
+
+def test_a_history_that_nothing_can_be_made_of_is_a_failure_not_a_bug() -> None:
+    """Raised at the programmer, it would mute the agent for the rest of the call, unheard."""
+    context = chat(("user", "Hello"), ("assistant", "Hi"))
+    context.items[0].id = []  # type: ignore[assignment]
+    context.items[1].id = []  # type: ignore[assignment]
+
+    with pytest.raises(Unbuildable) as raised:
+        build(context)
+
+    assert raised.value.kind is FailureKind.REJECTED
+    assert raised.value.origin is Origin.CALLER
+    assert not raised.value.retryable

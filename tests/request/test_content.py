@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from resilient_claude.request.content import is_blank, is_thinking, prefill
+from resilient_claude.request.content import (
+    api_id,
+    api_name,
+    finite,
+    is_blank,
+    is_thinking,
+    prefill,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +49,31 @@ def test_thinking_is_told_by_its_type(block: object, thinking: bool) -> None:
 def test_a_prefill_ends_with_a_word() -> None:
     """What follows it is Claude's; white space in front stays, as it was said."""
     assert prefill(" It is ") == " It is"
+
+
+@pytest.mark.parametrize(
+    ("call_id", "sent"), [("toolu_01-A", "toolu_01-A"), ("f:0", "f_0"), ("f.0", "f_0"), ("", "_")]
+)
+def test_an_id_has_the_characters_that_the_api_takes(call_id: str, sent: str) -> None:
+    """Two may become the same: who sends several makes them unique."""
+    assert api_id(call_id) == sent
+
+
+@pytest.mark.parametrize(
+    "name", ["", "functions.book", "x" * 129, "погода", "a b", "\ud83d", "book\n"]
+)
+def test_a_name_is_made_such_as_the_api_takes(name: str) -> None:
+    """One hallucinated name of another provider's model must not end the call."""
+    assert re.fullmatch("[a-zA-Z0-9_-]{1,128}", api_name(name))
+    assert api_name(name) == api_name(name) != api_name(name + "x")
+
+
+def test_a_name_that_the_api_takes_stays_as_it_is() -> None:
+    """It is the name of a tool that is there."""
+    for name in ("book", "x" * 128, "A-b_9"):
+        assert api_name(name) == name
+
+
+def test_numbers_that_json_lacks_are_null() -> None:
+    """Python reads them, and the API does not."""
+    assert finite({"a": [float("nan"), float("-inf"), 1.5, "x"]}) == {"a": [None, None, 1.5, "x"]}

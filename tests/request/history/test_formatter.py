@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit.agents import llm
@@ -32,6 +33,23 @@ def messages_of(histories: HistoryCache, chat_ctx: llm.ChatContext) -> Messages:
 def fresh_messages(chat_ctx: llm.ChatContext) -> Messages:
     """As of a conversation's first request."""
     return messages_of(HistoryCache(), chat_ctx)
+
+
+def livekits_messages(chat_ctx: llm.ChatContext) -> Messages:
+    """As livekit's own formatter has them, blank texts taken out."""
+    messages, data = chat_ctx.to_provider_format(
+        "anthropic", inject_dummy_user_message=False, inject_trailing_user_message=False
+    )
+    kept: list[dict[str, Any]] = []
+    for message in messages:
+        content = [b for b in message["content"] if b["type"] != "text" or b["text"].strip()]
+        if content and kept and kept[-1]["role"] == message["role"]:
+            kept[-1]["content"] += content
+        elif content:
+            kept.append({**message, "content": content})
+    if kept and kept[0]["role"] == "assistant":
+        kept.insert(0, NOBODY_SPOKE)
+    return kept, data.system_messages or []
 
 
 WORDS = st.sampled_from(["Hello.", "", " ", "\n", "é👋", "[1]", " [", '"\\', "\ud83d", "\x7f\x00"])
@@ -83,6 +101,10 @@ def histories(draw: st.DrawFn) -> list[Any]:
     return items
 
 
+# Older releases take instructions in mid-conversation for the system's.
+INLINE_INSTRUCTIONS = not livekits_messages(chat(("user", "Hi."), ("system", "Be kind.")))[1]
+
+
 @st.composite
 def sessions(draw: st.DrawFn) -> list[Any]:
     """What a session leaves: distinct ids, answers in any order behind their calls, interruptions.
@@ -95,7 +117,7 @@ def sessions(draw: st.DrawFn) -> list[Any]:
     for number in range(draw(st.integers(0, 6))):
         said: list[Any] = draw(st.lists(SPOKEN, min_size=1, max_size=2))
         items.append(llm.ChatMessage(id=f"u{number}", role="user", content=said))
-        if draw(st.integers(0, 4)) == 4:
+        if INLINE_INSTRUCTIONS and draw(st.integers(0, 4)) == 4:
             items.append(llm.ChatMessage(role="system", content=draw(st.lists(SPOKEN, max_size=2))))
         for step in range(draw(st.integers(0, 2))):
             items += draw(_answers(f"a{number}-{step}"))
@@ -134,23 +156,6 @@ def unknown(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**message} for message in messages]
 
 
-def livekits_messages(chat_ctx: llm.ChatContext) -> Messages:
-    """As livekit's own formatter has them, blank texts taken out."""
-    messages, data = chat_ctx.to_provider_format(
-        "anthropic", inject_dummy_user_message=False, inject_trailing_user_message=False
-    )
-    kept: list[dict[str, Any]] = []
-    for message in messages:
-        content = [b for b in message["content"] if b["type"] != "text" or b["text"].strip()]
-        if content and kept and kept[-1]["role"] == message["role"]:
-            kept[-1]["content"] += content
-        elif content:
-            kept.append({**message, "content": content})
-    if kept and kept[0]["role"] == "assistant":
-        kept.insert(0, NOBODY_SPOKE)
-    return kept, data.system_messages or []
-
-
 @settings(max_examples=600, deadline=None)
 @given(sessions())
 def test_a_session_becomes_what_livekits_formatter_makes_of_it(items: list[Any]) -> None:
@@ -186,3 +191,114 @@ USUAL: dict[str, llm.ChatContext] = {
     ),
     "a tool that failed": chat(CALL, ("output", "a", "", "failed")),
 }
+
+
+def kinds_of(chat_ctx: llm.ChatContext) -> str:
+    """The messages' blocks, in short: texts as they are, calls by `id(name)`, results by `=id`."""
+    words: list[str] = []
+    for message in fresh_messages(chat_ctx)[0]:
+        blocks = []
+        for block in message["content"]:
+            if block["type"] == "tool_use":
+                blocks.append(f"{block['id']}({block['name']})")
+            elif block["type"] == "tool_result":
+                blocks.append(f"={block['tool_use_id']}:{block['content']}")
+            else:
+                blocks.append(block.get("text", block["type"]))
+        words.append(f"{message['role'][0]}[{' '.join(blocks)}]")
+    return " ".join(words)
+
+
+def message(message_id: str, role: Any, *content: Any) -> llm.ChatMessage:
+    return llm.ChatMessage(id=message_id, role=role, content=[*content])
+
+
+def call(item_id: str, call_id: str, name: str = "book", group_id: str | None = None) -> Any:
+    return llm.FunctionCall(
+        id=item_id, call_id=call_id, name=name, arguments="{}", group_id=group_id
+    )
+
+
+@pytest.mark.parametrize(
+    ("chat_ctx", "sent"),
+    [
+        (
+            chat(message("x", "user", "A"), ("assistant", "B"), message("x", "user", "C")),
+            "u[A] a[B] u[C]",
+        ),
+        (
+            chat(("user", "A"), message("x/2", "assistant", "B"), message("x/4", "assistant", "C")),
+            "u[A] a[B C]",
+        ),
+        (
+            chat(
+                ("user", "A"),
+                call("g/0", "t:0", group_id="g"),
+                ("output", "t:0", "1"),
+                ("user", "B"),
+                call("g/0", "t:0", group_id="g"),
+                ("output", "t:0", "2"),
+            ),
+            "u[A] a[t_0(book)] u[=t_0:1 B] a[t_0_2(book)] u[=t_0_2:2]",
+        ),
+        (
+            chat(
+                ("user", "A"),
+                call("x/0", "a"),
+                ("output", "a", "1"),
+                message("x", "assistant", "Let me see."),
+            ),
+            "u[A] a[Let me see. a(book)] u[=a:1]",
+        ),
+        (
+            chat(
+                ("user", "A"),
+                call("x/0", "a"),
+                ("user", "B"),
+                call("y/0", "b"),
+                ("output", "b", "2"),
+                ("output", "a", "1"),
+            ),
+            "u[A] a[a(book)] u[=a:1 B] a[b(book)] u[=b:2]",
+        ),
+        (
+            chat(
+                ("user", "A"),
+                call("x/0", "f:0", "a.b"),
+                ("output", "f:0", "1"),
+                call("y/0", "f.0", ""),
+                ("output", "f.0", "2"),
+                call("z/0", "f_0_2"),
+                ("output", "f_0_2", "3"),
+            ),
+            "u[A] a[f_0(a_b_2e7336dc)] u[=f_0:1] a[f_0_2(_e3b0c442)] u[=f_0_2:2]"
+            " a[f_0_2_2(book)] u[=f_0_2_2:3]",
+        ),
+    ],
+)
+def test_order_and_pairs_are_those_of_the_list(chat_ctx: llm.ChatContext, sent: str) -> None:
+    """Ids recur, in histories of other providers above all; positions do not."""
+    assert kinds_of(chat_ctx) == sent
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+def test_a_mark_at_the_end_of_the_instructions_changes_nothing(role: Any) -> None:
+    """It is for another provider's cache, and stands there in every turn of a session."""
+    mark: Any = getattr(llm, "CacheBreakpoint", None)
+    if mark is None:
+        pytest.skip("this livekit-agents has none")
+    plain = chat((role, "Be kind."), ("user", "Hi."))
+    marked = chat((role, "Be kind.", mark()), ("user", "Hi.", mark()))
+
+    assert fresh_messages(marked) == fresh_messages(plain) == livekits_messages(marked)
+
+
+def test_what_changes_from_call_to_call_belongs_to_the_system() -> None:
+    """livekit keeps it in a message of its own, whose id tells."""
+    context = chat(
+        ("system", "Be kind."),
+        message("lk.agent_task.instructions.dynamic", "system", "It is noon."),
+        ("user", "Hi."),
+    )
+
+    assert fresh_messages(context)[1] == ["Be kind.\nIt is noon."]
