@@ -17,6 +17,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from livekit.agents import llm
 
+from resilient_claude.failures.faults import Fault
 from resilient_claude.request.build import build_request
 from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.options import RequestOptions
@@ -136,7 +137,11 @@ def test_any_history_can_be_continued_after_pauses(
     request = build(llm.ChatContext(items), model, caching=caching)
 
     for pause in pauses:
-        content = translated(pause).content()
+        try:
+            content = translated(pause).content()
+        except Fault as fault:  # what we do not know cannot be sent back in part
+            assert "newer than this adapter" in str(fault)
+            return
         request = continued(request, content, container="cont_1")
 
         assert rejected(request) is None

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from resilient_claude.request.content import (
     api_id,
-    api_name,
     finite,
     is_blank,
     is_thinking,
@@ -57,21 +54,6 @@ def test_a_prefill_ends_with_a_word() -> None:
 def test_an_id_has_the_characters_that_the_api_takes(call_id: str, sent: str) -> None:
     """Two may become the same: who sends several makes them unique."""
     assert api_id(call_id) == sent
-
-
-@pytest.mark.parametrize(
-    "name", ["", "functions.book", "x" * 129, "погода", "a b", "\ud83d", "book\n"]
-)
-def test_a_name_is_made_such_as_the_api_takes(name: str) -> None:
-    """One hallucinated name of another provider's model must not end the call."""
-    assert re.fullmatch("[a-zA-Z0-9_-]{1,128}", api_name(name))
-    assert api_name(name) == api_name(name) != api_name(name + "x")
-
-
-def test_a_name_that_the_api_takes_stays_as_it_is() -> None:
-    """It is the name of a tool that is there."""
-    for name in ("book", "x" * 128, "A-b_9"):
-        assert api_name(name) == name
 
 
 def test_numbers_that_json_lacks_are_null() -> None:

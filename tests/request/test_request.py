@@ -22,7 +22,7 @@ def test_a_request_hides_speech_and_headers_from_its_repr() -> None:
     """A request ends up in tracebacks and debug logs."""
     request = build(chat(("user", "my card is 4242")), extra={"extra_headers": {"x-key": "sk-1"}})
 
-    assert repr(request) == "Request(query={}, adjustments=(), timeout_s=None)"
+    assert repr(request) == "Request(adjustments=(), timeout_s=None)"
 
 
 def test_a_changed_request_is_encoded_anew() -> None:

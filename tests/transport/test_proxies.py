@@ -221,7 +221,7 @@ async def test_a_proxy_that_refuses_ends_the_turn_at_once(
         assert (len(proxy.asked), len(claude.requests)) == (1, 0)
     assert type(heard.error) is APIConnectionError
     (line,) = lines.named("claude.attempt_failed")
-    assert (line["kind"], line["origin"], line["phase"]) == ("connect", "local", "connect")
+    assert (line["kind"], line["origin"], line["phase"]) == ("connect", "proxy", "connect")
     assert line["root_type"] == "ClientHttpProxyError"
 
 
@@ -265,7 +265,7 @@ async def test_a_proxy_that_fails_once_is_not_heard(
 
 
 @pytest.mark.parametrize("name", UNTIL_THE_TUNNEL_STANDS)
-async def test_until_the_tunnel_stands_it_is_this_network_s_affair(
+async def test_until_the_tunnel_stands_it_is_the_proxy_s_affair(
     name: str, make_llm: MakeLLM, environment: pytest.MonkeyPatch, lines: Lines
 ) -> None:
     """Claude has not been reached yet, and TLS has not begun."""
@@ -275,7 +275,7 @@ async def test_until_the_tunnel_stands_it_is_this_network_s_affair(
         await heard_behind(Proxy(does, "forward"), claude, make_llm, environment, timeout)
 
     (line,) = lines.named("claude.attempt_failed")
-    assert (line["origin"], line["phase"]) == ("local", "connect")
+    assert (line["origin"], line["phase"]) == ("proxy", "connect")
 
 
 @pytest.mark.parametrize(("mode", "kind"), [("alert", "tls"), ("hang", "timeout")])
@@ -325,7 +325,7 @@ async def test_a_proxy_that_is_not_there_is_named(
     assert type(heard.error) is APIConnectionError
     failed = lines.named("claude.attempt_failed")
     assert [(line["kind"], line["origin"], line["root_type"]) for line in failed] == [
-        (kind, "local", root_type)
+        (kind, "proxy", root_type)
     ] * 3
 
 
@@ -342,7 +342,7 @@ async def test_a_proxy_that_always_hangs_ends_in_a_timeout(
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "origin"), [(403, "auth", "unknown"), (407, "rejected", "local")]
+    ("status", "kind", "origin"), [(403, "auth", "proxy"), (407, "rejected", "proxy")]
 )
 async def test_without_tls_the_proxy_s_refusal_is_an_error_status(
     status: int,
@@ -351,7 +351,7 @@ async def test_without_tls_the_proxy_s_refusal_is_an_error_status(
     make_llm: MakeLLM,
     environment: pytest.MonkeyPatch,
 ) -> None:
-    """Only 407 is a proxy's alone; without Anthropic's request id, 403 may be anybody's."""
+    """Anthropic has not answered: there is no request id, and nothing else was asked."""
     proxy = Proxy(status, "forward")
     with SimulatedClaude(HELLO) as claude:
         heard = await heard_behind(proxy, claude, make_llm, environment)

@@ -12,6 +12,7 @@ import pytest
 
 from resilient_claude import ResilientClaudeLLM, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
+from resilient_claude.transport.connector import HANDSHAKE_ENDED
 from tests.support.adapters import MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
@@ -252,4 +253,4 @@ async def test_a_fin_in_the_handshake_says_so(make_llm: MakeLLM) -> None:
 
     failure = failure_of(heard.error)
     assert failure is not None
-    assert failure.root_message == "the connection was closed during the TLS handshake"
+    assert failure.root_message == HANDSHAKE_ENDED

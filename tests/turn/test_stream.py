@@ -733,7 +733,7 @@ async def test_white_space_before_a_refusal_is_no_answer(make_llm: MakeLLM) -> N
 
     assert heard.text == ""
     assert ended.failure is not None
-    assert ended.failure.kind == "refused"
+    assert ended.failure.kind == "refusal"
 
 
 async def test_white_space_does_not_end_the_silence(make_llm: MakeLLM) -> None:
