@@ -42,7 +42,7 @@ class Caller(TextOutput):
 
 
 class Lines(logging.Handler):
-    """Prints log lines, and below each its event and fields, which a LiveKit worker writes as JSON."""
+    """Prints log lines, each above its event and fields, which a LiveKit worker writes as JSON."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print *record*."""
