@@ -70,8 +70,9 @@ async def test_every_argument_of_the_constructor_reaches_its_field(name: str) ->
     """And no other field."""
     argument: dict[str, Any] = {PRIVATE.get(name, name): OTHER[name]}
 
-    async with ResilientClaudeLLM(api_key=KEY, **argument) as adapter:
-        options = asdict(adapter._options)
+    adapter = ResilientClaudeLLM(api_key=KEY, **argument)
+    options = asdict(adapter._options)
+    await adapter.aclose()
 
     assert options == {**asdict(RequestOptions(model=MODEL)), name: OTHER[name]}
 
