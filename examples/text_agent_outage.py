@@ -17,7 +17,10 @@ from resilient_claude import ResilientClaudeLLM, RetryPolicy
 from resilient_claude.testing import Answer, SimulatedClaude
 
 APOLOGY = "Sorry, I cannot think right now. Please ask me again in a moment."
-FIELDS = ("attempt", "attempts", "kind", "origin", "root_type", "root_message", "silence_s")
+FIELDS = (
+    *("attempt", "attempts", "kind", "origin", "root_type", "root_message"),
+    *("elapsed_s", "silence_s"),
+)
 
 
 class Caller(TextOutput):
@@ -39,13 +42,14 @@ class Caller(TextOutput):
 
 
 class Lines(logging.Handler):
-    """Prints log lines with their fields, which a LiveKit worker writes as JSON."""
+    """Prints log lines, each above its event and fields, which a LiveKit worker writes as JSON."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print *record*."""
         fields = {name: vars(record).get(name) for name in FIELDS}
         known = " ".join(f"{name}={value}" for name, value in fields.items() if value is not None)
-        print(f"   log: {record.getMessage()} {known}")
+        print(f"   log: {record.getMessage()}")
+        print(f"        {vars(record).get('event')} {known}")
 
 
 def log_to_stdout() -> None:
@@ -73,8 +77,9 @@ async def main() -> None:
         model = ResilientClaudeLLM(
             api_key="not-needed-here",
             base_url=claude.base_url,
-            # A tenth of what one would use, so that this example ends soon.
-            retry=RetryPolicy(max_silence_s=1.5, wait_base_s=0.4, wait_cap_s=0.4),
+            # So that this example ends soon: by default the budget is 20 s. The waits begin longer
+            # than by default (0.1 s) and hardly grow, so that few lines fit into it.
+            retry=RetryPolicy(max_silence_s=1.5, wait_base_s=0.4, wait_cap_s=0.5),
         )
         session = AgentSession[None](llm=model, vad=None, turn_handling={"turn_detection": None})
         session.output.transcription = Caller()

@@ -60,12 +60,15 @@ def table(results: Sequence[Result]) -> Table:
     for column in ("ours", "plugin", "ratio", "goal", "met"):
         shown.add_column(column, justify="right")
     shown.add_column("others")
+    measures: set[str] = set()
     for result in results:
+        again = result.measure in measures  # with another goal
+        measures.add(result.measure)
         over = PLUGIN if result.goal is None else result.goal.over or PLUGIN
         ratio = result.ratio(over)
         others = {name: result.median(name) for name in result.samples}
         shown.add_row(
-            f"{result.measure} ({result.unit})",
+            f"  the same, over {over}" if again else f"{result.measure} ({result.unit})",
             _number(result.median(OURS)),
             _number(result.median(PLUGIN)),
             _number(ratio),
