@@ -39,9 +39,10 @@ from typing import NamedTuple
 
 from livekit.agents import llm
 
-from .formatter import Span, spans_of
+from .formatter import spans_of
 from .item_fingerprint import Fingerprint, fingerprints_of, snapshot
 from .settled import Settled
+from .writer import Span
 
 __all__ = ["MOST_CONVERSATIONS", "Change", "Difference", "HistoryCache", "difference"]
 
