@@ -160,6 +160,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 TESTS = Path(__file__).parent
 TESTED_ELSEWHERE = {
+    "request.history.writer": "tests/request/history/test_formatter.py compares what it writes",
     "telemetry.events": "tests/telemetry/test_record.py compares whole events",
     "transport.aiohttp_internals": "tests/transport/test_internals.py has a test for every name",
     "transport.envelope": "tests/transport/test_sdk.py compares what is sent with the SDK's own",

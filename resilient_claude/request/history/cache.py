@@ -1,9 +1,9 @@
 """What earlier turns have made of a history, used again. Pure.
 
 Theory of operation. A call's history grows by a few items per turn, and its cost must not grow
-along. Of each conversation, the cache has what its *settled* items became: all but the last two
-spans (see `formatter`), which are made anew in every turn, since newer items often change once
-more. Whether the settled ones are still the same is told without a Python call per item:
+along. Of each conversation, the cache has what its *settled* items became: all but the last
+span (see `formatter`), which is made anew in every turn, since its items often change once more.
+Whether the settled ones are still the same is told without a Python call per item:
 
 - The items are the same objects, which a comparison of lists sees at once. (The first one is made
   anew by livekit in every turn: it is looked at.)
@@ -39,16 +39,17 @@ from typing import NamedTuple
 
 from livekit.agents import llm
 
-from .formatter import Span, spans_of
+from .formatter import spans_of
 from .item_fingerprint import Fingerprint, fingerprints_of, snapshot
 from .settled import Settled
+from .writer import Span
 
 __all__ = ["MOST_CONVERSATIONS", "Change", "Difference", "HistoryCache", "difference"]
 
 MOST_CONVERSATIONS = 4
 """How many conversations are remembered: a second agent's, one that watches the first, ..."""
 
-_UNSETTLED = 2  # spans, at the end
+_UNSETTLED = 1  # span, at the end
 
 
 class History(NamedTuple):

@@ -16,8 +16,8 @@ from resilient_claude.request.content import prefill
 from resilient_claude.request.models import Model
 
 from .cache import HistoryCache
-from .formatter import NOBODY_SPOKE
 from .message import KnownJson, PlainJson
+from .writer import NOBODY_SPOKE
 
 __all__ = ["Conversation", "conversation"]
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from livekit.agents import llm
 
-from .formatter import Span
 from .item_fingerprint import Fingerprint, fingerprints_of, snapshot
 from .media import state_of
 from .message import KnownJson, PlainJson
+from .writer import Span
 
 __all__ = ["SEEN_AT_ONCE", "Settled"]
 

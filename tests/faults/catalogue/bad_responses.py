@@ -265,7 +265,7 @@ MALFORMED = (
     FaultSpec(
         "header-too-long",
         Sort.MALFORMED,
-        Responds(RawScript((Send(head(x_long="x" * 100_000)), Forever()))),
+        Responds(RawScript((Send(head(x_long="x" * 2_000_000)), Forever()))),
         roots=UNREADABLE,
         whens=ONCE,
         scenarios=ALONE,

@@ -221,7 +221,7 @@ def test_a_turn_costs_what_is_new_in_it() -> None:
         turns.append(messages_of(histories, context))
 
     missed = [len(turn[0]) - known for turn, known in zip(turns[1:], reused(turns), strict=True)]
-    assert max(missed) <= 7, "the last two spans, and what is new"
+    assert max(missed) <= 7, "the last span, and what is new"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from livekit.agents import llm
 
 from resilient_claude.request.encoding import encode
 from resilient_claude.request.history.cache import HistoryCache
-from resilient_claude.request.history.formatter import NOBODY_SPOKE
+from resilient_claude.request.history.writer import NOBODY_SPOKE
 from tests.benchmarks import conversation
 from tests.support.builders import chat
 
