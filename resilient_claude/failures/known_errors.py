@@ -131,10 +131,10 @@ def broken_rule(exc: BaseException) -> str:
     message = getattr(exc, "message", None)
     if not isinstance(message, str):
         return ""
-    if type(exc).__name__ == "HttpProcessingError":  # raised by nobody but `transport`
-        return f": {message}" if message else ""
-    reason = _LLHTTP.match(message)
-    rule = reason[1] if reason else _RULES.get(type(exc).__name__)
+    rule = getattr(exc, "broken_rule", None)  # `transport`'s own
+    if rule is None:
+        reason = _LLHTTP.match(message)
+        rule = reason[1] if reason else _RULES.get(type(exc).__name__)
     return f": {rule}" if rule else ""
 
 

@@ -104,7 +104,9 @@ def head_refused(protocol: ResponseHandler, rule: str) -> None:
     """
     if protocol.transport is not None:
         protocol.transport.close()
-    protocol.set_exception(HttpProcessingError(code=400, message=rule))
+    refusal = HttpProcessingError(code=400, message=rule)
+    refusal.broken_rule = rule  # type: ignore[attr-defined]  # its message quotes no bytes
+    protocol.set_exception(refusal)
 
 
 def header_limits(limit: int) -> dict[str, int]:

@@ -210,7 +210,7 @@ def _stopped(cell: Cell) -> Failing:
         # The request's own limits: the same request ends the same way.
         return named("truncated", origin="caller", error=APIError, attempts=1, resumable=False)
     if reason == "tool_use":  # it contradicts itself, however often it comes
-        return named("empty")
+        return named("empty", attempts=2)
     # An answer of nothing: another sample may say something. If it does not, it is the answer.
     return named("empty", will=True)
 

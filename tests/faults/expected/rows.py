@@ -47,6 +47,8 @@ ROWS = (
     Row("in-tool", "any break inside or after a tool call"),
     Row("no-answer", "refusal, `max_tokens`, full context, without an answer"),
     Row("nothing-said", "an answer of nothing, or of thinking only"),
+    Row("no-action", "Claude ends to use a tool, and neither says nor calls anything"),
+    Row("no-action-after", "the same after a tool has run"),
     Row("cut-short", "refusal, `max_tokens`, full context, after text"),
     Row("paused", f"server tools pause the turn (continued up to {MAX_PAUSES} times)"),
     Row("after-a-tool", "any of these after a tool has run"),
@@ -57,8 +59,13 @@ ROWS = (
 def row_of(cell: Cell) -> str:
     """The key of the row that *cell* belongs to."""
     sort = cell.fault.sort
+    acts = cell.fault.stop_reason == "tool_use" and not cell.fault.text
     if cell.where is Where.TOOL_RESULT:  # after which Claude may have nothing to add
-        return "harmless" if sort is Sort.STOPPED else "after-a-tool"
+        if sort is Sort.STOPPED:
+            return "no-action-after" if acts else "harmless"
+        return "after-a-tool"
+    if sort is Sort.STOPPED and acts:
+        return "no-action"
     if sort in (Sort.HARMLESS, Sort.DROPPED_POOL) or cell.fault.name == "stop-sequence-with-text":
         return "harmless"
     if cell.fault.stop_reason == "pause_turn":
