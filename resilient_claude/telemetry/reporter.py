@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from livekit.agents import APIError
@@ -42,18 +42,23 @@ class Reporter:
     def turn_ended(self) -> None:
         """The turn has ended, in one way or another."""
         record = self._record
-        facts = record.as_dict()
+        for event, level in self._lines():
+            log.write(self._logger, event, record.as_dict(), level=level)
+        self._emit("claude_turn_ended", TurnEnded.of(record))
+
+    def _lines(self) -> Iterator[tuple[str, str | None]]:
+        """The lines about the end of the turn, with a level where it is not the line's own."""
+        record = self._record
         if record.failure is not None:
             event = "claude.call_interrupted" if record.heard else "claude.call_failed"
-            log.write(self._logger, event, facts, level=FACTS[record.failure.kind].level)
+            yield event, FACTS[record.failure.kind].level
         elif record.outcome is not None:
             if deserves_warning(record.outcome, record.stop_reason):
-                log.write(self._logger, "claude.outcome", facts)
+                yield "claude.outcome", None
             if record.failed:
-                log.write(self._logger, "claude.call_recovered", facts)
+                yield "claude.call_recovered", None
         elif record.abandoned:
-            log.write(self._logger, "claude.turn_abandoned", facts)
-        self._emit("claude_turn_ended", TurnEnded.of(record))
+            yield "claude.turn_abandoned", None
 
     def error(self) -> APIError:
         """What a turn that failed raises."""

@@ -52,7 +52,12 @@ class Protocol(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse *data*, a step now and the rest when others have had their turn."""
-        if not data or not parses(self):  # aiohttp wakes its parser, or nobody has asked yet
+        in_body = self._head.over and not self.idle and not self._backlog
+        if in_body and 0 < len(data) <= STEP_BYTES:  # as with almost every token
+            super().data_received(data)
+            if self.idle and self.should_close:
+                self.close()
+        elif not data or not parses(self):  # aiohttp wakes its parser, or nobody has asked yet
             super().data_received(data)
         elif self.idle:
             self.close()

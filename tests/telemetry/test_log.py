@@ -19,7 +19,7 @@ from livekit.agents.cli.log import JsonFormatter
 from structlog.testing import capture_logs
 
 import resilient_claude
-from resilient_claude import TurnEnded
+from resilient_claude import ResilientClaudeLLM, TurnEnded
 from resilient_claude.failures.causes import cause_chain
 from resilient_claude.telemetry.log import LOGGER_NAME, make_logger, write
 from resilient_claude.telemetry.record import Scalar
@@ -426,11 +426,27 @@ async def test_what_is_told_of_a_turn(name: str, make_llm: MakeLLM, worker: Work
     assert worker.lines(adapter.provider) == told.lines
 
 
+async def test_what_is_told_of_a_model_that_claude_has_not(worker: Worker) -> None:
+    """Once, when the adapter is made: towards Anthropic's own host, where every turn would fail."""
+    async with ResilientClaudeLLM(api_key=KEY, model="claude-sonet-4-6"):
+        pass
+
+    assert worker.lines("api.anthropic.com") == [
+        line(
+            "claude.model_unknown",
+            "Claude has no model claude-sonet-4-6; did you mean claude-sonnet-4-6?",
+            "WARNING",
+            model="claude-sonet-4-6",
+            suggestion="claude-sonnet-4-6",
+        )
+    ]
+
+
 def test_every_event_of_the_package_is_told_above() -> None:
     """A new event needs a turn that writes it, and its whole line."""
     written = {line["event"] for told in TOLD.values() for line in told.lines}
 
-    assert written == events_of_the_package()
+    assert written | {"claude.model_unknown"} == events_of_the_package()
 
 
 def events_of_the_package() -> set[str]:

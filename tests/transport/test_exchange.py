@@ -7,7 +7,6 @@ import errno
 from typing import Any
 
 import anthropic
-import httpx2
 import pytest
 from livekit.agents import APIError
 
@@ -87,10 +86,11 @@ async def test_a_last_event_without_its_blank_line_counts(
     assert lines.events == []
 
 
-class Odd:
-    """A client with the one method that is called, and nothing else of the SDK's."""
+class Odd(anthropic.AsyncAnthropic):
+    """A client of the SDK's whose requests end in what the SDK never raises."""
 
-    base_url = httpx2.URL("http://127.0.0.1:1")
+    def __init__(self) -> None:
+        super().__init__(api_key=KEY, base_url="http://127.0.0.1:1")
 
     async def post(self, *arguments: Any, **options: Any) -> Any:
         raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
@@ -98,7 +98,7 @@ class Odd:
 
 async def test_a_client_of_somebody_s_own_fails_with_a_name(lines: Lines) -> None:
     """Whatever it lacks: an error of livekit's, one line per attempt, and an end that is told."""
-    client: Any = Odd()
+    client = Odd()
     adapter = ResilientClaudeLLM(client=client, retry=shrunk_policy(max_attempts=2))
     ended: list[TurnEnded] = []
     adapter.on("claude_turn_ended", ended.append)
