@@ -78,9 +78,9 @@ class AttemptSeen:
                     continue
                 case "content_block_start":
                     kind = event["content_block"]["type"]
-                    if kind == "text" and self.began is None:
+                    if kind == "text":
                         continue  # a block that has begun says nothing yet
-                    self.speaking = kind in ("text", "tool_use")
+                    self.speaking = kind == "tool_use"
                 case "content_block_delta":
                     self.sent_text += event["delta"].get("text", "")
                     self.speaking |= "text" in event["delta"]

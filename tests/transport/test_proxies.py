@@ -325,7 +325,7 @@ async def test_a_proxy_that_is_not_there_is_named(
     assert type(heard.error) is APIConnectionError
     failed = lines.named("claude.attempt_failed")
     assert [(line["kind"], line["origin"], line["root_type"]) for line in failed] == [
-        (kind, "proxy", root_type)
+        (kind, "local" if kind == "dns" else "proxy", root_type)
     ] * 3
 
 

@@ -47,8 +47,7 @@ ROWS = (
     Row("in-tool", "any break inside or after a tool call"),
     Row("no-answer", "refusal, `max_tokens`, full context, without an answer"),
     Row("nothing-said", "an answer of nothing, or of thinking only"),
-    Row("no-action", "Claude ends to use a tool, and neither says nor calls anything"),
-    Row("no-action-after", "the same after a tool has run"),
+    Row("no-action", "Claude ends to use a tool, says nothing and calls none; after a tool too"),
     Row("cut-short", "refusal, `max_tokens`, full context, after text"),
     Row("paused", f"server tools pause the turn (continued up to {MAX_PAUSES} times)"),
     Row("after-a-tool", "any of these after a tool has run"),
@@ -62,7 +61,7 @@ def row_of(cell: Cell) -> str:
     acts = cell.fault.stop_reason == "tool_use" and not cell.fault.text
     if cell.where is Where.TOOL_RESULT:  # after which Claude may have nothing to add
         if sort is Sort.STOPPED:
-            return "no-action-after" if acts else "harmless"
+            return "no-action" if acts else "harmless"
         return "after-a-tool"
     if sort is Sort.STOPPED and acts:
         return "no-action"
@@ -140,6 +139,9 @@ def _one(row: Row, sayings: set[str]) -> str:
 def say(cell: Cell) -> str:
     """What the caller of *cell* hears, in the words of the table."""
     promised = expected(cell)
+    if row_of(cell) == "no-action":
+        fails = promised.error is not None
+        return "nothing more; a typed error after 2 attempts" if fails else "the whole answer, once"
     if promised.error is not None:
         return _say_failed(cell, promised)
     if row_of(cell) == "nothing-said" and cell.when is When.ALWAYS:
