@@ -51,7 +51,8 @@ def test_the_demo_without_the_plugin_installed_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A comparison that cannot be made is not a crash."""
-    monkeypatch.setitem(sys.modules, "livekit.plugins", None)
+    for name in ("livekit.plugins", "livekit.plugins.anthropic"):
+        monkeypatch.setitem(sys.modules, name, None)
 
     result = CliRunner().invoke(app, ["demo", "--plugin"])
 

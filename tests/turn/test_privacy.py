@@ -46,7 +46,8 @@ async def everything_of(
         left += [error.__cause__, error.__context__]
         texts += [str(error), repr(error), *traceback.format_exception(error)]
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            if not str(frame.f_globals.get("__name__")).startswith("tests."):
+            # The tests hold what was said, and so do frames of livekit, which are its own to clear.
+            if not str(frame.f_globals.get("__name__")).startswith(("tests.", "livekit.")):
                 texts += map(repr, frame.f_locals.values())
     return "\n".join(texts), heard.error
 

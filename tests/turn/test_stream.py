@@ -432,7 +432,7 @@ async def test_each_handler_is_called_by_itself(
             adapter.on("error", handler)
         heard, ended = await turn(adapter)
 
-    assert seen == ["first", "second"]
+    assert sorted(seen) == ["first", "second"]  # an older livekit keeps handlers in a set
     assert (ended.cancelled, ended.failure) == (False, failure_of(heard.error))
     told = 0 if error is ValueError else 1  # which livekit logs itself
     assert [line["handled"] for line in lines.named("claude.handler_failed")] == ["error"] * told
