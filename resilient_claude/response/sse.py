@@ -13,6 +13,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from resilient_claude.failures.faults import Fault, malformed
+from resilient_claude.failures.kinds import FailureKind
 
 from .bounded_json import MOST_VALUES, read_json
 
@@ -70,6 +71,7 @@ class EventDecoder:
         self._parts_bytes = 0
         self._past_bom = False
         self._ended_with_cr = False
+        self._any = False  # event that was complete
 
     def steps(self, data: bytes) -> Iterator[list[Event]]:
         """The same as `feed` of *data*, a bounded part at a time.
@@ -101,17 +103,26 @@ class EventDecoder:
                 events.append(event)
                 if event["type"] == "message_stop":
                     break  # the message is whole; whatever follows it is none of it
+        self._any = self._any or bool(events)
         return events
 
     def finish(self) -> list[Event]:
         """`message_stop`, if only the blank line after it is missing at the end of the body.
 
         Some recorded streams end so. Any other event without its blank line is incomplete.
+
+        Raises:
+            Fault: the very first event was cut off: no foreign body, but a stream that broke.
         """
+        begun = not self._any and b"".join(self._parts).startswith((b"event:", b"data:"))
         try:
             events = self.feed(b"\n\n")
         except Fault:
-            return []
+            events = []
+        if begun and not events:
+            raise Fault(
+                FailureKind.TRUNCATED, "the stream ended within its first event", retryable=True
+            )
         return [event for event in events if event["type"] == "message_stop"]
 
     def _with_parts(self, data: bytes) -> bytes:
