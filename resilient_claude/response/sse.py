@@ -12,8 +12,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
-from resilient_claude.failures.kinds import FailureKind
 
 from .bounded_json import MOST_VALUES, read_json
 
