@@ -51,9 +51,10 @@ def string(value: object) -> str:
 class EventDecoder:
     """Cuts a stream of bytes into events and decodes their JSON. One per attempt.
 
-    Reads may end anywhere, inside a character too. Three facts pass from one to the next: the bytes
+    Reads may end anywhere, inside a character too. Four facts pass from one to the next: the bytes
     of the event that is not complete, whether the byte order mark that a stream may begin with is
-    behind us, and whether the last byte was a CR, whose LF may be the first of the next read.
+    behind us, whether the last byte was a CR, whose LF may be the first of the next read, and
+    whether any event was complete.
 
     Comments, and events that say nothing, come to nothing here. After `message_stop`, the rest of
     the read is dropped.
@@ -71,7 +72,7 @@ class EventDecoder:
         self._parts_bytes = 0
         self._past_bom = False
         self._ended_with_cr = False
-        self._any = False  # event that was complete
+        self._past_first_event = False
 
     def steps(self, data: bytes) -> Iterator[list[Event]]:
         """The same as `feed` of *data*, a bounded part at a time.
@@ -103,7 +104,8 @@ class EventDecoder:
                 events.append(event)
                 if event["type"] == "message_stop":
                     break  # the message is whole; whatever follows it is none of it
-        self._any = self._any or bool(events)
+        if events:
+            self._past_first_event = True
         return events
 
     def finish(self) -> list[Event]:
@@ -114,16 +116,16 @@ class EventDecoder:
         Raises:
             Fault: the very first event was cut off: no foreign body, but a stream that broke.
         """
-        begun = not self._any and b"".join(self._parts).startswith((b"event:", b"data:"))
+        in_first_event = not self._past_first_event and _begins_event(b"".join(self._parts))
         try:
-            events = self.feed(b"\n\n")
+            last = [event for event in self.feed(b"\n\n") if event["type"] == "message_stop"]
         except Fault:
-            events = []
-        if begun and not events:
+            last = []
+        if in_first_event and not last:
             raise Fault(
                 FailureKind.TRUNCATED, "the stream ended within its first event", retryable=True
             )
-        return [event for event in events if event["type"] == "message_stop"]
+        return last
 
     def _with_parts(self, data: bytes) -> bytes:
         """*data* after the parts it continues, once it completes an event; else nothing.
@@ -159,6 +161,17 @@ class EventDecoder:
         self._ended_with_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
+
+def _begins_event(text: bytes) -> bool:
+    """Whether *text*, which may end anywhere, is the beginning of an event and no foreign body."""
+    name, colon, _ = text.partition(b":")
+    if colon:
+        return name in _FIELDS
+    return bool(name) and any(field.startswith(name) for field in _FIELDS)
+
+
+_FIELDS = (b"event", b"data", b"id", b"retry", b"")
+"""What a line of an event may begin with; a comment has no name."""
 
 _TYPES = {
     name.encode(): name

@@ -174,6 +174,40 @@ def test_a_long_read_is_decoded_in_bounded_steps(data: bytes) -> None:
     assert [event for step in steps for event in step] == decode(data, event_bytes=10**6)
 
 
+FIRST = b'event: message_start\ndata: {"type": "message_start", "message": {}}\n'
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"\xef\xbb\xbf", b": hello\n\n", b"id: 1\n", b"retry: 9\n"]
+)
+def test_a_stream_that_breaks_within_its_first_event_is_truncated(before: bytes) -> None:
+    """Wherever that is, also where nothing but the blank line after it is missing."""
+    for cut in range(1, len(FIRST) + 1):
+        decoder = EventDecoder()
+        assert decoder.feed(before + FIRST[:cut]) == []
+
+        with pytest.raises(Fault, match="within its first event") as raised:
+            decoder.finish()
+
+        assert (raised.value.kind, raised.value.retryable) == (FailureKind.TRUNCATED, True), cut
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"Log in", b'{"event: a": 1}', b": hello\n\n"])
+def test_a_body_that_is_no_stream_is_no_truncated_one(body: bytes) -> None:
+    """Whoever reads it sees that there was no event, and calls it what it is."""
+    decoder = EventDecoder()
+
+    assert (decoder.feed(body), decoder.finish()) == ([], [])
+
+
+def test_a_stream_that_breaks_within_a_later_event_ends_there() -> None:
+    """Whether that is whole is told by the message."""
+    decoder = EventDecoder()
+    events = decoder.feed(FIRST + b"\n" + FIRST)
+
+    assert ([event["type"] for event in events], decoder.finish()) == (["message_start"], [])
+
+
 def test_an_event_of_too_many_lines_is_malformed() -> None:
     """Claude sends two; a million of them take long to look at, whatever is in them."""
     lines = b"data:\n" * (EVENT_LINES - 2)
