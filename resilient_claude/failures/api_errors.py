@@ -46,7 +46,7 @@ class ApiError:
     def named_kind(self) -> FailureKind | None:
         """What has failed by type, code or status alone; words may be quotations."""
         by_type = kind_of_type(self.type) or kind_of_type(self.code)
-        return by_type or _KIND_OF_STATUS.get(self.status or 0)
+        return by_type or kind_of_status(self.status)
 
     @property
     def is_about_money(self) -> bool:
@@ -76,6 +76,11 @@ def read_error(value: object) -> ApiError:
 def kind_of_type(error_type: str | None) -> FailureKind | None:
     """The kind that an error's type stands for, however it is spelt; None if nobody knows it."""
     return _KIND_OF_TYPE.get(_spelt(error_type)) if error_type else None
+
+
+def kind_of_status(status: int | None) -> FailureKind | None:
+    """The kind that an HTTP status stands for by itself; None if it stands for none."""
+    return _KIND_OF_STATUS.get(status) if status is not None else None
 
 
 def _read(value: object, deep: int) -> ApiError | None:

@@ -152,10 +152,10 @@ _NETWORK_ERRNOS = (
 def _origin(
     kind: FailureKind, root: BaseException, fault: Fault | None, phase: Phase, evidence: Evidence
 ) -> Origin:
-    answered = evidence.request_id is not None
+    # Without Anthropic's request id, anything on the way may have written the response.
+    answered_by = evidence.origin_between if evidence.request_id is None else Origin.REMOTE
     if fault is not None:
-        # Without Anthropic's request id, anything on the way may have written the response.
-        return fault.origin or (Origin.REMOTE if answered else _between(evidence))
+        return fault.origin or answered_by
     if _stood_still(kind, root, evidence):
         return Origin.LOCAL
     if _is_of_proxy(root) or (evidence.proxied and _proxy_failed(kind, root, phase)):
@@ -169,13 +169,8 @@ def _origin(
         return Origin.LOCAL  # nothing beyond this machine's network ever answered
     if kind in (FailureKind.RESET, FailureKind.MALFORMED) and phase not in _CONNECT_PHASES:
         # Who closes an exchange before it has begun to answer may be anybody on the way.
-        return Origin.REMOTE if answered else _between(evidence)
+        return answered_by
     return Origin.UNKNOWN
-
-
-def _between(evidence: Evidence) -> Origin:
-    """Whose side it was on if it was not Anthropic's: without TLS, the proxy is the peer."""
-    return Origin.PROXY if evidence.proxied and not evidence.https else Origin.UNKNOWN
 
 
 def _proxy_failed(kind: FailureKind, root: BaseException, phase: Phase) -> bool:

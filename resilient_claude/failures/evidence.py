@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .failure import Failure, Phase
+from .failure import Failure, Origin, Phase
 
 
 @dataclass(slots=True)
@@ -61,6 +61,11 @@ class Evidence:
     def proxied(self) -> bool:
         """Whether a proxy is connected first."""
         return self.proxy is not None
+
+    @property
+    def origin_between(self) -> Origin:
+        """Whose side it was on if it was not Anthropic's: without TLS, the proxy is the peer."""
+        return Origin.PROXY if self.proxied and not self.https else Origin.UNKNOWN
 
     def enter(self, phase: Phase) -> None:
         """*phase* begins."""

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
 
-from .api_errors import ApiError, read_error
+from .api_errors import ApiError, kind_of_status, read_error
 from .evidence import Evidence
 from .failure import Failure, FailureKind, Origin, Phase
 from .faults import Fault
@@ -67,7 +67,7 @@ def classify_status(
         phase=evidence.phase if evidence.phase is Phase.STREAMING else Phase.RESPONSE,
         root_type=type(exc).__name__,
         root_message=redact(message, private()),
-        retryable=_status_retryable(kind, status, headers),
+        retryable=_retryable(kind, headers),
         status=status,
         error_type=error.type,
         retry_after_s=retry_after_s(headers, wall_clock),
@@ -86,12 +86,14 @@ def _kind_of_status(status: int, error: ApiError) -> FailureKind:
     by_type = error.named_kind
     if status >= 500:  # whatever else a broken server may say about the request
         throttled = by_type if by_type and FACTS[by_type].throttled else None
-        return throttled or _STATUS_KIND.get(status, FailureKind.SERVER)
+        return throttled or kind_of_status(status) or FailureKind.SERVER
     if error.is_about_money:
         return FailureKind.BILLING  # also under 400, and under a 429 that no waiting heals
     if by_type and FACTS[by_type].throttled:
         return by_type  # the service's own word for haste, whoever chose the status
-    return _STATUS_KIND.get(status) or by_type or FailureKind.REJECTED
+    by_status = kind_of_status(status) or FailureKind.REJECTED
+    # That it was rejected, a status says for want of a better word.
+    return by_type or by_status if by_status is FailureKind.REJECTED else by_status
 
 
 def _origin_of_status(
@@ -100,20 +102,15 @@ def _origin_of_status(
     if status == 407:
         return Origin.PROXY  # it wants credentials
     if request_id is None:
-        # Anything between us and Anthropic may have written this; without TLS, the proxy could.
-        return Origin.PROXY if evidence.proxied and not evidence.https else Origin.UNKNOWN
+        return evidence.origin_between  # anything on the way may have written this
     return Origin.CALLER if FACTS[kind].origin is Origin.CALLER else Origin.REMOTE
 
 
-def _status_retryable(kind: FailureKind, status: int, headers: Mapping[str, str]) -> bool:
+def _retryable(kind: FailureKind, headers: Mapping[str, str]) -> bool:
     asked = headers.get("x-should-retry")
     if asked in ("true", "false"):
         return asked == "true"
-    if kind is FailureKind.BILLING:
-        return False
-    if status == 200:
-        return FACTS[kind].retryable
-    return FACTS[kind].retryable or status >= 500 or status in _RETRYABLE_STATUS
+    return FACTS[kind].retryable
 
 
 def retry_after_s(headers: Mapping[str, str], wall_clock: Callable[[], float]) -> float | None:
@@ -141,16 +138,3 @@ def _number(value: str | None) -> float | None:
     except ValueError:
         return None
     return number if number is not None and isfinite(number) and number >= 0 else None
-
-
-_STATUS_KIND = {
-    401: FailureKind.AUTH,
-    402: FailureKind.BILLING,
-    403: FailureKind.AUTH,
-    408: FailureKind.SERVER,
-    409: FailureKind.SERVER,
-    429: FailureKind.RATE_LIMITED,
-    529: FailureKind.OVERLOADED,
-}
-
-_RETRYABLE_STATUS = frozenset({408, 409, 429})
