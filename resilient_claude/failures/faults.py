@@ -50,7 +50,7 @@ class ClockExpired(TimeoutError):
     """One of the clocks in `Timeouts` or the silence budget ran out.
 
     Attributes:
-        clock: its name, such as `response_s`.
+        clock: its name, such as `stall_s`.
         limit_s: what it was set to, in seconds.
     """
 

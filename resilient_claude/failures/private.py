@@ -48,11 +48,9 @@ def private_texts(
 
 # --- speech ---------------------------------------------------------------------------------------
 
-_SPOKEN = {"text", "content", "thinking", "input", "cited_text", "title", "context"} | {
-    "stdout",
-    "stderr",
-    "source",
-    "citations",
+_SPOKEN = {
+    *("text", "content", "thinking", "input", "cited_text", "title", "context"),
+    *("stdout", "stderr", "source", "citations"),
 }
 """The fields below which there is speech; in `input`, everything is."""
 

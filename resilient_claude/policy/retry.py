@@ -65,7 +65,7 @@ class Retries:
         random: Callable[[], float],
     ) -> None:
         self._policy = policy
-        self._latest = min(last_start(policy, since=silent_since), turn_deadline)
+        self._latest = last_start(policy, silent_since=silent_since, turn_deadline=turn_deadline)
         self._now = now
         self._random = random
         self._state: RetryCallState | None = None  # made at the first failure

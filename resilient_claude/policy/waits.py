@@ -102,6 +102,6 @@ def first_token_clock_s(
     return remaining_s if is_last else min(clock_s, remaining_s / 2)
 
 
-def last_start(policy: RetryPolicy, *, since: float) -> float:
-    """When the last attempt may start, if the silence began at *since*, on the same clock."""
-    return since + policy.max_silence_s * 0.95
+def last_start(policy: RetryPolicy, *, silent_since: float, turn_deadline: float) -> float:
+    """When the last attempt may start, if the silence began at *silent_since*, on one clock."""
+    return min(silent_since + policy.max_silence_s * 0.95, turn_deadline)

@@ -28,10 +28,10 @@ from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
 from resilient_claude.failures.private import texts_in
 from resilient_claude.failures.redaction import identifier
+from resilient_claude.failures.statuses import fault_of_error
 
 from .blocks import PART_CHARS, Block, find_audible
 from .message_states import FOLLOWING, PLACED, STOP_REASON, Kind, State
-from .outcomes import error_of
 from .sse import DONE, Event, string
 from .usage import Usage
 
@@ -118,7 +118,7 @@ class IncomingMessage:
     def _without_step(self, kind: Kind, event: Event) -> None:
         """The present state has no step for *event*: it is a fault, or it is passed over."""
         if kind == "error":
-            raise error_of(event)
+            raise fault_of_error(event)
         if kind in PLACED:
             raise malformed(f"{event['type']} {self.state}")
 

@@ -13,9 +13,6 @@ from enum import StrEnum
 
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
-from resilient_claude.failures.statuses import fault_of_error
-
-from .sse import Event
 
 
 class Outcome(StrEnum):
@@ -141,12 +138,3 @@ def deserves_warning(outcome: Outcome, stop_reason: str | None) -> bool:
     """
     is_new = stop_reason is not None and not ending_of(stop_reason).known
     return is_new or outcome not in _WHOLE
-
-
-def error_of(event: Event) -> Fault:
-    """The fault that an `error` event ends a message with, whatever that looks like.
-
-    Raises:
-        KeyError: there is no error in it.
-    """
-    return fault_of_error(event)

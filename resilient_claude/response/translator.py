@@ -142,7 +142,7 @@ class Translator(IncomingMessage):
             outcome = Outcome.COMPLETE  # our tools come first; their results continue the turn
         pauses = may_pause and outcome is Outcome.PAUSE_TURN
         if pauses:
-            self._check_continuable()
+            self.content()  # what cannot be sent back is found out now: later, nobody could retry
         held = self._held_text()
         says = self.output_started or bool(calls)
         if ending.acts and not calls and (says or after_text):
@@ -169,14 +169,6 @@ class Translator(IncomingMessage):
         if self.stop_reason is None and not all(tool.has_input for tool in tools):
             raise malformed("a tool call without input in a message without stop reason")
         return calls_of(tools)
-
-    def _check_continuable(self) -> None:
-        """Find out now what cannot be sent back: later, nobody could try again.
-
-        Raises:
-            Fault: as `content` does.
-        """
-        self.content()
 
     # --- chunks -----------------------------------------------------------------------------
 

@@ -92,8 +92,8 @@ def _attempt_failed(fields: Mapping[str, Scalar]) -> str:
     return f"attempt {fields['attempt']} failed: {_failure(fields)}; {follows}"
 
 
-def _times(fields: Mapping[str, Scalar]) -> str:
-    attempts = fields["attempts"]
+def times(attempts: Scalar) -> str:
+    """How many *attempts* there were, such as "3 attempts"."""
     return "1 attempt" if attempts == 1 else f"{attempts} attempts"
 
 
@@ -109,13 +109,16 @@ EVENTS: Mapping[str, LogEvent] = {
             *("attempts", "causes", "kind", "origin", "resumed"),
             *("elapsed_s", "silence_s", "wasted_tokens", *_CALL),
         ),
-        lambda f: f"recovered after {_times(f)} ({f['causes']}), {f['silence_s']} s of silence",
+        lambda f: (
+            f"recovered after {times(f['attempts'])} ({f['causes']}), {f['silence_s']} s of silence"
+        ),
     ),
     "claude.call_failed": LogEvent(
         "error",
         ("attempts", *_FIRST, *FAILURE_FIELDS, "elapsed_s", "wasted_tokens", *_CALL),
         lambda f: (
-            f"no answer after {_times(f)} in {f['elapsed_s']} s ({f['causes']}): {_failure(f)}"
+            f"no answer after {times(f['attempts'])} in {f['elapsed_s']} s "
+            f"({f['causes']}): {_failure(f)}"
         ),
     ),
     "claude.call_interrupted": LogEvent(
@@ -133,7 +136,7 @@ EVENTS: Mapping[str, LogEvent] = {
             *("elapsed_s", "wasted_tokens", *_CALL),
         ),
         lambda f: (
-            f"left without a word after {f['elapsed_s']} s and {_times(f)} "
+            f"left without a word after {f['elapsed_s']} s and {times(f['attempts'])} "
             f"({f.get('causes') or 'none of them failed'})"
         ),
     ),

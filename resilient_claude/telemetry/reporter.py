@@ -64,7 +64,7 @@ class Reporter:
         """What a turn that failed raises."""
         record = self._record
         assert record.failure is not None
-        times = "1 attempt" if record.attempts == 1 else f"{record.attempts} attempts"
+        times = log.times(record.attempts)
         if record.heard:
             summary = (
                 f"the answer broke off after {record.text_chars} characters and "

@@ -54,7 +54,6 @@ class Exchange:
     """One request and its response, opened by `open_exchange`.
 
     Attributes:
-        request_id: the response's `request-id` header.
         content_type: what the response says it is, such as `text/event-stream`.
         is_framed: whether the response says where its body ends. If it does, an end that comes too
             early is raised by `read`; if not, the end of the connection is all that tells of it.
@@ -62,7 +61,6 @@ class Exchange:
     """
 
     def __init__(self, headers: Mapping[str, str], read: Read) -> None:
-        self.request_id = request_id_of(headers)
         self.content_type = _content_type(headers)
         self.is_framed = is_framed(headers)
         self.read = read

@@ -121,7 +121,7 @@ class Protocol(ResponseHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone; what came before counts."""
         while self._backlog and not self.idle:
-            data, self._backlog = self._backlog, b""
+            data = self._backlog
             self._backlog = data[STEP_BYTES:]
             self._step(data[:STEP_BYTES])
         super().connection_lost(exc)

@@ -43,7 +43,7 @@ def report_recoverable(stream: llm.LLMStream, error: APIError) -> None:
 
 
 def handlers_of(emitter: EventEmitter[Any], event: object) -> list[Callable[..., Any]]:
-    """The handlers of *event*, in the order in which they were registered.
+    """The handlers of *event*, in livekit's order: that of registration, but for old releases.
 
     Source: livekit/rtc/event_emitter.py, `EventEmitter._events`.
     """

@@ -177,7 +177,9 @@ class Parts:
         policy, record, broken = self._settings.policy, self._record, self.translator
         if record.resumed or not broken.text_chars or broken.tool_block_began:
             return None
-        latest = min(last_start(policy, since=record.silent_since), self._turn_deadline)
+        latest = last_start(
+            policy, silent_since=record.silent_since, turn_deadline=self._turn_deadline
+        )
         return resume_wait_s(
             policy,
             failed.failure,
