@@ -13,6 +13,7 @@ from unittest import mock
 
 import anthropic
 import pytest
+import yarl
 from livekit.agents import (
     Agent,
     AgentSession,
@@ -180,8 +181,9 @@ async def _strike(
         case "untrusted":
             other = stack.enter_context(SimulatedClaude(tls=True))
             relay = Relay(port_of(other))
-            port = await stack.enter_async_context(relay.listening())
-            return f"https://localhost:{port}", lambda: setattr(relay, "leads_to", port_of(claude))
+            url = yarl.URL(await stack.enter_async_context(relay.listening()))
+            name = f"https://localhost:{url.port}"
+            return name, lambda: setattr(relay, "leads_to", port_of(claude))
         case "no TLS":
             claude.tls_mode("plaintext")
             return claude.base_url, lambda: claude.tls_mode("normal")

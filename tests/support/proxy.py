@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -63,37 +62,16 @@ class Proxy(Serving):
                 await reader.read()
 
 
-class Relay:
+class Relay(Serving):
     """A port of localhost that leads to the port *leads_to*, which may change with time."""
 
     def __init__(self, leads_to: int) -> None:
+        super().__init__()
         self.leads_to = leads_to
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[int]:
-        """Serve on a free port; yields it."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        try:
-            yield server.sockets[0].getsockname()[1]
-        finally:
-            server.close()
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        there_reader, there = await asyncio.open_connection("127.0.0.1", self.leads_to)
-        try:
-            await _join(reader, writer, there_reader, there)
-        except asyncio.CancelledError:
-            pass  # the test is over
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on what is said, both ways."""
+        await _join(reader, writer, *await asyncio.open_connection("127.0.0.1", self.leads_to))
 
 
 async def _forward(

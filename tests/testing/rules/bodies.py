@@ -43,6 +43,14 @@ def error_of(value: object, headers: dict[str, str] | None = None) -> tuple[int,
     return None if error is None else (error.status, error.message)
 
 
+def check_refused(value: object, message: str) -> None:
+    """Check that a body is refused: with a 400 that says why."""
+    found = error_of(value)
+    assert found is not None
+    assert found[0] == 400
+    assert message in found[1]
+
+
 def said(*blocks: Any, role: str = "user") -> dict[str, Any]:
     """A message."""
     return {"role": role, "content": list(blocks)}

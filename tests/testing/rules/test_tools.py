@@ -13,6 +13,7 @@ from tests.testing.rules.bodies import (
     USER,
     body,
     called,
+    check_refused,
     error_of,
     history,
     said,
@@ -172,11 +173,7 @@ INVALID: dict[str, tuple[object, str]] = {
 @pytest.mark.parametrize(("value", "message"), INVALID.values(), ids=INVALID)
 def test_a_request_that_breaks_a_rule_is_refused(value: object, message: str) -> None:
     """With a 400 that says which."""
-    found = error_of(value)
-
-    assert found is not None
-    assert found[0] == 400
-    assert message in found[1]
+    check_refused(value, message)
 
 
 @pytest.mark.parametrize(
