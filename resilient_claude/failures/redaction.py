@@ -21,9 +21,12 @@ _READ_CHARS = 4_000
 
 def identifier(value: object) -> str | None:
     """*value* if it can be an id or a name of the API's, else None: it goes into logs as it is."""
-    if not isinstance(value, str) or not re.fullmatch(r"[\w.:-]{1,80}", value):
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
         return None
     return None if _KEY.search(value) else value
+
+
+_IDENTIFIER = re.compile(r"[\w.:-]{1,80}")
 
 
 def redact(text: str, private: Private | Iterable[str] = ()) -> str:

@@ -193,7 +193,7 @@ def _completed(
 
 def _headers(body: Mapping[str, Any], betas: Sequence[str], extra: Extra) -> dict[str, str]:
     headers: dict[str, str] = {}
-    if any(name in body for name in SAMPLING):
+    if not body.keys().isdisjoint(SAMPLING):
         headers |= _SAMPLING_VERSION
     if betas:
         headers["anthropic-beta"] = ",".join(betas)

@@ -10,12 +10,15 @@ from livekit.agents.types import NotGiven
 
 def or_default(value: Any, default: Any) -> Any:
     """*value*, or *default* if it is None or one of the ways to say "not given"."""
-    return default if value is None or is_absent(value) else value
+    return default if value is None or isinstance(value, _ABSENT) else value
 
 
 def is_absent(value: object) -> bool:
     """Whether *value* is livekit's or the SDK's way to say "not given"."""
-    return isinstance(value, (NotGiven, anthropic.NotGiven, anthropic.Omit))
+    return isinstance(value, _ABSENT)
+
+
+_ABSENT = (NotGiven, anthropic.NotGiven, anthropic.Omit)
 
 
 def is_int(value: object) -> bool:

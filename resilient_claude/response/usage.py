@@ -52,10 +52,11 @@ class Usage:
 
     def to_livekit(self) -> llm.CompletionUsage:
         """The same counts as livekit's usage chunk carries them."""
+        prompt_tokens = self.prompt_tokens
         return llm.CompletionUsage(
             completion_tokens=self.output_tokens,
-            prompt_tokens=self.prompt_tokens,
-            total_tokens=self.total_tokens,
+            prompt_tokens=prompt_tokens,
+            total_tokens=prompt_tokens + self.output_tokens,
             prompt_cached_tokens=self.cache_read_input_tokens,
             cache_creation_tokens=self.cache_creation_input_tokens,
             cache_read_tokens=self.cache_read_input_tokens,

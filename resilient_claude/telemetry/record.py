@@ -160,8 +160,10 @@ class TurnRecord:
     @property
     def causes(self) -> str | None:
         """The kinds of all failed attempts with their counts, such as "4 overloaded, 1 timeout"."""
+        if not self.failed:  # as in most turns
+            return None
         kinds = Counter(attempt.failure.kind.value for attempt in self.failed)
-        return ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or None
+        return ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
     def handed_on(self, chunk: llm.ChatChunk, now: float) -> None:
         """*chunk* goes to the caller."""

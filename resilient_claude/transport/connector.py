@@ -7,7 +7,7 @@ import select
 import socket
 import ssl
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -55,19 +55,23 @@ class Connector(aiohttp.TCPConnector):
     async def connect(self, *arguments: Any, **options: Any) -> Any:
         """A connection for one request: one that is open and has been silent, or a new one."""
         try:
-            connection = await super().connect(*arguments, **options)
-            while not _usable(cast(Protocol, connection.protocol)):
+            connection: Any = await super().connect(*arguments, **options)
+            while not _usable(connection.protocol):
                 connection.close()
                 connection = await super().connect(*arguments, **options)
         except aiohttp.ClientError as exc:
             _name_end_of_handshake(exc)
             raise
-        cast(Protocol, connection.protocol).idle = False
-        _tell_peer(connection.transport)
-        # SEND starts the clock for the response. aiohttp does not tell when the last byte of the
-        # request has left, so what fails from here on is called a failure of the response.
-        _enter(Phase.SEND)
-        _enter(Phase.RESPONSE)
+        connection.protocol.idle = False
+        evidence = current_evidence.get()
+        if evidence is not None:
+            transport = connection.transport  # None if it was lost at this moment
+            if transport is not None and (address := transport.get_extra_info("peername")):
+                evidence.peer = _host_and_port(address)
+            # SEND starts the clock for the response. aiohttp does not tell when the last byte of
+            # the request has left, so what fails from here on is a failure of the response.
+            evidence.enter(Phase.SEND)
+            evidence.enter(Phase.RESPONSE)
         return connection
 
     def _release(self, key: Any, protocol: ResponseHandler, **options: Any) -> None:
@@ -107,13 +111,6 @@ def _enter(phase: Phase) -> None:
     evidence = current_evidence.get()
     if evidence is not None:
         evidence.enter(phase)
-
-
-def _tell_peer(transport: asyncio.Transport | None) -> None:
-    evidence = current_evidence.get()
-    address = transport.get_extra_info("peername") if transport is not None else None
-    if evidence is not None and address:
-        evidence.peer = _host_and_port(address)
 
 
 def _host_and_port(address: tuple[Any, ...]) -> str:

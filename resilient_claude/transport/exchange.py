@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from typing import TYPE_CHECKING, cast
@@ -247,7 +246,8 @@ async def _batches(
 
 def _content_type(headers: Mapping[str, str]) -> str:
     # Two headers of one name may have become one: "text/event-stream, text/event-stream".
-    return re.split("[;,]", headers.get("content-type", ""), maxsplit=1)[0].strip().lower()
+    first, _, _ = headers.get("content-type", "").partition(",")
+    return first.partition(";")[0].strip().lower()
 
 
 def is_framed(headers: Mapping[str, str]) -> bool:

@@ -59,6 +59,7 @@ class Target:
         self.transport = transport
         self._api_key = api_key
         self._closed = False
+        self._host: tuple[object, str] = (None, "")  # by the URL that it was read from
 
     @classmethod
     def of(
@@ -87,7 +88,10 @@ class Target:
     @property
     def provider(self) -> str:
         """Host, and port if it is not the default, that requests go to."""
-        return self.client.base_url.netloc.decode("ascii")
+        url = self.client.base_url
+        if url is not self._host[0]:  # livekit asks several times a turn, and reading it costs time
+            self._host = url, url.netloc.decode("ascii")
+        return self._host[1]
 
     @property
     def https(self) -> bool:

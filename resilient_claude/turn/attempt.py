@@ -140,28 +140,26 @@ class Attempt:
             clean_end=exchange.is_framed,
         )
         self._clocks.stop()
-        self._keep_thinking(chunks)
-        self._name_as_called(chunks)
+        calls = [call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls]
+        if calls:
+            self._keep_thinking(calls[0])
+            self._name_as_called(calls)
         self._deliver(chunks)
         await exchange.drain()
         return outcome
 
-    def _name_as_called(self, chunks: list[llm.ChatChunk]) -> None:
-        """Give the calls of *chunks* the names by which the agent knows its tools."""
-        if not self._request.aliases:  # as in most turns
-            return
-        for call in [call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls]:
+    def _name_as_called(self, calls: list[llm.FunctionToolCall]) -> None:
+        """Give the *calls* the names by which the agent knows its tools."""
+        for call in calls:
             call.name, call.arguments = self._request.as_called(call.name, call.arguments)
 
-    def _keep_thinking(self, chunks: list[llm.ChatChunk]) -> None:
-        """Leave the signed thinking with the first call of *chunks*.
+    def _keep_thinking(self, first: llm.FunctionToolCall) -> None:
+        """Leave the signed thinking with the *first* call.
 
         livekit keeps it there, and the API wants it back with the call's result.
         """
         thinking = self.translator.leading_thinking
-        calls = (call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls)
-        first = next(calls, None) if thinking else None
-        if first is not None:
+        if thinking:
             record = ThinkingRecord(self._model, thinking, self._request.prefix())
             first.extra = record.to_extra()
 

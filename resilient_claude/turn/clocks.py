@@ -175,7 +175,8 @@ class Clocks:
 
     def _watch(self, deadline: float, clock: str, limit_s: float) -> None:
         self._deadline, self._clock, self._limit_s = deadline, clock, limit_s
-        self._watch_again()
+        if self._state is not State.WATCHING:
+            self._watch_again()
         if self._timer is None or deadline < self._timer.when():
             self._set_timer()
 

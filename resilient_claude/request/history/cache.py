@@ -189,7 +189,7 @@ def _follow(settled: Settled, spans: Sequence[Span]) -> bool:
     first = next((span.messages[0] for span in spans if span.messages), None)
     if first is not None and first["role"] != "user":
         return False
-    return settled.unanswered.isdisjoint(call_id for span in spans for call_id in span.unasked)
+    return all(settled.unanswered.isdisjoint(span.unasked) for span in spans if span.unasked)
 
 
 def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:

@@ -66,9 +66,7 @@ def conversation(chat_ctx: llm.ChatContext, model: Model, histories: HistoryCach
         calls |= span.calls
         texts += span.system
         left_out |= dict.fromkeys(span.left_out)
-        for block in (block for one in span.messages for block in one["content"]):
-            if block["type"] == "tool_use":
-                names[block["name"]] = None
+        names |= dict.fromkeys(span.names)
     system: list[dict[str, Any]] = [
         PlainJson(type="text", text=text) for text in texts if not text.isspace()
     ]

@@ -30,6 +30,7 @@ class Span:
         messages: What they become.
         system: The system's texts among them.
         calls: The calls, by the ids that they are sent with.
+        names: The names of the tools that are called, as they are sent.
         ids: The ids that it takes, and how often each was wanted.
         renamed: Whether one of its calls has another id because its own was taken.
         unanswered: The `call_id`s of calls without an output.
@@ -42,6 +43,7 @@ class Span:
     messages: list[PlainJson] = field(default_factory=list)
     system: list[str] = field(default_factory=list)
     calls: dict[str, llm.FunctionCall] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
     renamed: bool = False
     unanswered: list[str] = field(default_factory=list)
@@ -108,15 +110,16 @@ class Writer:
             assert isinstance(call, llm.FunctionCall)
             assert isinstance(output, llm.FunctionCallOutput)
             given, came = input_of(call.arguments), result_of(output)
-            call_id = self._unique(call.call_id)
+            call_id, name = self._unique(call.call_id), api_name(str(call.name))
             self.span.calls[call_id] = call
+            self.span.names.append(name)
             self.span.left_out += (*given.left_out, *came.left_out)
             exact = exact and given.exact and came.exact
             blocks.append(
                 {
                     "id": call_id,
                     "type": "tool_use",
-                    "name": api_name(str(call.name)),
+                    "name": name,
                     "input": given.value,
                 }
             )
