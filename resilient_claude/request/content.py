@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -40,6 +41,16 @@ def finite(value: Any) -> Any:
     if isinstance(value, list):
         return [finite(item) for item in value]
     return value
+
+
+def compact_json(value: object) -> bytes:
+    """*value* as the SDK would write it, in UTF-8, with "?" for half a surrogate pair.
+
+    Raises:
+        TypeError, ValueError, RecursionError: It is no JSON.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace")
 
 
 def api_id(call_id: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
+
+from resilient_claude.request.content import compact_json
 
 __all__ = ["KnownJson", "PlainJson"]
 
@@ -34,8 +35,7 @@ class PlainJson(dict[str, Any]):
             with suppress(ValueError):  # half a surrogate pair
                 self.json = to_json(self)
                 return self
-        text = json.dumps(self, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        self.json = text.encode("utf-8", "replace")
+        self.json = compact_json(self)
         return self
 
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 from livekit.agents import llm
 from pydantic import BaseModel
 
+from resilient_claude.request.content import compact_json
+
 from .fingerprint import Fingerprint, fingerprint_of, function_of, snapshot
 from .input_schema import NoInputSchemaError, input_schema
 from .names import ToolAlias, api_name
@@ -59,8 +61,7 @@ class Definition(dict[str, Any]):
 
     def __init__(self, definition: Mapping[str, Any], *, alias: ToolAlias | None = None) -> None:
         super().__init__(definition)
-        text = json.dumps(self, ensure_ascii=False, separators=(",", ":"))
-        self.json = text.encode("utf-8", "replace")
+        self.json = compact_json(self)
         self.alias = alias
 
 
