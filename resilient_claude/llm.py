@@ -38,9 +38,9 @@ from resilient_claude.telemetry.log import (
 )
 from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.livekit_internals import call_alone, handlers_of
-from resilient_claude.turn.parts import TurnSettings
 from resilient_claude.turn.rehearsal import Rehearsal, check_tools
 from resilient_claude.turn.requests import TurnRequests
+from resilient_claude.turn.settings import TurnSettings
 from resilient_claude.turn.stream import ResilientClaudeStream
 from resilient_claude.version import __version__
 

@@ -143,6 +143,31 @@ def test_what_users_copy_comes_through_the_doors(path: Path) -> None:
             assert {name for name in names if name.partition(".")[0] == NAME} <= DOORS
 
 
+MODULE_LINES = 300
+FUNCTION_LINES = 40
+
+
+def test_modules_are_short_or_say_why_they_are_not() -> None:
+    """What has grown for a good reason says so where a reader wonders."""
+    texts = {module: path.read_text(encoding="utf-8") for module, path in MODULES.items()}
+
+    long = {module for module, text in texts.items() if text.count("\n") > MODULE_LINES}
+
+    assert {m for m in long if "Longer than other modules" not in texts[m]} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_functions_are_short(module: str) -> None:
+    """Without their arguments and their docstrings, which may be as long as they have to be."""
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+    for function in functions:
+        code = function.body[ast.get_docstring(function) is not None :]
+        first, last = (code[0].lineno, code[-1].end_lineno or 0) if code else (0, 0)
+        assert last - first < FUNCTION_LINES, function.name
+
+
 def test_every_public_name_can_be_imported() -> None:
     """Names are loaded on first use: a typo would show only then."""
     for name in resilient_claude.__all__:
@@ -166,6 +191,7 @@ TESTED_ELSEWHERE = {
     "transport.envelope": "tests/transport/test_sdk.py compares what is sent with the SDK's own",
     "transport.httpx2_internals": "tests/transport/test_internals.py has a test for every name",
     "turn.parts": "tests/turn/test_stream.py pauses and resumes turns",
+    "turn.settings": "tests/turn/test_attempts.py caps them for one call",
 }
 """Modules without tests of their own name, and where they are tested."""
 

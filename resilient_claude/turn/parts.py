@@ -20,7 +20,6 @@ from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.private import Private
 from resilient_claude.policy.retry import AttemptFailed, Retries
 from resilient_claude.policy.retry_policy import RetryPolicy
-from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.policy.waits import first_token_clock_s, last_start, resume_wait_s
 from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.request import Request
@@ -28,10 +27,10 @@ from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.text_filters import AfterPrefill, Join, TextFilter, ThinkingTags
 from resilient_claude.response.translator import Translator
 from resilient_claude.telemetry.record import TurnRecord
-from resilient_claude.transport.target import Target
 
 from .attempt import Attempt, Deliver
 from .clocks import Cap, Clocks
+from .settings import TurnSettings
 
 MAX_PAUSES = 5
 """How often a turn that server tools paused is continued."""
@@ -39,27 +38,6 @@ MAX_PAUSES = 5
 
 Repair: TypeAlias = Callable[[Request, Failure], Request | None]
 """Makes another request of one that was rejected; None if it does not know how."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnSettings:
-    """What the turns of an adapter have in common, as one of them takes it.
-
-    Attributes:
-        target: who is asked.
-        model: the id of the model that is asked.
-        policy: when a failed attempt is followed by another one.
-        timeouts: the clocks of an attempt.
-        attempt_s: how long each attempt may wait for content, seconds; None for no such bound.
-        filter_thinking: whether leaked thinking tags are taken out of the text.
-    """
-
-    target: Target
-    model: str
-    policy: RetryPolicy
-    timeouts: Timeouts
-    attempt_s: float | None = None
-    filter_thinking: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from resilient_claude.telemetry.reporter import Reporter
 
 from .livekit_internals import channel_of, once, report_recoverable, task_of
 from .output import Output
-from .parts import Parts, Repair, TurnSettings
+from .parts import Parts, Repair
+from .settings import TurnSettings
 
 ABORT_S = 1.0
 """How long closing the adapter waits for a turn to end, in seconds."""
