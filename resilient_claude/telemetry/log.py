@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import structlog
 
-from resilient_claude.failures.classify import classify
-from resilient_claude.failures.evidence import Evidence
+from resilient_claude.failures.causes import root_cause
 from resilient_claude.failures.failure import FAILURE_FIELDS
+from resilient_claude.failures.undisclosed import place_of
 
 from .record import Scalar
 
@@ -187,8 +187,10 @@ def write(
 
 def handler_failed(log: Any, exc: BaseException, *, event: str) -> None:
     """A handler of the application raised; the turn goes on without it."""
-    failure = classify(exc, Evidence())
-    write(log, "claude.handler_failed", {"handled": event, **failure.as_dict()})
+    root = root_cause(exc)
+    # Its message is the application's own, and may quote the caller.
+    facts = {"handled": event, "root_type": type(root).__name__, "root_message": place_of(root)}
+    write(log, "claude.handler_failed", facts)
 
 
 def request_adjusted(log: Any, argument: str, reason: str, *, model: str) -> None:
