@@ -194,11 +194,13 @@ class Block:
         return self.start
 
 
-# White space, control characters, and those that shape what stands around them: joiners, marks of
-# direction, variation selectors, fillers. Source: Unicode, categories Z, Cc and Cf.
+# White space, control characters, and those that show nothing and shape what stands around them:
+# joiners, marks of direction, variation selectors, fillers. Source: Unicode, categories Z and Cc,
+# the property Default_Ignorable_Code_Point, and of category Cf what has no shape of its own.
 _SILENT = (
     r"\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
-    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
+    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 find_audible = re.compile(f"[^{_SILENT}]").search
 """Finds the first character that could be heard; a word is looked at no further than that."""

@@ -17,6 +17,7 @@ from resilient_claude.failures.faults import Fault
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.sse import EventDecoder
 from resilient_claude.response.translator import Translator
+from tests.support.silence import nobody_hears
 
 Call = tuple[str, str, str]
 """Id, name and arguments of a tool call."""
@@ -187,8 +188,8 @@ def streams(draw: st.DrawFn, kinds: tuple[str, ...] = _KINDS, last: str | None =
     drawn = draw(st.lists(st.sampled_from(kinds), max_size=5))
     for index, kind in enumerate([*drawn, last] if last else drawn):
         events += _block(draw, stream, index, kind)
-    if stream.text.isspace():
-        stream.text = ""  # white space alone is no speech
+    if nobody_hears(stream.text):
+        stream.text = ""  # nothing but white space and control characters is no speech
     stream.stop_reason = "tool_use" if stream.calls else draw(st.sampled_from(_STOP_REASONS))
     for tokens in [*draw(st.lists(st.integers(1, 10_000), max_size=2)), stream.output_tokens]:
         delta = {"stop_reason": stream.stop_reason, "stop_sequence": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from resilient_claude.response.blocks import (
     leading_thinking,
 )
 from resilient_claude.response.bounded_json import MOST_VALUES
+from tests.support.silence import nobody_hears
 
 
 def closed(kind: str, *parts: str, signature: str = "", **start: Any) -> Block:
@@ -48,6 +50,12 @@ def test_blank_is_what_nobody_can_hear(blank: str) -> None:
     """The API rejects a text block of it, and no voice speaks it."""
     assert is_blank(blank)
     assert not is_blank(f"{blank}.{blank}")
+
+
+def test_every_character_of_unicode_is_heard_or_blank() -> None:
+    every = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point <= 0xDFFF]
+
+    assert [c for c in every if is_blank(c)] == [c for c in every if nobody_hears(c)]
 
 
 # --- as the API takes them back -----------------------------------------------------------------
