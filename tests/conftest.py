@@ -24,6 +24,11 @@ if "HYPOTHESIS_PROFILE" not in os.environ:
     settings.load_profile("unhurried")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers to a core: most tests wait for a clock for half of their time."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture
 def make_llm(monkeypatch: pytest.MonkeyPatch) -> MakeLLM:
     """Adapters with short waits, for a simulated Claude over TCP or TLS."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -53,7 +52,9 @@ def test_blank_is_what_nobody_can_hear(blank: str) -> None:
 
 
 def test_every_character_of_unicode_is_heard_or_blank() -> None:
-    every = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point <= 0xDFFF]
+    """Left out: surrogates, ideographs beyond the first 131,072 code points, private use."""
+    points = [*range(0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xF0000)]
+    every = [chr(point) for point in points]
 
     assert [c for c in every if is_blank(c)] == [c for c in every if nobody_hears(c)]
 

@@ -11,13 +11,13 @@ import logging
 import multiprocessing
 import os
 import sys
-import time
 from typing import Any
 
 from livekit.agents import AgentServer, JobContext
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.telemetry.log import LOGGER_NAME
+from resilient_claude.transport import certificates
 from tests.support.listening import conversation
 
 URL = "TESTED_CLAUDE"
@@ -33,15 +33,20 @@ server = AgentServer(
 )
 
 
+def loaded() -> set[str]:
+    """What this process holds already: the modules, and the files of certificates."""
+    return {*sys.modules, *map(str, certificates._loads)}
+
+
 @server.rtc_session()
 async def entrypoint(job: JobContext) -> None:
     """Make an adapter, ask once, and say how it went."""
-    began = time.thread_time()
+    here = loaded()
     adapter = ResilientClaudeLLM(api_key="k", base_url=os.environ[URL])
-    constructing_s = time.thread_time() - began
+    newly = sorted(loaded() - here)
     answer = await adapter.chat(chat_ctx=conversation()).collect()
     await adapter.aclose()
-    told = {"text": answer.text, "constructing_s": constructing_s, "pid": os.getpid()}
+    told = {"text": answer.text, "newly": ", ".join(newly), "pid": os.getpid()}
     logging.getLogger(LOGGER_NAME).info(TURN, extra=told)
     job.shutdown()
 
