@@ -140,7 +140,9 @@ async def test_an_unknown_host_ends_in_gaierror(make_llm: MakeLLM) -> None:
     """`.invalid` never resolves (RFC 6761)."""
     with SimulatedClaude() as claude:
         adapter = make_llm(
-            claude, base_url="http://claude.invalid", retry=shrunk_policy(max_silence_s=2.0)
+            claude,
+            base_url="http://claude.invalid",
+            retry=shrunk_policy(max_attempts=3, max_silence_s=20.0),
         )
         error, root = await fails_always(adapter)
 
