@@ -77,6 +77,7 @@ def timeouts_of(
                 )
         return timeout
     if isinstance(timeout, (int, float)) and not isinstance(timeout, bool):
+        check_positive("timeout", timeout)
         timeout = httpx2.Timeout(timeout)
     if not all(hasattr(timeout, name) for name in ("connect", "read", "write", "pool")):
         raise TypeError(

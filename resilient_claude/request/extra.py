@@ -47,6 +47,8 @@ class Extra:
         """
         if not extra_kwargs:
             return _NOTHING
+        if not isinstance(extra_kwargs, Mapping):
+            raise TypeError(f"extra_kwargs must be a mapping, got {type(extra_kwargs).__name__}")
         extra = {key: value for key, value in extra_kwargs.items() if not is_absent(value)}
         headers = {
             _HEADER_ARGUMENTS[key]: extra.pop(key) for key in _HEADER_ARGUMENTS & extra.keys()

@@ -62,19 +62,21 @@ class RequestOptions:
 
     model: str = field(
         metadata=_must_be(
-            "a model id",
+            "a model id without white space",
             lambda value: isinstance(value, str) and re.fullmatch(r"\S+", value) is not None,
         )
     )
     max_tokens: int = field(
-        default=1024, metadata=_must_be(">= 1", lambda value: is_int(value) and value >= 1)
+        default=1024, metadata=_must_be("an int >= 1", lambda value: is_int(value) and value >= 1)
     )
     temperature: float | None = field(
         default=None,
-        metadata=_must_be("from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1),
+        metadata=_must_be(
+            "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
+        ),
     )
     top_k: int | None = field(
-        default=None, metadata=_must_be(">= 0", lambda value: is_int(value) and value >= 0)
+        default=None, metadata=_must_be("an int >= 0", lambda value: is_int(value) and value >= 0)
     )
     caching: Literal["ephemeral"] | None = field(
         default=None, metadata=_must_be('"ephemeral" or None', lambda value: value == "ephemeral")

@@ -220,7 +220,7 @@ def check_base_url(base_url: NotGivenOr[str | None]) -> str | None:
     if url is None:
         return None
     got = f"got {without_credentials(str(url))!r}"
-    if not re.match(r"https?://\S", str(url)):
+    if not re.match(r"https?://", str(url)):
         raise ValueError(f"{name} must begin with http:// or https://, {got}")
     if re.search(r"\s", str(url)):
         raise ValueError(f"{name} must not hold white space, {got}")
@@ -279,4 +279,6 @@ def check_key(key: object, name: str = "api_key()") -> str:
             f"{name} has a character that no key has, U+{ord(bad.group()):04X} at position "
             f"{bad.start()} of {len(key)}: check for quotes, spaces and line ends"
         )
+    if key[0] == key[-1] and key[0] in "'\"":  # `docker --env-file` takes quotes for a part of it
+        raise ValueError(f"{name} is in quotes, which no key has: take them away")
     return key

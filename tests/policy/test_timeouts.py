@@ -19,6 +19,13 @@ def test_bad_timeouts_say_what_was_wrong(name: str, value: Any) -> None:
         Timeouts(**{name: value})
 
 
+@pytest.mark.parametrize("value", [0, -1, float("inf")])
+def test_a_bad_number_of_seconds_is_named_as_it_was_given(value: float) -> None:
+    """Who wrote `timeout=0` has never heard of `connect_s`."""
+    with pytest.raises(ValueError, match=f"^timeout must be finite and > 0, got {value!r}$"):
+        ResilientClaudeLLM(api_key=KEY, timeout=value)
+
+
 async def test_the_plugin_s_timeout_is_translated() -> None:
     """A drop-in takes what the plugin took."""
     adapter = ResilientClaudeLLM(api_key=KEY, timeout=httpx2.Timeout(4.0, read=25.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,10 +28,9 @@ def api_tool_choice(choice: object) -> dict[str, Any]:
         function = choice.get("function")
         if isinstance(function, Mapping) and isinstance(function.get("name"), str):
             return {"type": "tool", "name": function["name"]}
-    got = repr(choice) if isinstance(choice, str) else type(choice).__name__
     raise ValueError(
         'tool_choice must be "auto", "required", "none" or'
-        f' {{"type": "function", "function": {{"name": ...}}}}, got {got}'
+        f' {{"type": "function", "function": {{"name": ...}}}}, got {reprlib.repr(choice)}'
     )
 
 

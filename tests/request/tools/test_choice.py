@@ -127,10 +127,10 @@ def test_a_tool_inside_an_mcp_toolset_can_be_named() -> None:
     ("choice", "got"),
     [
         ("any", "'any'"),
-        ({"type": "tool", "name": "weather"}, "dict"),
-        ({"type": "function", "function": {}}, "dict"),
-        ({"type": "function"}, "dict"),
-        (7, "int"),
+        ({"type": "tool", "name": "weather"}, r"\{'name': 'weather', 'type': 'tool'\}"),
+        ({"type": "function", "function": {}}, r"\{'function': \{\}, 'type': 'function'\}"),
+        ({"type": "function"}, r"\{'type': 'function'\}"),
+        (7, "7"),
     ],
 )
 def test_unknown_tool_choice_is_refused(choice: Any, got: str) -> None:
