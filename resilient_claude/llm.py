@@ -192,11 +192,18 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             extra_kwargs: any argument of the SDK's `messages.create`; they win over all others.
 
         Raises:
-            RuntimeError: `aclose()` was called, or another event loop has used the adapter.
+            RuntimeError: `aclose()` was called, no event loop is running, or another one has used
+                the adapter.
             TypeError: something cannot be sent; the message names it.
             ValueError: likewise.
         """
         self._check_usable()
+        if not isinstance(chat_ctx, ChatContext):
+            raise TypeError(f"chat_ctx must be livekit's ChatContext, got {_kind(chat_ctx)}")
+        if not isinstance(conn_options, APIConnectOptions):
+            raise TypeError(
+                f"conn_options must be livekit's APIConnectOptions, got {_kind(conn_options)}"
+            )
         request = self._requests.make(
             chat_ctx,
             tools=tools or (),
@@ -256,12 +263,12 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             tools: see `warm`.
 
         Raises:
-            RuntimeError: there are *tools*, and no event loop is running.
+            RuntimeError: no *loop* is given, and none is running.
             TypeError: *tools* holds something else.
         """
         check_tools(tools)
+        loop = loop or _running_loop()
         if tools and not self._closed:
-            loop = loop or asyncio.get_running_loop()
             task = loop.create_task(self._build_quietly(tools))
             self._warming.add(task)
             task.add_done_callback(self._warming.discard)
@@ -288,7 +295,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     def _check_usable(self) -> None:
         if self._closed:
             raise RuntimeError("this ResilientClaudeLLM is closed: make a new one")
-        loop = asyncio.get_running_loop()
+        loop = _running_loop()
         if self._loop is None:
             self._loop = weakref.ref(loop)
         if self._loop() is not loop:
@@ -303,6 +310,26 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     async def _build_quietly(self, tools: Sequence[Tool | Toolset]) -> None:
         with suppress(Exception):  # whatever it is, `chat()` will raise it to somebody who cares
             await self._rehearsal.build_tools(tools)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that runs.
+
+    livekit would take one that nobody runs, and `aclose()` would wait for its task for ever.
+
+    Raises:
+        RuntimeError: there is none; the message says where there is one.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError as exc:
+        raise RuntimeError(
+            "no running event loop: call this in a coroutine, such as the entrypoint of a job"
+        ) from exc
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 class _ResilientClaudePlugin(Plugin):

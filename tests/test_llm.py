@@ -82,10 +82,37 @@ async def test_prewarm_says_what_it_takes(tools: Any, message: str) -> None:
     await adapter.aclose()
 
 
-def test_prewarm_with_tools_needs_an_event_loop() -> None:
-    """In a worker's setup there is none yet, and nothing would happen."""
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        ResilientClaudeLLM(api_key=KEY).prewarm(tools=desk.tools(1))
+@pytest.mark.parametrize("tools", [0, 1])
+def test_prewarm_needs_an_event_loop(tools: int) -> None:
+    """In a worker's setup there is none yet: the task would never run, `aclose()` never return."""
+    adapter = ResilientClaudeLLM(api_key=KEY)
+
+    with pytest.raises(RuntimeError, match="no running event loop: call this in a coroutine"):
+        adapter.prewarm(tools=desk.tools(tools))
+
+    asyncio.run(asyncio.wait_for(adapter.aclose(), timeout=5))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"chat_ctx": [{"role": "user"}]}, "chat_ctx must be livekit's ChatContext, got list"),
+        ({"chat_ctx": None}, "chat_ctx must be livekit's ChatContext, got NoneType"),
+        ({"conn_options": 3}, "conn_options must be livekit's APIConnectOptions, got int"),
+        ({"extra_kwargs": [1]}, "extra_kwargs must be a mapping, got list"),
+    ],
+)
+async def test_what_chat_cannot_take_is_named_and_leaves_no_task(
+    arguments: dict[str, Any], message: str
+) -> None:
+    """A list of dicts is what the SDK takes, so it is what people try first."""
+    adapter = ResilientClaudeLLM(api_key=KEY)
+
+    with pytest.raises(TypeError, match=message):
+        adapter.chat(**{"chat_ctx": conversation(), **arguments})
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    await adapter.aclose()
 
 
 async def test_prewarm_leaves_a_tool_that_cannot_be_sent_to_the_turn(
@@ -263,11 +290,11 @@ async def test_an_argument_that_cannot_be_sent_is_logged_once(
         ({"timeout": "5"}, TypeError, "timeout must be resilient_claude.Timeouts"),
         ({"retry": 3}, TypeError, "retry must be a RetryPolicy, got int"),
         ({"logger": print}, TypeError, "logger must be a structlog logger"),
-        ({"temperature": 3.0}, ValueError, "temperature must be from 0 to 1, got 3.0"),
-        ({"max_tokens": 0}, ValueError, "max_tokens must be >= 1, got 0"),
-        ({"model": ""}, ValueError, "model must be a model id, got ''"),
+        ({"temperature": 3.0}, ValueError, "temperature must be a number from 0 to 1, got 3.0"),
+        ({"max_tokens": 0}, ValueError, "max_tokens must be an int >= 1, got 0"),
+        ({"model": ""}, ValueError, "model must be a model id without white space, got ''"),
         ({"filter_thinking": "no"}, TypeError, "filter_thinking must be a bool, got 'no'"),
-        ({"timeout": 0}, ValueError, "connect_s must be finite and > 0, got 0"),
+        ({"timeout": 0}, ValueError, "timeout must be finite and > 0, got 0"),
     ],
 )
 def test_a_bad_argument_says_what_was_wrong(
