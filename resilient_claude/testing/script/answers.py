@@ -81,6 +81,7 @@ class Answer:
             character, rather than one per event. Before a wait or a break, the rest goes out.
 
     Raises:
+        TypeError: *text* is no text, or *tools* is one tool call instead of a list.
         ValueError: A number is negative, or *text* and *pieces* disagree.
     """
 
@@ -103,6 +104,12 @@ class Answer:
     drip_bytes: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise TypeError(
+                f"text must be a str, got {self.text!r}: tool calls go into tools=[...]"
+            )
+        if isinstance(self.tools, ToolUse):
+            raise TypeError(f"tools must be a list of ToolUse, got {self.tools!r}")
         for name in _NOT_NEGATIVE:
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
@@ -131,6 +138,10 @@ class HttpError:
         body: Sent instead of the documented body: bytes, text or JSON.
         request_id: The `request-id` header; a new `req_...` for every response when empty, and
             none at all when None, as on a proxy's error page.
+
+    Raises:
+        TypeError: *status* is no int.
+        ValueError: *status* is a success, for which there is `Raw`, or none at all.
     """
 
     status: int
@@ -139,6 +150,14 @@ class HttpError:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | str | Mapping[str, Any] | None = None
     request_id: str | None = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.status, int):
+            raise TypeError(f"status must be an int, got {self.status!r}")
+        if not 300 <= self.status <= 599:
+            raise ValueError(
+                f"status must be from 300 to 599, got {self.status}: Raw takes any other"
+            )
 
     @property
     def error_type(self) -> str:

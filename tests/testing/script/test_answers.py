@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
-from resilient_claude.testing import Answer, HttpError
+from resilient_claude.testing import Answer, HttpError, ToolUse
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,21 @@ def test_an_impossible_answer_is_refused(changes: dict[str, Any], message: str) 
     """A typo in a script must not look like a fault of the code under test."""
     with pytest.raises(ValueError, match=message):
         Answer("Hi.", **changes)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Answer(cast(Any, ToolUse("x"))), r"text must be a str, .* go into tools="),
+        (lambda: Answer(tools=cast(Any, ToolUse("x"))), "tools must be a list of ToolUse"),
+        (lambda: HttpError(cast(Any, "529")), "status must be an int, got '529'"),
+        (lambda: HttpError(200), "status must be from 300 to 599, got 200: .* Raw"),
+    ],
+)
+def test_a_step_of_the_wrong_shape_is_refused(make: Callable[[], object], message: str) -> None:
+    """Played, it would end as a broken connection, and the simulation would report its own bug."""
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
 
 
 def test_pieces_alone_are_the_text() -> None:
