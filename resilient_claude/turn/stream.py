@@ -23,7 +23,13 @@ from resilient_claude.telemetry.events import TurnEnded
 from resilient_claude.telemetry.record import TurnRecord
 from resilient_claude.telemetry.reporter import Reporter
 
-from .livekit_internals import channel_of, once, report_recoverable, task_of
+from .livekit_internals import (
+    channel_of,
+    once,
+    report_recoverable,
+    speech_of_this_task,
+    task_of,
+)
 from .output import Output
 from .parts import Parts, Repair
 from .settings import TurnSettings
@@ -52,6 +58,7 @@ class ResilientClaudeStream(llm.LLMStream):
         self._output = Output(channel_of(self))
         task_of(self).add_done_callback(lambda _: self._output.chunks.close())
         self._now = asyncio.get_running_loop().time
+        self._speech = speech_of_this_task()
         self._record = TurnRecord(
             turn_id=utils.shortuuid("turn_"),
             model=settings.model,
@@ -117,8 +124,19 @@ class ResilientClaudeStream(llm.LLMStream):
     def _end(self, *, outcome: Outcome | None = None, failure: Failure | None = None) -> None:
         """The turn has ended, once: with an *outcome*, with a *failure*, or else cancelled."""
         if self._record.ended is None:
-            self._record.end(self._now(), outcome=outcome, failure=failure)
+            self._record.end(
+                self._now(), outcome=outcome, failure=failure, speculative=self._is_speculative
+            )
             self._reporter.turn_ended()
+
+    @property
+    def _is_speculative(self) -> bool:
+        """Whether livekit may still discard the answer, because the caller's turn is not over.
+
+        With preemptive generation, its default, it asks as soon as a transcript is final, and
+        schedules the speech when the turn is committed.
+        """
+        return self._speech is not None and not self._speech.scheduled
 
     def _deliver(self, chunks: list[llm.ChatChunk]) -> None:
         for chunk in chunks:
@@ -128,7 +146,11 @@ class ResilientClaudeStream(llm.LLMStream):
     def _record_failure(self, failed: AttemptFailed, *, wait_s: float | None) -> None:
         """An attempt failed; another follows after *wait_s* seconds, if at all."""
         attempt = self._record.attempt_failed(
-            failed.failure, self._parts.translator, now=self._now(), wait_s=wait_s
+            failed.failure,
+            self._parts.translator,
+            now=self._now(),
+            wait_s=wait_s,
+            speculative=self._is_speculative,
         )
         self._reporter.attempt_failed(attempt)
 
