@@ -52,6 +52,11 @@ def speech_of_this_task() -> SpeechHandle | None:
     return _SpeechHandleContextVar.get(None)
 
 
+async def until_scheduled(speech: SpeechHandle) -> None:
+    """Wait until the session has decided that *speech* is to be spoken."""
+    await speech._wait_for_scheduled()
+
+
 def handlers_of(emitter: EventEmitter[Any], event: object) -> list[Callable[..., Any]]:
     """The handlers of *event*, in livekit's order: that of registration, but for old releases.
 

@@ -33,6 +33,7 @@ from .livekit_internals import (
 from .output import Output
 from .parts import Parts, Repair
 from .settings import TurnSettings
+from .speculation import Speculation
 
 ABORT_S = 1.0
 """How long closing the adapter waits for a turn to end, in seconds."""
@@ -58,7 +59,7 @@ class ResilientClaudeStream(llm.LLMStream):
         self._output = Output(channel_of(self))
         task_of(self).add_done_callback(lambda _: self._output.chunks.close())
         self._now = asyncio.get_running_loop().time
-        self._speech = speech_of_this_task()
+        self._speculation = Speculation(speech_of_this_task())
         self._record = TurnRecord(
             turn_id=utils.shortuuid("turn_"),
             model=settings.model,
@@ -73,6 +74,7 @@ class ResilientClaudeStream(llm.LLMStream):
             deliver=self._deliver,
             on_retry=self._report_retry,
             repair=repair,
+            speculation=self._speculation,
             follows_tool=_follows_tool(chat_ctx),
         )
 
@@ -124,19 +126,11 @@ class ResilientClaudeStream(llm.LLMStream):
     def _end(self, *, outcome: Outcome | None = None, failure: Failure | None = None) -> None:
         """The turn has ended, once: with an *outcome*, with a *failure*, or else cancelled."""
         if self._record.ended is None:
+            speculative = self._speculation.is_open
             self._record.end(
-                self._now(), outcome=outcome, failure=failure, speculative=self._is_speculative
+                self._now(), outcome=outcome, failure=failure, speculative=speculative
             )
             self._reporter.turn_ended()
-
-    @property
-    def _is_speculative(self) -> bool:
-        """Whether livekit may still discard the answer, because the caller's turn is not over.
-
-        With preemptive generation, its default, it asks as soon as a transcript is final, and
-        schedules the speech when the turn is committed.
-        """
-        return self._speech is not None and not self._speech.scheduled
 
     def _deliver(self, chunks: list[llm.ChatChunk]) -> None:
         for chunk in chunks:
@@ -150,7 +144,7 @@ class ResilientClaudeStream(llm.LLMStream):
             self._parts.translator,
             now=self._now(),
             wait_s=wait_s,
-            speculative=self._is_speculative,
+            speculative=self._speculation.is_open,
         )
         self._reporter.attempt_failed(attempt)
 
