@@ -127,9 +127,7 @@ class ResilientClaudeStream(llm.LLMStream):
         """The turn has ended, once: with an *outcome*, with a *failure*, or else cancelled."""
         if self._record.ended is None:
             speculative = self._speculation.is_open
-            self._record.end(
-                self._now(), outcome=outcome, failure=failure, speculative=speculative
-            )
+            self._record.end(self._now(), outcome=outcome, failure=failure, speculative=speculative)
             self._reporter.turn_ended()
 
     def _deliver(self, chunks: list[llm.ChatChunk]) -> None:
