@@ -24,6 +24,8 @@ class TurnEnded:
         cancelled: whether the application cancelled it, as on a barge-in.
         abandoned: whether the caller left it, after failed attempts or a long wait, before a word
             of it came.
+        discarded: whether it was cancelled before livekit was to speak it: a preemptive generation
+            ahead of the caller's last word, which another one answers. It is not abandoned.
         attempts: HTTP requests made.
         causes: kinds of the attempts that failed, with their counts; None if none did.
         text_chars: characters handed on.
@@ -42,6 +44,7 @@ class TurnEnded:
     failure: Failure | None
     cancelled: bool
     abandoned: bool
+    discarded: bool
     attempts: int
     causes: str | None
     text_chars: int
@@ -60,7 +63,8 @@ class TurnEnded:
             stop_reason=record.stop_reason,
             failure=record.failure,
             cancelled=record.outcome is None and record.failure is None,
-            abandoned=record.abandoned,
+            abandoned=record.abandoned and not record.discarded,
+            discarded=record.discarded,
             attempts=record.attempts,
             causes=record.causes,
             text_chars=record.text_chars,

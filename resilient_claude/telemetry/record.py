@@ -28,13 +28,15 @@ class AttemptRecord:
         failure: why it failed.
         elapsed_s: seconds since `chat()`.
         wait_s: seconds until the next attempt; None if none follows.
-        repeats: whether it has the cause of the attempt before it.
+        speculative: whether the caller's turn was not over yet: livekit may still discard it.
+        repeats: whether it has the cause of the attempt before it, of which a line was written.
     """
 
     attempt: int
     failure: Failure
     elapsed_s: float
     wait_s: float | None
+    speculative: bool = False
     repeats: bool = False
 
     def as_dict(self) -> dict[str, Scalar]:
@@ -72,6 +74,8 @@ class TurnRecord:
         stop_reason: why the last message ended.
         outcome: how the answer ended; None while it has not, or has failed.
         failure: what ended the turn, if it failed.
+        discarded: whether it was cancelled before livekit was to speak it: a preemptive generation
+            ahead of the caller's last word, whom another one answers.
     """
 
     turn_id: str
@@ -92,6 +96,7 @@ class TurnRecord:
     stop_reason: str | None = None
     outcome: Outcome | None = None
     failure: Failure | None = None
+    discarded: bool = False
     _wasted_by: Translator | None = None  # whose tokens are counted as wasted
 
     def __post_init__(self) -> None:
@@ -174,16 +179,33 @@ class TurnRecord:
             self.said.append(chunk.delta.content)
 
     def attempt_failed(
-        self, failure: Failure, translator: Translator, *, now: float, wait_s: float | None
+        self,
+        failure: Failure,
+        translator: Translator,
+        *,
+        now: float,
+        wait_s: float | None,
+        speculative: bool = False,
     ) -> AttemptRecord:
         """The last attempt failed; what it cost is wasted unless some of it was handed on."""
-        repeats = bool(self.failed) and _cause(self.failed[-1].failure) == _cause(failure)
-        record = AttemptRecord(self.attempts, failure, now - self.started, wait_s, repeats)
+        record = AttemptRecord(
+            self.attempts,
+            failure,
+            elapsed_s=now - self.started,
+            wait_s=wait_s,
+            speculative=speculative,
+            repeats=self._repeats(failure),
+        )
         self.failed.append(record)
         if not translator.output_started:
             self.wasted.add(translator.usage)
             self._wasted_by = translator
         return record
+
+    def _repeats(self, failure: Failure) -> bool:
+        if not self.failed or self.failed[-1].speculative:
+            return False
+        return _cause(self.failed[-1].failure) == _cause(failure)
 
     def part_ended(self, translator: Translator) -> None:
         """No more comes of this part: what its last attempt delivered is the caller's."""
@@ -194,10 +216,16 @@ class TurnRecord:
         self.tool_calls += translator.tool_calls
 
     def end(
-        self, now: float, *, outcome: Outcome | None = None, failure: Failure | None = None
+        self,
+        now: float,
+        *,
+        outcome: Outcome | None = None,
+        failure: Failure | None = None,
+        speculative: bool = False,
     ) -> None:
         """The turn has ended: with an *outcome*, with a *failure*, or else cancelled."""
         self.ended, self.outcome, self.failure = now, outcome, failure
+        self.discarded = speculative and outcome is None and failure is None
 
     def last_chunk(self, ended: str) -> llm.ChatChunk:
         """Livekit's last chunk: the counts, and how the turn *ended*.

@@ -33,9 +33,12 @@ class Reporter:
         self._emit = emit
 
     def attempt_failed(self, attempt: AttemptRecord) -> None:
-        """An attempt failed. A repetition is counted at the end, not written at the same level."""
+        """An attempt failed. A repetition is counted at the end, not written at the same level.
+
+        Nor is what may come to nothing: livekit asks anew if the caller goes on speaking.
+        """
         facts = {**attempt.as_dict(), **self._record.call}
-        level = "debug" if attempt.repeats else None
+        level = "debug" if attempt.repeats or attempt.speculative else None
         fields = log.write(self._logger, "claude.attempt_failed", facts, level=level)
         span.add_event("claude.attempt_failed", fields)
 
@@ -58,7 +61,7 @@ class Reporter:
             if record.failed:
                 yield "claude.call_recovered", None
         elif record.abandoned:
-            yield "claude.turn_abandoned", None
+            yield "claude.turn_abandoned", "debug" if record.discarded else None
 
     def error(self) -> APIError:
         """What a turn that failed raises."""

@@ -13,6 +13,8 @@ from typing import Any
 from livekit.agents import APIError, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.utils import aio
+from livekit.agents.voice import SpeechHandle
+from livekit.agents.voice.agent_activity import _SpeechHandleContextVar
 from livekit.rtc import EventEmitter
 
 _ONCE = replace(DEFAULT_API_CONNECT_OPTIONS, max_retry=0)
@@ -40,6 +42,19 @@ def report_recoverable(stream: llm.LLMStream, error: APIError) -> None:
     stream._emit_error(error, recoverable=True)
     # livekit suppresses the metrics of a stream whose last attempt has an error.
     stream._current_attempt_has_error = False
+
+
+def speech_of_this_task() -> SpeechHandle | None:
+    """What the session means to speak of the answer that this task asks for; None without one.
+
+    Source: livekit/agents/voice/agent_activity.py, `AgentActivity._create_speech_task`.
+    """
+    return _SpeechHandleContextVar.get(None)
+
+
+async def until_scheduled(speech: SpeechHandle) -> None:
+    """Wait until the session has decided that *speech* is to be spoken."""
+    await speech._wait_for_scheduled()
 
 
 def handlers_of(emitter: EventEmitter[Any], event: object) -> list[Callable[..., Any]]:

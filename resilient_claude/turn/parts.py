@@ -16,6 +16,7 @@ from typing import TypeAlias
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Failure, FailureKind
 from resilient_claude.failures.faults import Fault
+from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.private import Private
 from resilient_claude.policy.retry import AttemptFailed, Retries
@@ -31,6 +32,7 @@ from resilient_claude.telemetry.record import TurnRecord
 from .attempt import Attempt, Deliver
 from .clocks import Cap, Clocks
 from .settings import TurnSettings
+from .speculation import Speculation
 
 MAX_PAUSES = 5
 """How often a turn that server tools paused is continued."""
@@ -78,6 +80,7 @@ class Parts:
         on_retry: told of every failed attempt that another follows, before the wait: the failure,
             and the wait in seconds.
         repair: makes another request of one that was rejected, if it knows how.
+        speculation: whether the caller's turn may not be over yet.
         follows_tool: whether the turn answers the result of a tool.
     """
 
@@ -90,6 +93,7 @@ class Parts:
         deliver: Deliver,
         on_retry: Callable[[AttemptFailed, float], None],
         repair: Repair,
+        speculation: Speculation,
         follows_tool: bool = False,
     ) -> None:
         self._settings = settings
@@ -98,6 +102,7 @@ class Parts:
         self._deliver = deliver
         self._on_retry = on_retry
         self._repair: Repair | None = repair  # once per turn
+        self._speculation = speculation
         self._follows_tool = follows_tool
         self._loop = asyncio.get_running_loop()
         self._attempt: Attempt | None = None
@@ -211,11 +216,14 @@ class Parts:
                     part = repaired
                     self._on_retry(failed, 0.0)
                     continue
-                wait_s = retries.wait_after(failed)
-                timed_out += failed.failure.kind is FailureKind.TIMEOUT
-                was_empty = failed.failure.kind is FailureKind.EMPTY
+                wait_s, kind = retries.wait_after(failed), failed.failure.kind
+                timed_out += kind is FailureKind.TIMEOUT
+                was_empty = kind is FailureKind.EMPTY
                 self._on_retry(failed, wait_s)
             await self._sleep(wait_s)
+            if FACTS[kind].throttled:
+                # A sentence of four finals would multiply what a server sheds.
+                await self._speculation.hold(self._aborted)
 
     @property
     def _turn_deadline(self) -> float:

@@ -23,10 +23,17 @@ from resilient_claude.telemetry.events import TurnEnded
 from resilient_claude.telemetry.record import TurnRecord
 from resilient_claude.telemetry.reporter import Reporter
 
-from .livekit_internals import channel_of, once, report_recoverable, task_of
+from .livekit_internals import (
+    channel_of,
+    once,
+    report_recoverable,
+    speech_of_this_task,
+    task_of,
+)
 from .output import Output
 from .parts import Parts, Repair
 from .settings import TurnSettings
+from .speculation import Speculation
 
 ABORT_S = 1.0
 """How long closing the adapter waits for a turn to end, in seconds."""
@@ -52,6 +59,7 @@ class ResilientClaudeStream(llm.LLMStream):
         self._output = Output(channel_of(self))
         task_of(self).add_done_callback(lambda _: self._output.chunks.close())
         self._now = asyncio.get_running_loop().time
+        self._speculation = Speculation(speech_of_this_task())
         self._record = TurnRecord(
             turn_id=utils.shortuuid("turn_"),
             model=settings.model,
@@ -66,6 +74,7 @@ class ResilientClaudeStream(llm.LLMStream):
             deliver=self._deliver,
             on_retry=self._report_retry,
             repair=repair,
+            speculation=self._speculation,
             follows_tool=_follows_tool(chat_ctx),
         )
 
@@ -117,7 +126,8 @@ class ResilientClaudeStream(llm.LLMStream):
     def _end(self, *, outcome: Outcome | None = None, failure: Failure | None = None) -> None:
         """The turn has ended, once: with an *outcome*, with a *failure*, or else cancelled."""
         if self._record.ended is None:
-            self._record.end(self._now(), outcome=outcome, failure=failure)
+            speculative = self._speculation.is_open
+            self._record.end(self._now(), outcome=outcome, failure=failure, speculative=speculative)
             self._reporter.turn_ended()
 
     def _deliver(self, chunks: list[llm.ChatChunk]) -> None:
@@ -128,7 +138,11 @@ class ResilientClaudeStream(llm.LLMStream):
     def _record_failure(self, failed: AttemptFailed, *, wait_s: float | None) -> None:
         """An attempt failed; another follows after *wait_s* seconds, if at all."""
         attempt = self._record.attempt_failed(
-            failed.failure, self._parts.translator, now=self._now(), wait_s=wait_s
+            failed.failure,
+            self._parts.translator,
+            now=self._now(),
+            wait_s=wait_s,
+            speculative=self._speculation.is_open,
         )
         self._reporter.attempt_failed(attempt)
 

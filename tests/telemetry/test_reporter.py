@@ -80,9 +80,11 @@ class Desk:
         assert event == "claude_turn_ended"
         self.ended.append(ended)
 
-    def fail(self, failure: Failure, *, wait_s: float | None) -> None:
+    def fail(self, failure: Failure, *, wait_s: float | None, speculative: bool = False) -> None:
         """An attempt fails now, and nothing has come of it."""
-        attempt = self.turn.attempt_failed(failure, Translator(), now=self.now, wait_s=wait_s)
+        attempt = self.turn.attempt_failed(
+            failure, Translator(), now=self.now, wait_s=wait_s, speculative=speculative
+        )
         self.reporter.attempt_failed(attempt)
 
     def succeed(self, outcome: Outcome) -> None:
@@ -96,9 +98,9 @@ class Desk:
         self.reporter.turn_ended()
         return self.reporter.error()
 
-    def cancel(self) -> None:
+    def cancel(self, *, speculative: bool = False) -> None:
         """The turn ends now, because nobody listens any more."""
-        self.turn.end(self.now)
+        self.turn.end(self.now, speculative=speculative)
         self.reporter.turn_ended()
 
     def hear(self, text: str) -> None:
@@ -165,6 +167,38 @@ def test_another_word_for_the_same_is_no_other_cause(change: dict[str, Any], des
         desk.fail(failure, wait_s=0.1)
 
     assert [line["log_level"] for line in desk.lines] == ["warning", "debug"]
+
+
+def test_what_may_come_to_nothing_is_told_aloud_when_it_has_not(desk: Desk) -> None:
+    """Four finals of one sentence are four requests: only that which is answered is news."""
+    for speculative in (True, True, False, False):
+        desk.fail(FAILURE, wait_s=0.1, speculative=speculative)
+
+    assert [line["log_level"] for line in desk.lines] == ["debug", "debug", "warning", "debug"]
+
+
+def test_a_discarded_generation_is_no_turn_that_the_caller_left(desk: Desk) -> None:
+    """He said one more word, and the next generation answers both."""
+    desk.fail(FAILURE, wait_s=0.1, speculative=True)
+
+    desk.cancel(speculative=True)
+
+    assert [(line["event"], line["log_level"]) for line in desk.lines] == [
+        ("claude.attempt_failed", "debug"),
+        ("claude.turn_abandoned", "debug"),
+    ]
+    assert [(e.cancelled, e.abandoned, e.discarded) for e in desk.ended] == [(True, False, True)]
+
+
+def test_a_generation_that_ends_by_itself_is_not_discarded(desk: Desk) -> None:
+    """livekit speaks it, or its failure, when the caller has come to his end."""
+    desk.fail(FAILURE, wait_s=None, speculative=True)
+    desk.turn.end(desk.now, failure=FAILURE, speculative=True)
+    desk.reporter.turn_ended()
+
+    assert desk.lines[-1]["event"] == "claude.call_failed"
+    assert desk.lines[-1]["log_level"] == "error"
+    assert [ended.discarded for ended in desk.ended] == [False]
 
 
 def test_a_failed_attempt_is_an_event_of_the_span(desk: Desk) -> None:

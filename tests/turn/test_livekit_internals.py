@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from livekit.agents import llm
+from livekit.agents import Agent, AgentSession, llm
+from livekit.agents.voice import SpeechHandle
 from livekit.rtc import EventEmitter
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.testing import Answer, SimulatedClaude
-from resilient_claude.turn.livekit_internals import call_alone, handlers_of
+from resilient_claude.turn.livekit_internals import call_alone, handlers_of, speech_of_this_task
+from resilient_claude.turn.stream import ResilientClaudeStream
 from tests.support.adapters import KEY
 from tests.support.listening import conversation, read_stream
 
@@ -40,6 +43,32 @@ def test_emit_error() -> None:
         "livekit's LLMStream._emit_error takes other arguments: attempts that another follows "
         "would not be reported to the session"
     )
+
+
+async def test_the_speech_of_a_task(simulated_claude: SimulatedClaude) -> None:
+    """`_SpeechHandleContextVar` of a session's activity, seen where the session asks."""
+    simulated_claude.script(Answer("Hi."))
+    seen: list[SpeechHandle | None] = []
+
+    class Observed(ResilientClaudeLLM):
+        def chat(self, **arguments: Any) -> ResilientClaudeStream:
+            seen.append(speech_of_this_task())
+            return super().chat(**arguments)
+
+    async with (
+        Observed(api_key=KEY, base_url=simulated_claude.base_url) as claude,
+        AgentSession[None](llm=claude, vad=None) as session,
+    ):
+        await session.start(Agent(instructions="You book tables."))
+        await session.run(user_input="Hi.")
+
+    assert [type(speech) for speech in seen] == [SpeechHandle], (
+        "livekit keeps the speech of a task elsewhere: a preemptive generation that is discarded "
+        "would be logged like a turn that the caller left"
+    )
+    assert seen[0] is not None
+    assert seen[0].scheduled
+    assert speech_of_this_task() is None
 
 
 def test_the_handlers_of_an_emitter() -> None:
