@@ -101,6 +101,38 @@ def test_every_room_is_in_the_table() -> None:
     assert rooms <= MAY_IMPORT.keys()
 
 
+PURE = ("failures", "request", "response", "policy")
+IMPURE = {
+    *("asyncio", "contextvars", "logging", "os", "pathlib", "random", "selectors", "signal"),
+    *("socket", "subprocess", "tempfile", "threading", "aiohttp", "structlog"),
+}
+"""Libraries of sockets, files, tasks, chance, and of state that comes from nowhere."""
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_pure_rooms_take_values_and_return_values(room: str) -> None:
+    """A test of theirs needs no server and no sleep; a clock or a draw is an argument."""
+    trees = [
+        ast.parse(path.read_text(encoding="utf-8"))
+        for module, path in MODULES.items()
+        if room_of(module) == room
+    ]
+
+    imported_names = {
+        name.partition(".")[0]
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    }
+
+    assert imported_names.isdisjoint(IMPURE)
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """Inside a room neither: what needs each other cannot be read one after the other."""
     graph = {module: imports_of(module) - {NAME} for module in MODULES if module != NAME}

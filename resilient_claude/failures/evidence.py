@@ -7,7 +7,6 @@ field of `Failure` of the same name; everything in between takes it along.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -93,7 +92,3 @@ def shown(text: str | None) -> str | None:
     """What somebody else wrote, short and without control characters; None if that is nothing."""
     cut = (text or "")[:SHOWN_CHARS].strip()
     return "".join(char if char.isprintable() else "?" for char in cut) or None
-
-
-current_evidence: ContextVar[Evidence | None] = ContextVar("current_evidence", default=None)
-"""That of the attempt which runs in this task: neither the SDK nor aiohttp takes it along."""

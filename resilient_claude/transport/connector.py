@@ -12,10 +12,10 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from resilient_claude.failures.evidence import current_evidence
 from resilient_claude.failures.failure import Phase
 
 from .aiohttp_internals import use_protocol
+from .current_evidence import current_evidence
 from .protocol import Protocol
 
 KEEPALIVE_S = 120.0

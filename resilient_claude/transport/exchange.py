@@ -11,7 +11,7 @@ import anthropic
 import httpx2
 import yarl
 
-from resilient_claude.failures.evidence import Evidence, current_evidence, shown
+from resilient_claude.failures.evidence import Evidence, shown
 from resilient_claude.failures.failure import Phase
 from resilient_claude.failures.faults import malformed
 from resilient_claude.failures.statuses import request_id_of
@@ -19,6 +19,7 @@ from resilient_claude.request.request import Request
 from resilient_claude.response.sse import STEP_BYTES, Event, EventDecoder
 
 from .body import ResponseBody
+from .current_evidence import current_evidence
 from .pool import AiohttpTransport
 from .sdk import learn_envelope, post, raise_status_error
 
@@ -126,6 +127,26 @@ async def rehearse(client: AnyClient, transport: AiohttpTransport | None, reques
         sdk_client = cast(anthropic.AsyncAnthropic, client)
         envelope = await learn_envelope(sdk_client, request)
         transport.envelopes.keep(sdk_client, request, envelope)
+
+
+async def list_models(client: AnyClient, evidence: Evidence) -> None:
+    """Show the key to the API on a connection that the first turn will use, if it can be shown.
+
+    Args:
+        client: the SDK's; some platforms' have no list of models, and send nothing.
+        evidence: told how far it has come.
+
+    Raises:
+        anthropic.APIError: there is no connection, or the key is refused.
+    """
+    models = getattr(client, "models", None)
+    if models is None:
+        return
+    token = current_evidence.set(evidence)
+    try:
+        await models.list(limit=1)
+    finally:
+        current_evidence.reset(token)
 
 
 def _note(evidence: Evidence, status: int, headers: Mapping[str, str]) -> None:

@@ -18,12 +18,13 @@ from functools import partial
 import aiohttp
 import httpx2
 
-from resilient_claude.failures.evidence import Evidence, current_evidence
+from resilient_claude.failures.evidence import Evidence
 
 from .aiohttp_internals import header_limits, idle_connections
 from .body import ResponseBody
 from .certificates import Certificates
 from .connector import Connector, with_os_error
+from .current_evidence import current_evidence
 from .envelope import Envelope, Envelopes
 from .head import HEAD_BYTES
 from .proxies import Proxies

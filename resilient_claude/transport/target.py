@@ -21,7 +21,7 @@ from resilient_claude.request.given import or_default
 from resilient_claude.request.request import Request
 
 from .aiohttp_internals import idle_connections
-from .exchange import Exchange, open_exchange, rehearse
+from .exchange import Exchange, list_models, open_exchange, rehearse
 from .httpx2_internals import close_idle
 from .pool import AiohttpTransport
 from .sdk import (
@@ -131,6 +131,10 @@ class Target:
     async def rehearse(self, client: AnyClient, request: Request) -> None:
         """Learn what the SDK puts around *request*, so that the first turn need not."""
         await rehearse(client, self.transport, request)
+
+    async def show_key(self, client: AnyClient, evidence: Evidence) -> None:
+        """Open a connection, and show the key on it; see `exchange.list_models`."""
+        await list_models(client, evidence)
 
     async def retire_connections(self) -> None:
         """After a transport failure: no later request uses a connection that was open before.

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from resilient_claude.failures.evidence import Evidence, current_evidence, shown
+from resilient_claude.failures.evidence import Evidence, shown
 from resilient_claude.failures.failure import Phase
+
+from .current_evidence import current_evidence
 
 
 class TellingSSLObject(ssl.SSLObject):

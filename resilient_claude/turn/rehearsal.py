@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from livekit.agents.llm import ChatContext, Tool, Toolset
 
-from resilient_claude.failures.evidence import Evidence, current_evidence
+from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.faults import ClockExpired
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.failures.naming import name_failure
@@ -56,30 +56,24 @@ class Rehearsal:
             livekit.agents.APIError: that failed.
         """
         evidence = Evidence(https=self._target.https)
-        token = current_evidence.set(evidence)
         try:
             client = await self._target.client_for_attempt()
             await self._target.rehearse(client, self._request())
-            await self._show_key(client)
+            await self._show_key(client, evidence)
         except Exception as exc:  # noqa: BLE001 - whatever it is, it gets a name
             secrets = credentials_of(self._target.client)
             failure, shown = name_failure(exc, evidence, private=lambda: Private(secrets))
         else:
             return
-        finally:
-            current_evidence.reset(token)
         # Out here, what it was is not the context of what is raised.
         raise to_api_error(failure, summary="warming failed") from shown
 
-    async def _show_key(self, client: AnyClient) -> None:
-        models = getattr(client, "models", None)  # some platforms' clients have none
-        if models is None:
-            return
+    async def _show_key(self, client: AnyClient, evidence: Evidence) -> None:
         limit_s = self._timeouts.connect_s + self._timeouts.first_token_s
         scope = asyncio.timeout(limit_s)
         try:
             async with scope:
-                await models.list(limit=1)
+                await self._target.show_key(client, evidence)
         except TimeoutError:
             if scope.expired():
                 raise ClockExpired("first_token_s", limit_s) from None
