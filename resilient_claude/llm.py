@@ -27,6 +27,7 @@ from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.given import or_default
 from resilient_claude.request.model_ids import did_you_mean
+from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.telemetry.log import (
@@ -127,10 +128,11 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
         self._closed = False
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
-        self._target = Target.of(client=client, api_key=api_key, base_url=base_url)
+        self._target = Target.of(
+            Model.parse(self._options.model), client=client, api_key=api_key, base_url=base_url
+        )
         self._settings = TurnSettings(
             target=self._target,
-            model=self._options.model,
             policy=policy,
             timeouts=timeouts,
             filter_thinking=filter_thinking,
@@ -147,7 +149,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
     @property
     def model(self) -> str:
         """The model's id, as given."""
-        return self._options.model
+        return self._target.model.id
 
     @property
     def provider(self) -> str:

@@ -49,7 +49,7 @@ def resumed(request: Request, said: str, *, instruction: str) -> Request:
     if not said.strip():
         return request
     messages = request.body["messages"]
-    model = Model.parse(request.body["model"])
+    model = Model.parse(request.model)
     if model.accepts_prefill and thinking_mode(request.body, model) == "off":
         messages = _appended(messages, "assistant", [{"type": "text", "text": prefill(said)}])
     else:

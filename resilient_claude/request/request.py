@@ -76,6 +76,11 @@ class Request:
         ]
         return replace(self, body=self.body | {"tools": loose})
 
+    @property
+    def model(self) -> str:
+        """The id of the model that it asks: the call's own, or else the adapter's."""
+        return str(self.body["model"])
+
     def prefix(self) -> str:
         """What the thinking of the answer is bound to, for its `ThinkingRecord`."""
         return prefix_of(self.body, len(self.body["messages"]))

@@ -1,4 +1,4 @@
-"""Who is asked: a client of the SDK, the key for it, and the sockets it goes over."""
+"""Who is asked: a model, by a client of the SDK, with its key and the sockets it goes over."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault, adapter_closed
 from resilient_claude.failures.undisclosed import stand_in
 from resilient_claude.request.given import or_default
+from resilient_claude.request.models import Model
 from resilient_claude.request.request import Request
 
 from .aiohttp_internals import idle_connections
@@ -48,13 +49,20 @@ class Target:
     """Who is asked.
 
     Attributes:
+        model: the model that is asked, unless a call names another one, and what it accepts.
         client: the SDK's, with the key that was last given.
         transport: our sockets below it; None below a client of the application's.
     """
 
     def __init__(
-        self, client: AnyClient, *, transport: AiohttpTransport | None, api_key: ApiKey | None
+        self,
+        model: Model,
+        client: AnyClient,
+        *,
+        transport: AiohttpTransport | None,
+        api_key: ApiKey | None,
     ) -> None:
+        self.model = model
         self.client = client
         self.transport = transport
         self._api_key = api_key
@@ -64,6 +72,7 @@ class Target:
     @classmethod
     def of(
         cls,
+        model: Model,
         *,
         client: AnyClient | None,
         api_key: NotGivenOr[ApiKey | None],
@@ -77,13 +86,13 @@ class Target:
         """
         if client is not None:
             check_client(client)
-            return cls(client, transport=None, api_key=None)
+            return cls(model, client, transport=None, api_key=None)
         key = check_api_key(api_key)
         url = check_base_url(base_url) or ANTHROPIC
         transport = AiohttpTransport()
         sdk_key = key if isinstance(key, str) else NO_KEY_YET
         made = make_client(transport, api_key=sdk_key, base_url=url)
-        return cls(made, transport=transport, api_key=key)
+        return cls(model, made, transport=transport, api_key=key)
 
     @property
     def provider(self) -> str:

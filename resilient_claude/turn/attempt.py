@@ -39,7 +39,6 @@ class Attempt:
         target: who is asked.
         request: what is asked.
         clocks: watch it; its evidence is theirs.
-        model: the id of the model that is asked.
         filters: what the text passes through on its way out.
         said: what the caller heard before it, in pieces; no message may repeat it.
         deliver: gets the chunks as they come.
@@ -55,7 +54,6 @@ class Attempt:
         request: Request,
         clocks: Clocks,
         *,
-        model: str,
         filters: Sequence[TextFilter] = (),
         said: Sequence[str] = (),
         deliver: Deliver,
@@ -63,7 +61,6 @@ class Attempt:
     ) -> None:
         self.translator = Translator(filters=filters)
         self._target = target
-        self._model = model
         self._client = target.client
         self._request = request
         self._clocks = clocks
@@ -160,7 +157,7 @@ class Attempt:
         """
         thinking = self.translator.leading_thinking
         if thinking:
-            record = ThinkingRecord(self._model, thinking, self._request.prefix())
+            record = ThinkingRecord(self._request.model, thinking, self._request.prefix())
             first.extra = record.to_extra()
 
     async def _failed_with(self, exc: Exception) -> AttemptFailed:

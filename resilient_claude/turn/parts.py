@@ -270,7 +270,6 @@ class Parts:
             settings.target,
             part.request,
             clocks,
-            model=settings.model,
             filters=self._filters(part),
             said=self._record.said,
             deliver=self._deliver,

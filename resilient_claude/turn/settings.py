@@ -15,7 +15,6 @@ class TurnSettings:
 
     Attributes:
         target: who is asked.
-        model: the id of the model that is asked.
         policy: when a failed attempt is followed by another one.
         timeouts: the clocks of an attempt.
         attempt_s: how long each attempt may wait for content, seconds; None for no such bound.
@@ -23,7 +22,6 @@ class TurnSettings:
     """
 
     target: Target
-    model: str
     policy: RetryPolicy
     timeouts: Timeouts
     attempt_s: float | None = None

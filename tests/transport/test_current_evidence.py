@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from resilient_claude.failures.evidence import Evidence
+from resilient_claude.request.models import Model
 from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.transport.current_evidence import current_evidence
 from resilient_claude.transport.target import Target
@@ -13,7 +14,9 @@ from tests.support.adapters import KEY
 
 async def connect(claude: SimulatedClaude, evidence: Evidence) -> None:
     """Show a key to *claude*, on a new connection."""
-    target = Target.of(client=None, api_key=KEY, base_url=claude.base_url)
+    target = Target.of(
+        Model.parse("claude-sonnet-4-6"), client=None, api_key=KEY, base_url=claude.base_url
+    )
     await target.show_key(target.client, evidence)
     await target.aclose()
 

@@ -13,6 +13,7 @@ from resilient_claude.failures.evidence import Evidence
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.build import build_request
+from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
@@ -49,7 +50,6 @@ class Player:
             target,
             request(text),
             clocks,
-            model=MODEL,
             deliver=self.chunks.extend,
             connect_s=3,
         )
@@ -64,7 +64,9 @@ class Player:
 
 @pytest.fixture
 async def target(simulated_claude: SimulatedClaude) -> AsyncIterator[Target]:
-    target = Target.of(client=None, api_key=KEY, base_url=simulated_claude.base_url)
+    target = Target.of(
+        Model.parse(MODEL), client=None, api_key=KEY, base_url=simulated_claude.base_url
+    )
     yield target
     await target.aclose()
 
@@ -124,4 +126,4 @@ def test_nothing_given_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
 
     with pytest.raises(ValueError, match="API key is missing"):
-        Target.of(client=None, api_key=NOT_GIVEN, base_url=NOT_GIVEN)
+        Target.of(Model.parse(MODEL), client=None, api_key=NOT_GIVEN, base_url=NOT_GIVEN)

@@ -290,6 +290,16 @@ async def test_signed_thinking_goes_with_the_tool_call(make_llm: MakeLLM) -> Non
     assert block["signature"]
 
 
+async def test_thinking_is_signed_by_the_model_that_was_asked(make_llm: MakeLLM) -> None:
+    """A call may name a model of its own: under the adapter's, the next turn would drop it."""
+    answer = Answer(thinking="Hm.", tools=[ToolUse("book", {})])
+    with SimulatedClaude(answer) as claude:
+        heard, _ = await turn(make_llm(claude), extra_kwargs={"model": "claude-opus-4-5"})
+
+    (call,) = heard.calls
+    assert call.extra["claude"]["model"] == "claude-opus-4-5"
+
+
 # --- counts and outcomes ------------------------------------------------------------------------
 
 
