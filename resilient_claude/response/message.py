@@ -56,6 +56,9 @@ class IncomingMessage:
         container: id of the server-side container that its tools ran in, if any.
         finished: whether `message_stop` has arrived, or what is as good.
         progress: grows with every event that says something.
+        blocks: its content blocks by index, in the order in which they began.
+        open_block: the one that is open, if any.
+        new_text: pieces of text that have come and that nobody has taken yet.
     """
 
     def __init__(self) -> None:
@@ -66,21 +69,21 @@ class IncomingMessage:
         self.container: str | None = None
         self.finished = False  # asked with every read, where looking a state up costs too much
         self.progress = 0
-        self._blocks: dict[int, Block] = {}
-        self._open: Block | None = None
+        self.blocks: dict[int, Block] = {}
+        self.open_block: Block | None = None
+        self.new_text: list[str] = []
         self._open_index: int | None = None
         self._chars = 0
         self._said = True  # something, since thinking began last
-        self._new_text: list[str] = []  # which nobody has taken yet
 
     @property
     def tool_block_began(self) -> bool:
         """Whether a tool call of ours has begun, complete or not."""
-        return any(block.type == "tool_use" for block in self._blocks.values())
+        return any(block.type == "tool_use" for block in self.blocks.values())
 
     def texts(self) -> Iterator[str]:
         """What Claude wrote, heard or not: text, thinking, input of tools."""
-        for block in self._blocks.values():
+        for block in self.blocks.values():
             yield "".join(block.parts)
             yield from texts_in([block.start.get(field) for field in ("text", "thinking", "input")])
 
@@ -136,7 +139,7 @@ class IncomingMessage:
     def _block_delta(self, event: Event) -> None:
         index, delta = event["index"], event["delta"]
         kind = delta["type"]
-        block = self._open
+        block = self.open_block
         if block is None or index != self._open_index or type(index) is not int:
             block = self._begin_without_start(index, kind)
         if kind == "text_delta" and block.type == "text":  # as with almost every token
@@ -150,7 +153,7 @@ class IncomingMessage:
             if self._chars > LONGEST_MESSAGE_CHARS:
                 self._grow(0)
             block.parts.append(text)
-            self._new_text.append(text)
+            self.new_text.append(text)
             return
         weight, says = block.add(kind, delta)
         self._grow(weight)
@@ -159,7 +162,7 @@ class IncomingMessage:
             self._said = block.counts = True
 
     def _block_stop(self, event: Event) -> None:
-        block, index = self._open, event["index"]
+        block, index = self.open_block, event["index"]
         if block is None or index != self._open_index or type(index) is not int:
             raise malformed("content_block_stop for a block that is not open")
         self._close()
@@ -178,7 +181,7 @@ class IncomingMessage:
         self._take_container(event["delta"])
 
     def _message_stop(self, event: Event) -> None:
-        if self.stop_reason is None and not self._blocks:
+        if self.stop_reason is None and not self.blocks:
             raise malformed(f"message_stop {self.state}")
         self.finished = True
 
@@ -186,20 +189,20 @@ class IncomingMessage:
 
     def _begin(self, index: int, block: Block) -> None:
         """*block* begins; one that can be no half of anything need not have been closed."""
-        if self._open is not None and self._open.type not in _CLOSED_BY_THE_NEXT:
+        if self.open_block is not None and self.open_block.type not in _CLOSED_BY_THE_NEXT:
             raise malformed(f"content_block_start {self.state}")
         if type(index) is not int:
             raise TypeError(f"must be an int, got {type(index).__name__}")
-        if index in self._blocks:
+        if index in self.blocks:
             raise malformed("two content blocks with one index")
-        if len(self._blocks) == MESSAGE_BLOCKS:
+        if len(self.blocks) == MESSAGE_BLOCKS:
             raise malformed(f"more than {MESSAGE_BLOCKS} content blocks")
         self._grow(block.weight())
         self._close()
-        self._open, self._open_index = block, index
-        self._blocks[index] = block
+        self.open_block, self._open_index = block, index
+        self.blocks[index] = block
         if block.type == "text" and (text := block.at_once("text")):
-            self._new_text.append(text)
+            self.new_text.append(text)
         if block.counts:
             self._said = True
         elif block.type in _TAKES_ITS_TIME and self._said:
@@ -208,7 +211,7 @@ class IncomingMessage:
 
     def _begin_without_start(self, index: int, kind: str) -> Block:
         """The block of a delta that belongs to none: a new one, if it is text that comes."""
-        opens = kind == "text_delta" and self.stop_reason is None and index not in self._blocks
+        opens = kind == "text_delta" and self.stop_reason is None and index not in self.blocks
         if not opens:
             raise malformed(f"content_block_delta of no open block, {self.state}")
         block = Block("text", {"type": "text", "text": ""})
@@ -216,9 +219,9 @@ class IncomingMessage:
         return block
 
     def _close(self) -> None:
-        if self._open is not None:
-            self._open.closed = True
-            self._open = self._open_index = None
+        if self.open_block is not None:
+            self.open_block.closed = True
+            self.open_block = self._open_index = None
 
     def _take_container(self, holder: dict[str, Any]) -> None:
         container = holder.get("container")

@@ -52,19 +52,20 @@ class Activity(StrEnum):
     WORKING = "working"
 
 
-class Translator(IncomingMessage):
-    """A message that is handed on while it arrives.
+class Translator:
+    """Hands a message on while it arrives.
 
     Args:
         filters: what the text passes through on its way out.
 
     Attributes:
+        message: what has come of it.
         text_chars: characters of text handed on.
         tool_calls: tool calls handed on.
     """
 
     def __init__(self, *, filters: Sequence[TextFilter] = ()) -> None:
-        super().__init__()
+        self.message = IncomingMessage()
         self._filters = filters
         self.text_chars = 0
         self.tool_calls = 0
@@ -78,9 +79,10 @@ class Translator(IncomingMessage):
     @property
     def activity(self) -> Activity:
         """What the response is doing now."""
-        if not self._blocks:
+        message = self.message
+        if not message.blocks:
             return Activity.WAITING
-        block = self._open or next(reversed(self._blocks.values()))
+        block = message.open_block or next(reversed(message.blocks.values()))
         if block.type == "text" and not block.counts:
             return Activity.WAITING  # a block that has begun says nothing yet
         return Activity.SPEAKING if block.type in _SPEAKING else Activity.WORKING
@@ -88,7 +90,7 @@ class Translator(IncomingMessage):
     @property
     def leading_thinking(self) -> list[dict[str, Any]]:
         """The signed thinking that the message begins with; empty if more of it comes later."""
-        return leading_thinking(self._blocks.values())
+        return leading_thinking(self.message.blocks.values())
 
     def feed(self, events: list[Event]) -> list[llm.ChatChunk]:
         """Handle the *events* of one read; text that arrived together becomes one chunk.
@@ -97,15 +99,16 @@ class Translator(IncomingMessage):
             Fault: an `error` event, or an event out of order or of the wrong shape. Text before
                 it is not lost: see `take_text`.
         """
-        self.read(events)
+        self.message.read(events)
         return self.take_text()
 
     def take_text(self) -> list[llm.ChatChunk]:
         """The text that has arrived and was not taken yet, as at most one chunk."""
-        if not self._new_text:
+        pieces = self.message.new_text
+        if not pieces:
             return []
-        text = "".join(self._new_text)
-        self._new_text.clear()
+        text = "".join(pieces)
+        pieces.clear()
         for each in self._filters:
             text = each.feed(text)
         return self._chunk(text)
@@ -131,11 +134,12 @@ class Translator(IncomingMessage):
         Raises:
             Fault: the stream is no answer: cut off, or ended without output.
         """
-        if not self.finished and not (clean_end and self.state is State.AFTER_CONTENT):
+        message = self.message
+        if not message.finished and not (clean_end and message.state is State.AFTER_CONTENT):
             raise Fault(
                 FailureKind.TRUNCATED, "the stream ended before message_stop", retryable=True
             )
-        ending = ending_of(self.stop_reason)
+        ending = ending_of(message.stop_reason)
         calls = self._finished_calls(ending)
         outcome = ending.outcome
         if calls and outcome is Outcome.PAUSE_TURN:
@@ -148,7 +152,7 @@ class Translator(IncomingMessage):
         if ending.acts and not calls and (says or after_text):
             outcome = Outcome.NO_ACTION
         elif not says and not pauses:
-            if self.stop_reason is None or ending.acts or not (ending.whole and may_be_empty):
+            if message.stop_reason is None or ending.acts or not (ending.whole and may_be_empty):
                 raise ending.fault()
             outcome = Outcome.EMPTY
         self.tool_calls = len(calls)
@@ -160,13 +164,14 @@ class Translator(IncomingMessage):
         Raises:
             Fault: a server tool's input is not JSON.
         """
-        return content_of(self._blocks.values())
+        return content_of(self.message.blocks.values())
 
     def _finished_calls(self, ending: Ending) -> list[llm.FunctionToolCall]:
-        if self.tool_block_began and ending.cuts_tools:
+        message = self.message
+        if message.tool_block_began and ending.cuts_tools:
             raise ending.fault()
-        tools = [block for block in self._blocks.values() if block.type == "tool_use"]
-        if self.stop_reason is None and not all(tool.has_input for tool in tools):
+        tools = [block for block in message.blocks.values() if block.type == "tool_use"]
+        if message.stop_reason is None and not all(tool.has_input for tool in tools):
             raise malformed("a tool call without input in a message without stop reason")
         return calls_of(tools)
 
@@ -190,13 +195,12 @@ class Translator(IncomingMessage):
             text = "".join(self._space)
             self._space.clear()
         self.text_chars += len(text)
-        return [
-            llm.ChatChunk(id=self.message_id, delta=llm.ChoiceDelta(role="assistant", content=text))
-        ]
+        delta = llm.ChoiceDelta(role="assistant", content=text)
+        return [llm.ChatChunk(id=self.message.message_id, delta=delta)]
 
     def _call_chunk(self, call: llm.FunctionToolCall) -> llm.ChatChunk:
         delta = llm.ChoiceDelta(role="assistant", tool_calls=[call])
-        return llm.ChatChunk(id=self.message_id, delta=delta)
+        return llm.ChatChunk(id=self.message.message_id, delta=delta)
 
 
 _SPEAKING = ("text", "tool_use")

@@ -198,7 +198,7 @@ class TurnRecord:
         )
         self.failed.append(record)
         if not translator.output_started:
-            self.wasted.add(translator.usage)
+            self.wasted.add(translator.message.usage)
             self._wasted_by = translator
         return record
 
@@ -210,9 +210,9 @@ class TurnRecord:
     def part_ended(self, translator: Translator) -> None:
         """No more comes of this part: what its last attempt delivered is the caller's."""
         if translator is not self._wasted_by:
-            self.usage.add(translator.usage)
-        self.message_id = translator.message_id or self.message_id
-        self.stop_reason = translator.stop_reason
+            self.usage.add(translator.message.usage)
+        self.message_id = translator.message.message_id or self.message_id
+        self.stop_reason = translator.message.stop_reason
         self.tool_calls += translator.tool_calls
 
     def end(

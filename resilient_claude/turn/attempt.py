@@ -100,7 +100,8 @@ class Attempt:
     async def _listen(self, exchange: Exchange) -> None:
         """Hand on what comes until the message, or the body, has ended."""
         translator, seen, empty = self.translator, 0, True
-        while not translator.finished:
+        message = translator.message
+        while not message.finished:
             events = await exchange.read()
             if events is None:
                 break
@@ -108,8 +109,8 @@ class Attempt:
             self._feed(events)
             activity = translator.activity
             # While Claude thinks, a ping is a sign of life; of speech, only words are.
-            if translator.progress != seen or (events and activity is Activity.WORKING):
-                seen = translator.progress
+            if message.progress != seen or (events and activity is Activity.WORKING):
+                seen = message.progress
                 self._clocks.progressed(activity)
         if empty:
             raise malformed(
@@ -173,5 +174,5 @@ class Attempt:
         request = self._request
         return private_texts(request.body, request.headers, request.query).plus(
             secrets=credentials_of(self._client),
-            speech=("".join(self._said), *self.translator.texts()),
+            speech=("".join(self._said), *self.translator.message.texts()),
         )

@@ -149,7 +149,7 @@ class Parts:
     def _continue(self, part: Part) -> Part:
         """The part after one that server tools paused: what Claude did so far is sent back."""
         paused = self.translator
-        request = continued(part.request, paused.content(), container=paused.container)
+        request = continued(part.request, paused.content(), container=paused.message.container)
         self._record.part_ended(paused)
         # It made progress until now: the caller's silence is not that of a Claude who is lost.
         self._record.silent_since = self._loop.time()
@@ -158,7 +158,7 @@ class Parts:
     def _resume_wait_s(self, failed: AttemptFailed) -> float | None:
         """Seconds to wait before the answer is resumed; None if it may not be."""
         policy, record, broken = self._settings.policy, self._record, self.translator
-        if record.resumed or not broken.text_chars or broken.tool_block_began:
+        if record.resumed or not broken.text_chars or broken.message.tool_block_began:
             return None
         latest = last_start(
             policy, silent_since=record.silent_since, turn_deadline=self._turn_deadline

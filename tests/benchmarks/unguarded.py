@@ -57,7 +57,7 @@ class _UnguardedStream(llm.LLMStream):
                 stack,
                 connect_s=3.0,
             )
-            while not translator.finished:
+            while not translator.message.finished:
                 events = await exchange.read()
                 if events is None:
                     break
@@ -68,5 +68,5 @@ class _UnguardedStream(llm.LLMStream):
                 self._event_ch.send_nowait(chunk)
             while await exchange.read() is not None:
                 pass
-        usage = translator.usage.to_livekit()
-        self._event_ch.send_nowait(llm.ChatChunk(id=translator.message_id, usage=usage))
+        usage = translator.message.usage.to_livekit()
+        self._event_ch.send_nowait(llm.ChatChunk(id=translator.message.message_id, usage=usage))

@@ -129,7 +129,7 @@ def read(*reads: bytes, clean_end: bool = True) -> Read:
     return Read(
         text="".join(delta.content or "" for delta in deltas),
         calls=[(c.call_id, c.name, c.arguments) for delta in deltas for c in delta.tool_calls],
-        output_tokens=translator.usage.output_tokens,
+        output_tokens=translator.message.usage.output_tokens,
         outcome=outcome,
         fault=fault,
     )

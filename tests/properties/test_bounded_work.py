@@ -195,7 +195,7 @@ def test_what_says_nothing_is_no_progress(
     translator.feed([{**start, "content_block": {"type": kind, **named}}])
     if after_words and kind in WORDS:
         translator.feed([{"type": "content_block_delta", "index": 1, "delta": WORDS[kind]}])
-    before, activity = translator.progress, translator.activity
+    before, activity = translator.message.progress, translator.activity
 
     deltas = NOTHING[kind].map(
         lambda delta: {"type": "content_block_delta", "index": 1, "delta": delta}
@@ -203,7 +203,7 @@ def test_what_says_nothing_is_no_progress(
     for event in data.draw(st.lists(deltas | PASSED_OVER, min_size=1, max_size=8)):
         translator.feed([event])
 
-        assert translator.progress == before, event
+        assert translator.message.progress == before, event
         assert translator.activity is activity
 
 
@@ -229,13 +229,13 @@ def test_blocks_of_nothing_are_next_to_no_progress(
     translator.feed([{"type": "message_start", "message": {"id": "m"}}])
     if after_text:
         translator.feed(list(_whole_text(0)))
-    before = translator.progress
+    before = translator.message.progress
 
     for index, content in enumerate(blocks, start=1):
         start = {"type": "content_block_start", "index": index, "content_block": content}
         translator.feed([start, {"type": "content_block_stop", "index": index}])
 
-    assert translator.progress - before <= 2 * any(b["type"] == "thinking" for b in blocks)
+    assert translator.message.progress - before <= 2 * any(b["type"] == "thinking" for b in blocks)
 
 
 def _whole_text(index: int) -> Iterator[Event]:

@@ -133,7 +133,7 @@ def test_events_of_any_shape_are_a_fault_at_worst(events: list[Event]) -> None:
         translator.finish(may_be_empty=False)
     with suppress(Fault):
         json.dumps(translator.content())
-    translator.usage.to_livekit()
+    translator.message.usage.to_livekit()
 
 
 # --- the same as the specification --------------------------------------------------------------

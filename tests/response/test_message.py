@@ -230,7 +230,7 @@ def test_the_next_block_closes_one_that_cannot_be_half_a_call(kind: str) -> None
 
     message.read([begun(kind, 0, text=""), begun("tool_use", 1, **BOOK)])
 
-    assert [block.closed for block in message._blocks.values()] == [True, False]
+    assert [block.closed for block in message.blocks.values()] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_text_without_a_start_is_a_block_of_its_own() -> None:
     message.read([DELTA, {**DELTA, "index": 1}, {**CLOSE, "index": 1}])
 
     assert "".join(message.texts()) == "HiHi"
-    assert [block.closed for block in message._blocks.values()] == [True, True]
+    assert [block.closed for block in message.blocks.values()] == [True, True]
 
 
 @pytest.mark.parametrize(

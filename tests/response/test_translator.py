@@ -499,8 +499,8 @@ def test_pings_and_empty_deltas_are_no_progress() -> None:
     """Otherwise a stream that only pings would never end."""
     translator = Translator()
     translator.feed([start(), *text(0, "x")[:2]])
-    before = translator.progress
+    before = translator.message.progress
 
     translator.feed([{"type": "ping"}, text(0, "")[1]])
 
-    assert translator.progress == before
+    assert translator.message.progress == before

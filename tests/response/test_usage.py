@@ -17,8 +17,10 @@ def test_counts_are_assigned_not_added() -> None:
     translator.feed([start(input_tokens=10, cache_read_input_tokens=5, output_tokens=3)])
     translator.feed([*text(0, "x"), *end(output_tokens=42, input_tokens=12)])
 
-    assert translator.usage == Usage(input_tokens=12, cache_read_input_tokens=5, output_tokens=42)
-    assert translator.usage.to_livekit() == llm.CompletionUsage(
+    assert translator.message.usage == Usage(
+        input_tokens=12, cache_read_input_tokens=5, output_tokens=42
+    )
+    assert translator.message.usage.to_livekit() == llm.CompletionUsage(
         completion_tokens=42,
         prompt_tokens=17,
         total_tokens=59,
