@@ -200,6 +200,30 @@ def test_functions_are_short(module: str) -> None:
         assert last - first < FUNCTION_LINES, function.name
 
 
+def names_twice(names: Iterator[tuple[str, Path]]) -> dict[str, list[str]]:
+    """The names that stand in more than one place, and where."""
+    places: dict[str, list[str]] = {}
+    for name, path in names:
+        places.setdefault(name, []).append(path.relative_to(ROOT).as_posix())
+    return {name: where for name, where in places.items() if len(where) > 1}
+
+
+@pytest.mark.parametrize("top", ["resilient_claude", "tests"])
+def test_one_name_is_one_module_and_one_class(top: str) -> None:
+    """Who reads a name in a traceback, or looks for it, finds one thing."""
+    paths = sorted((ROOT / top).rglob("*.py"))
+    modules = ((path.stem, path) for path in paths if path.stem not in ("__init__", "conftest"))
+    classes = (
+        (node.name, path)
+        for path in paths
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    )
+
+    assert names_twice(modules) == {}
+    assert names_twice(classes) == {}
+
+
 def test_every_public_name_can_be_imported() -> None:
     """Names are loaded on first use: a typo would show only then."""
     for name in resilient_claude.__all__:

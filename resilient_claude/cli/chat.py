@@ -33,7 +33,7 @@ def converse(claude: ResilientClaudeLLM, system: str | None) -> None:
         claude: Who answers.
         system: The system prompt, if any.
     """
-    conversation = Conversation(claude, system)
+    conversation = Chat(claude, system)
     conversation.note(
         f"{claude.model} at {claude.provider}; /quit ends, Ctrl-C interrupts an answer"
     )
@@ -46,7 +46,7 @@ def converse(claude: ResilientClaudeLLM, system: str | None) -> None:
         runner.run(claude.aclose())
 
 
-class Conversation:
+class Chat:
     """One conversation in the terminal.
 
     Args:

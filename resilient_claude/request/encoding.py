@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from resilient_claude.request.history.message import KnownJson, PlainJson
+from resilient_claude.request.history.plain_json import KnownJson, PlainJson
 from resilient_claude.request.tools.schemas import Definition
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from resilient_claude.request.history.message import KnownJson
+from resilient_claude.request.history.plain_json import KnownJson
 from resilient_claude.request.tools.names import ToolAlias, as_called
 
 from .encoding import encode

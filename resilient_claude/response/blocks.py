@@ -84,7 +84,7 @@ class Block:
         if block.type == "text" and "text" not in start and _says({**start, "citations": None}):
             raise malformed("a text block that begins with something else")
         if block.type in ("text", "thinking"):
-            block.counts = not is_blank(block.at_once(block.type))
+            block.counts = not is_inaudible(block.at_once(block.type))
             block.signature = block.at_once("signature")
             block.citations += _list(start.get("citations"))
         else:
@@ -122,7 +122,7 @@ class Block:
             if not part:
                 return 0, False
             self.parts.append(part)
-            return len(part) + PART_CHARS, not is_blank(part)
+            return len(part) + PART_CHARS, not is_inaudible(part)
         if kind == "signature_delta" and self.type == "thinking":
             return self._sign(string(delta["signature"]))
         if kind == "citations_delta" and self.type == "text":
@@ -206,7 +206,7 @@ find_audible = re.compile(f"[^{_SILENT}]").search
 """Finds the first character that could be heard; a word is looked at no further than that."""
 
 
-def is_blank(text: str) -> bool:
+def is_inaudible(text: str) -> bool:
     """Whether there is nothing in *text* that could be heard; the API takes no such text block."""
     return find_audible(text) is None
 
@@ -271,7 +271,9 @@ def content_of(blocks: Iterable[Block]) -> list[dict[str, Any]]:
         raise Fault(
             FailureKind.MALFORMED, "a server tool's input is not JSON", retryable=False
         ) from exc
-    return [block for block in content if block["type"] != "text" or not is_blank(block["text"])]
+    return [
+        block for block in content if block["type"] != "text" or not is_inaudible(block["text"])
+    ]
 
 
 def leading_thinking(blocks: Iterable[Block]) -> list[dict[str, Any]]:

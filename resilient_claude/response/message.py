@@ -31,7 +31,7 @@ from resilient_claude.failures.redaction import identifier
 from resilient_claude.failures.statuses import fault_of_error
 
 from .blocks import PART_CHARS, Block, find_audible
-from .message_states import FOLLOWING, PLACED, STOP_REASON, Kind, State
+from .message_states import FOLLOWING, PLACED, STOP_REASON, Kind, MessageState
 from .sse import DONE, Event, string
 from .usage import Usage
 
@@ -62,7 +62,7 @@ class IncomingMessage:
     """
 
     def __init__(self) -> None:
-        self.state = State.BEFORE_MESSAGE
+        self.state = MessageState.BEFORE_MESSAGE
         self.message_id = ""
         self.usage = Usage()
         self.stop_reason: str | None = None

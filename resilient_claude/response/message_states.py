@@ -40,7 +40,7 @@ from enum import StrEnum
 from .sse import DONE
 
 
-class State(StrEnum):
+class MessageState(StrEnum):
     """Where in a message the next event stands. The values complete the sentence of a fault."""
 
     BEFORE_MESSAGE = "before message_start"
@@ -58,38 +58,38 @@ Kind = str | tuple[str, str]
 STOP_REASON: Kind = ("message_delta", "stop_reason")
 """A `message_delta` with the stop reason. No event can have it for its type, which is a string."""
 
-_BETWEEN: dict[Kind, State] = {
-    "content_block_start": State.IN_BLOCK,
-    "content_block_delta": State.IN_BLOCK,
-    "message_delta": State.AFTER_COUNTS,
-    STOP_REASON: State.AFTER_CONTENT,
+_BETWEEN: dict[Kind, MessageState] = {
+    "content_block_start": MessageState.IN_BLOCK,
+    "content_block_delta": MessageState.IN_BLOCK,
+    "message_delta": MessageState.AFTER_COUNTS,
+    STOP_REASON: MessageState.AFTER_CONTENT,
 }
 
-FOLLOWING: dict[State, dict[Kind, State]] = {
-    State.BEFORE_MESSAGE: {"message_start": State.BETWEEN_BLOCKS},
-    State.BETWEEN_BLOCKS: _BETWEEN,
-    State.AFTER_COUNTS: {**_BETWEEN, "message_stop": State.FINISHED},
-    State.IN_BLOCK: {
-        "content_block_start": State.IN_BLOCK,
-        "content_block_delta": State.IN_BLOCK,
-        "content_block_stop": State.BETWEEN_BLOCKS,
-        "message_delta": State.IN_BLOCK,
-        STOP_REASON: State.IN_LAST_BLOCK,
+FOLLOWING: dict[MessageState, dict[Kind, MessageState]] = {
+    MessageState.BEFORE_MESSAGE: {"message_start": MessageState.BETWEEN_BLOCKS},
+    MessageState.BETWEEN_BLOCKS: _BETWEEN,
+    MessageState.AFTER_COUNTS: {**_BETWEEN, "message_stop": MessageState.FINISHED},
+    MessageState.IN_BLOCK: {
+        "content_block_start": MessageState.IN_BLOCK,
+        "content_block_delta": MessageState.IN_BLOCK,
+        "content_block_stop": MessageState.BETWEEN_BLOCKS,
+        "message_delta": MessageState.IN_BLOCK,
+        STOP_REASON: MessageState.IN_LAST_BLOCK,
     },
-    State.IN_LAST_BLOCK: {
-        "content_block_delta": State.IN_LAST_BLOCK,
-        "content_block_stop": State.AFTER_CONTENT,
-        "message_delta": State.IN_LAST_BLOCK,
-        STOP_REASON: State.IN_LAST_BLOCK,
-        "message_stop": State.FINISHED,
+    MessageState.IN_LAST_BLOCK: {
+        "content_block_delta": MessageState.IN_LAST_BLOCK,
+        "content_block_stop": MessageState.AFTER_CONTENT,
+        "message_delta": MessageState.IN_LAST_BLOCK,
+        STOP_REASON: MessageState.IN_LAST_BLOCK,
+        "message_stop": MessageState.FINISHED,
     },
-    State.AFTER_CONTENT: {
-        "message_delta": State.AFTER_CONTENT,
-        STOP_REASON: State.AFTER_CONTENT,
-        "message_stop": State.FINISHED,
-        DONE: State.FINISHED,
+    MessageState.AFTER_CONTENT: {
+        "message_delta": MessageState.AFTER_CONTENT,
+        STOP_REASON: MessageState.AFTER_CONTENT,
+        "message_stop": MessageState.FINISHED,
+        DONE: MessageState.FINISHED,
     },
-    State.FINISHED: {},
+    MessageState.FINISHED: {},
 }
 """For each state: the events that may come, and the state that follows."""
 

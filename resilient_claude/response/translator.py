@@ -36,9 +36,9 @@ from livekit.agents import llm
 from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
 
-from .blocks import calls_of, content_of, is_blank, leading_thinking
+from .blocks import calls_of, content_of, is_inaudible, leading_thinking
 from .message import IncomingMessage
-from .message_states import State
+from .message_states import MessageState
 from .outcomes import Ending, Outcome, ending_of
 from .sse import Event
 from .text_filters import TextFilter
@@ -135,7 +135,7 @@ class Translator:
             Fault: the stream is no answer: cut off, or ended without output.
         """
         message = self.message
-        if not message.finished and not (clean_end and message.state is State.AFTER_CONTENT):
+        if not message.finished and not (clean_end and message.state is MessageState.AFTER_CONTENT):
             raise Fault(
                 FailureKind.TRUNCATED, "the stream ended before message_stop", retryable=True
             )
@@ -190,7 +190,7 @@ class Translator:
             return []
         if not self.text_chars:
             self._space.append(text)
-            if is_blank(text):
+            if is_inaudible(text):
                 return []
             text = "".join(self._space)
             self._space.clear()

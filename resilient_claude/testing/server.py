@@ -16,10 +16,10 @@ from typing import Self, TypeVar, get_args
 
 from resilient_claude.testing.script.answers import Answer
 from resilient_claude.testing.script.breaks import Step
+from resilient_claude.testing.serving.handshakes import ServerCertificates, TlsMode
 from resilient_claude.testing.serving.http1 import RecordedRequest
 from resilient_claude.testing.serving.ledger import Ledger
 from resilient_claude.testing.serving.listener import HOST, Listener
-from resilient_claude.testing.serving.tls import Certificates, TlsMode
 
 _T = TypeVar("_T")
 _CONTROL_TIMEOUT_S = 5.0
@@ -54,7 +54,7 @@ class SimulatedClaude:
         self._ledger = Ledger(steps, default)
         self._strict = strict
         self._tls = tls
-        self._certificates: Certificates | None = None
+        self._certificates: ServerCertificates | None = None
         self._listener: Listener | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -118,7 +118,7 @@ class SimulatedClaude:
         """
         if self._thread is not None:
             raise RuntimeError("SimulatedClaude is running already")
-        self._certificates = Certificates.issue() if self._tls else None
+        self._certificates = ServerCertificates.issue() if self._tls else None
         context = self._certificates.context if self._certificates else None
         self._listener = Listener(self._ledger, context, strict=self._strict)
         ready = threading.Event()

@@ -50,7 +50,7 @@ Cap: TypeAlias = tuple[float, str, float]
 """A deadline on the event loop's clock, the name of its limit, and the limit in seconds."""
 
 
-class State(Enum):
+class ClockState(Enum):
     """What the clocks of an attempt are doing; see the top of this module."""
 
     OUTSIDE = auto()
@@ -104,14 +104,14 @@ class Clocks:
         self._turn_deadline, self._turn_clock, self._turn_s = turn_cap
         self._scope = asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
-        self._state = State.OUTSIDE
+        self._state = ClockState.OUTSIDE
         self._waiting = True  # for the first content
         self._deadline = self._limit_s = 0.0
         self._clock = ""
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()
-        self._state = State.WATCHING
+        self._state = ClockState.WATCHING
         if self._observed:
             self._wait(self._started, self._timeouts.connect_s, "connect_s")
         else:
@@ -124,8 +124,8 @@ class Clocks:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        aborted = self._state is State.ABORTED
-        self._state = State.OUTSIDE
+        aborted = self._state is ClockState.ABORTED
+        self._state = ClockState.OUTSIDE
         if self._timer is not None:
             self._timer.cancel()
         try:
@@ -147,7 +147,7 @@ class Clocks:
         deadline = self._loop.time() + limit_s
         if deadline > self._turn_deadline:
             deadline = self._turn_deadline
-        if clock == self._clock and self._state is State.WATCHING:
+        if clock == self._clock and self._state is ClockState.WATCHING:
             self._deadline = deadline  # as with almost every token
         else:
             self._watch(deadline, clock, limit_s)
@@ -155,13 +155,13 @@ class Clocks:
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""
         self._watch_again()
-        if self._state is State.WATCHING:
-            self._state = State.WHOLE
+        if self._state is ClockState.WATCHING:
+            self._state = ClockState.WHOLE
 
     def abort(self) -> None:
         """End the attempt now, with a failure that is not retried, unless its answer is whole."""
         if self._state in _UNDECIDED and not self._scope.expired():
-            self._state = State.ABORTED
+            self._state = ClockState.ABORTED
             self._scope.reschedule(self._loop.time())
 
     def _phase_began(self, phase: Phase) -> None:
@@ -175,17 +175,17 @@ class Clocks:
 
     def _watch(self, deadline: float, clock: str, limit_s: float) -> None:
         self._deadline, self._clock, self._limit_s = deadline, clock, limit_s
-        if self._state is not State.WATCHING:
+        if self._state is not ClockState.WATCHING:
             self._watch_again()
         if self._timer is None or deadline < self._timer.when():
             self._set_timer()
 
     def _watch_again(self) -> None:
         """Progress came in time, unless the attempt is being cancelled already."""
-        if self._state is State.DUE:
-            self._state = State.WATCHING
-        elif self._state is State.EXPIRING and not self._scope.expired():
-            self._state = State.WATCHING
+        if self._state is ClockState.DUE:
+            self._state = ClockState.WATCHING
+        elif self._state is ClockState.EXPIRING and not self._scope.expired():
+            self._state = ClockState.WATCHING
             self._scope.reschedule(None)
 
     def _set_timer(self) -> None:
@@ -198,7 +198,7 @@ class Clocks:
 
     def _timer_fired(self, due: float) -> None:
         self._timer = None
-        if self._state is not State.WATCHING:
+        if self._state is not ClockState.WATCHING:
             return
         late_s = self._loop.time() - due
         if self._waiting and late_s > LATE_S:
@@ -208,13 +208,13 @@ class Clocks:
         if self._loop.time() < self._deadline:
             self._set_timer()
         else:
-            self._state = State.DUE
+            self._state = ClockState.DUE
             self._loop.call_soon(self._expire_if_still_due)
 
     def _expire_if_still_due(self) -> None:
-        if self._state is State.DUE:
-            self._state = State.EXPIRING
+        if self._state is ClockState.DUE:
+            self._state = ClockState.EXPIRING
             self._scope.reschedule(self._loop.time())
 
 
-_UNDECIDED = (State.WATCHING, State.DUE, State.EXPIRING)
+_UNDECIDED = (ClockState.WATCHING, ClockState.DUE, ClockState.EXPIRING)

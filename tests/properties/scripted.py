@@ -17,7 +17,7 @@ from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Phase
 from resilient_claude.request.request import Request
 from resilient_claude.response.sse import Event
-from resilient_claude.testing.rules.request import validate
+from resilient_claude.testing.rules.validation import validate
 from resilient_claude.transport.exchange import Exchange
 
 from .scripted_answers import AttemptSeen, ScriptedAnswer

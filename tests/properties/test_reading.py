@@ -289,7 +289,7 @@ def test_a_message_without_end_is_given_up_or_forgotten(what: str) -> None:
 # --- work that grows with the bytes --------------------------------------------------------------
 
 
-class Counted(bytes):
+class CountedBytes(bytes):
     """Bytes that count how many of them are looked at or copied.
 
     It sees what is done to a read itself and to what is made of it by adding and replacing.
@@ -301,15 +301,15 @@ class Counted(bytes):
     def _count(cls, *values: bytes) -> None:
         cls.work += sum(map(len, values))
 
-    def __radd__(self, other: bytes) -> Counted:
+    def __radd__(self, other: bytes) -> CountedBytes:
         if not isinstance(other, bytes):
             return NotImplemented
         self._count(other, self)
-        return Counted(bytes(other) + bytes(self))
+        return CountedBytes(bytes(other) + bytes(self))
 
-    def __add__(self, other: Any) -> Counted:
+    def __add__(self, other: Any) -> CountedBytes:
         self._count(self, other)
-        return Counted(bytes(self) + bytes(other))
+        return CountedBytes(bytes(self) + bytes(other))
 
     def __contains__(self, other: Any) -> bool:
         self._count(self)
@@ -320,11 +320,11 @@ class Counted(bytes):
         if not isinstance(part, bytes):
             return part
         self._count(part)
-        return Counted(part)
+        return CountedBytes(part)
 
-    def replace(self, *arguments: Any) -> Counted:
+    def replace(self, *arguments: Any) -> CountedBytes:
         self._count(self)
-        return Counted(super().replace(*arguments))
+        return CountedBytes(super().replace(*arguments))
 
     def split(self, *arguments: Any, **keywords: Any) -> Any:
         self._count(self)
@@ -355,9 +355,9 @@ def test_work_grows_with_the_bytes_and_no_faster(
     event = b"data: {%s}" % (b" " * (event_bytes - 8)) + 2 * line_end
     data = event * (50_000 // event_bytes)
     decoder = EventDecoder()
-    Counted.work = 0
+    CountedBytes.work = 0
 
     for start in range(0, len(data), read_bytes):
-        decoder.feed(Counted(data[start : start + read_bytes]))
+        decoder.feed(CountedBytes(data[start : start + read_bytes]))
 
-    assert Counted.work <= 20 * len(data)
+    assert CountedBytes.work <= 20 * len(data)

@@ -13,7 +13,7 @@ from resilient_claude.response.blocks import (
     Block,
     calls_of,
     content_of,
-    is_blank,
+    is_inaudible,
     leading_thinking,
 )
 from resilient_claude.response.bounded_json import MOST_VALUES
@@ -47,8 +47,8 @@ SEALED = closed("redacted_thinking", data="c2VhbGVk")
 )
 def test_blank_is_what_nobody_can_hear(blank: str) -> None:
     """The API rejects a text block of it, and no voice speaks it."""
-    assert is_blank(blank)
-    assert not is_blank(f"{blank}.{blank}")
+    assert is_inaudible(blank)
+    assert not is_inaudible(f"{blank}.{blank}")
 
 
 def test_every_character_of_unicode_is_heard_or_blank() -> None:
@@ -56,7 +56,7 @@ def test_every_character_of_unicode_is_heard_or_blank() -> None:
     points = [*range(0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xF0000)]
     every = [chr(point) for point in points]
 
-    assert [c for c in every if is_blank(c)] == [c for c in every if nobody_hears(c)]
+    assert [c for c in every if is_inaudible(c)] == [c for c in every if nobody_hears(c)]
 
 
 # --- as the API takes them back -----------------------------------------------------------------

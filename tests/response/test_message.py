@@ -13,7 +13,7 @@ from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault
 from resilient_claude.response import message as module
 from resilient_claude.response.message import MESSAGE_BLOCKS, IncomingMessage
-from resilient_claude.response.message_states import State
+from resilient_claude.response.message_states import MessageState
 from resilient_claude.response.sse import DONE, Event
 
 START: Event = {"type": "message_start", "message": {"id": "msg_1"}}
@@ -35,14 +35,14 @@ ERROR: Event = {"type": "error", "error": {"type": "overloaded_error", "message"
 PING: Event = {"type": "ping"}
 NEWER: Event = {"type": "weather_report", "sky": "blue"}
 
-WAY_TO: dict[State, list[Event]] = {
-    State.BEFORE_MESSAGE: [],
-    State.BETWEEN_BLOCKS: [START],
-    State.AFTER_COUNTS: [START, {**OPEN, "index": 7}, {**CLOSE, "index": 7}, COUNTS],
-    State.IN_BLOCK: [START, OPEN],
-    State.IN_LAST_BLOCK: [START, OPEN, REASON],
-    State.AFTER_CONTENT: [START, OPEN, CLOSE, REASON],
-    State.FINISHED: [START, OPEN, CLOSE, REASON, STOP],
+WAY_TO: dict[MessageState, list[Event]] = {
+    MessageState.BEFORE_MESSAGE: [],
+    MessageState.BETWEEN_BLOCKS: [START],
+    MessageState.AFTER_COUNTS: [START, {**OPEN, "index": 7}, {**CLOSE, "index": 7}, COUNTS],
+    MessageState.IN_BLOCK: [START, OPEN],
+    MessageState.IN_LAST_BLOCK: [START, OPEN, REASON],
+    MessageState.AFTER_CONTENT: [START, OPEN, CLOSE, REASON],
+    MessageState.FINISHED: [START, OPEN, CLOSE, REASON, STOP],
 }
 
 EVENTS = {
@@ -55,48 +55,48 @@ EVENTS = {
     "stop": STOP,
     "done": {"type": DONE},
 }
-FOLLOWS: dict[State, dict[str, State]] = {
-    State.BEFORE_MESSAGE: {"start": State.BETWEEN_BLOCKS},
-    State.BETWEEN_BLOCKS: {
-        "open": State.IN_BLOCK,
-        "delta": State.IN_BLOCK,
-        "counts": State.AFTER_COUNTS,
-        "reason": State.AFTER_CONTENT,
+FOLLOWS: dict[MessageState, dict[str, MessageState]] = {
+    MessageState.BEFORE_MESSAGE: {"start": MessageState.BETWEEN_BLOCKS},
+    MessageState.BETWEEN_BLOCKS: {
+        "open": MessageState.IN_BLOCK,
+        "delta": MessageState.IN_BLOCK,
+        "counts": MessageState.AFTER_COUNTS,
+        "reason": MessageState.AFTER_CONTENT,
     },
-    State.AFTER_COUNTS: {
-        "open": State.IN_BLOCK,
-        "delta": State.IN_BLOCK,
-        "counts": State.AFTER_COUNTS,
-        "reason": State.AFTER_CONTENT,
-        "stop": State.FINISHED,
+    MessageState.AFTER_COUNTS: {
+        "open": MessageState.IN_BLOCK,
+        "delta": MessageState.IN_BLOCK,
+        "counts": MessageState.AFTER_COUNTS,
+        "reason": MessageState.AFTER_CONTENT,
+        "stop": MessageState.FINISHED,
     },
-    State.IN_BLOCK: {
-        "open": State.IN_BLOCK,
-        "delta": State.IN_BLOCK,
-        "close": State.BETWEEN_BLOCKS,
-        "counts": State.IN_BLOCK,
-        "reason": State.IN_LAST_BLOCK,
+    MessageState.IN_BLOCK: {
+        "open": MessageState.IN_BLOCK,
+        "delta": MessageState.IN_BLOCK,
+        "close": MessageState.BETWEEN_BLOCKS,
+        "counts": MessageState.IN_BLOCK,
+        "reason": MessageState.IN_LAST_BLOCK,
     },
-    State.IN_LAST_BLOCK: {
-        "delta": State.IN_LAST_BLOCK,
-        "close": State.AFTER_CONTENT,
-        "counts": State.IN_LAST_BLOCK,
-        "reason": State.IN_LAST_BLOCK,
-        "stop": State.FINISHED,
+    MessageState.IN_LAST_BLOCK: {
+        "delta": MessageState.IN_LAST_BLOCK,
+        "close": MessageState.AFTER_CONTENT,
+        "counts": MessageState.IN_LAST_BLOCK,
+        "reason": MessageState.IN_LAST_BLOCK,
+        "stop": MessageState.FINISHED,
     },
-    State.AFTER_CONTENT: {
-        "counts": State.AFTER_CONTENT,
-        "reason": State.AFTER_CONTENT,
-        "stop": State.FINISHED,
-        "done": State.FINISHED,
+    MessageState.AFTER_CONTENT: {
+        "counts": MessageState.AFTER_CONTENT,
+        "reason": MessageState.AFTER_CONTENT,
+        "stop": MessageState.FINISHED,
+        "done": MessageState.FINISHED,
     },
-    State.FINISHED: dict.fromkeys(EVENTS, State.FINISHED),
+    MessageState.FINISHED: dict.fromkeys(EVENTS, MessageState.FINISHED),
 }
 
-EVERY_STATE = pytest.mark.parametrize("state", State, ids=lambda state: state.name)
+EVERY_STATE = pytest.mark.parametrize("state", MessageState, ids=lambda state: state.name)
 
 
-def message_in(state: State) -> IncomingMessage:
+def message_in(state: MessageState) -> IncomingMessage:
     """A message that has come so far."""
     message = IncomingMessage()
     message.read(WAY_TO[state])
@@ -106,7 +106,7 @@ def message_in(state: State) -> IncomingMessage:
 
 @EVERY_STATE
 @pytest.mark.parametrize("name", EVENTS)
-def test_an_event_leads_on_or_is_out_of_order(name: str, state: State) -> None:
+def test_an_event_leads_on_or_is_out_of_order(name: str, state: MessageState) -> None:
     """Guessing what was meant could say a sentence twice, or run half of a tool."""
     message = message_in(state)
     event, expected = EVENTS[name], FOLLOWS[state].get(name)
@@ -127,7 +127,7 @@ def test_an_event_leads_on_or_is_out_of_order(name: str, state: State) -> None:
 
 @EVERY_STATE
 @pytest.mark.parametrize("event", [PING, NEWER], ids=lambda event: event["type"])
-def test_what_has_no_place_in_a_message_is_passed_over(event: Event, state: State) -> None:
+def test_what_has_no_place_in_a_message_is_passed_over(event: Event, state: MessageState) -> None:
     """New types of events may come any day."""
     message = message_in(state)
     before = message.progress
@@ -138,10 +138,10 @@ def test_what_has_no_place_in_a_message_is_passed_over(event: Event, state: Stat
 
 
 @EVERY_STATE
-def test_an_error_may_come_anywhere_but_after_the_end(state: State) -> None:
+def test_an_error_may_come_anywhere_but_after_the_end(state: MessageState) -> None:
     """Of an answer that is whole, an error takes nothing away."""
     message = message_in(state)
-    if state is State.FINISHED:
+    if state is MessageState.FINISHED:
         message.read([ERROR])
         return
 
@@ -151,20 +151,23 @@ def test_an_error_may_come_anywhere_but_after_the_end(state: State) -> None:
     assert raised.value.kind is FailureKind.OVERLOADED
 
 
-WRONG_SHAPES: dict[State, list[Event]] = {
-    State.BEFORE_MESSAGE: [{"type": "message_start"}],
-    State.BETWEEN_BLOCKS: [{"type": "content_block_start"}, {"type": "message_delta"}],
-    State.IN_BLOCK: [{"type": "content_block_delta"}, {"type": "content_block_stop"}],
-    State.IN_LAST_BLOCK: [{"type": "content_block_delta"}, {"type": "message_delta"}],
-    State.AFTER_COUNTS: [{"type": "content_block_start", "index": 0}, {"type": "message_delta"}],
-    State.AFTER_CONTENT: [{"type": "message_delta", "delta": 7}],
+WRONG_SHAPES: dict[MessageState, list[Event]] = {
+    MessageState.BEFORE_MESSAGE: [{"type": "message_start"}],
+    MessageState.BETWEEN_BLOCKS: [{"type": "content_block_start"}, {"type": "message_delta"}],
+    MessageState.IN_BLOCK: [{"type": "content_block_delta"}, {"type": "content_block_stop"}],
+    MessageState.IN_LAST_BLOCK: [{"type": "content_block_delta"}, {"type": "message_delta"}],
+    MessageState.AFTER_COUNTS: [
+        {"type": "content_block_start", "index": 0},
+        {"type": "message_delta"},
+    ],
+    MessageState.AFTER_CONTENT: [{"type": "message_delta", "delta": 7}],
 }
 
 
 @pytest.mark.parametrize(
     ("state", "event"), [(state, event) for state, some in WRONG_SHAPES.items() for event in some]
 )
-def test_an_event_of_the_wrong_shape_is_no_step(state: State, event: Event) -> None:
+def test_an_event_of_the_wrong_shape_is_no_step(state: MessageState, event: Event) -> None:
     """Half of an event is none: the state says only what has happened."""
     message = message_in(state)
 
@@ -176,7 +179,7 @@ def test_an_event_of_the_wrong_shape_is_no_step(state: State, event: Event) -> N
 
 def test_events_of_the_wrong_shape_after_the_end_are_none_of_it() -> None:
     """The answer is whole, whatever a proxy puts behind it."""
-    message = message_in(State.FINISHED)
+    message = message_in(MessageState.FINISHED)
 
     message.read([{"type": "message_delta"}, {"type": "message_start"}])
 
@@ -185,7 +188,7 @@ def test_events_of_the_wrong_shape_after_the_end_are_none_of_it() -> None:
 
 def test_a_stop_reason_may_come_twice_but_not_two_of_them() -> None:
     """One of the two is wrong, and tools run by the one and not by the other."""
-    message = message_in(State.AFTER_CONTENT)
+    message = message_in(MessageState.AFTER_CONTENT)
     message.read([REASON])
     assert message.stop_reason == "end_turn"
 
@@ -197,19 +200,19 @@ def test_a_stop_reason_may_come_twice_but_not_two_of_them() -> None:
 def test_a_stop_reason_is_a_string_or_none(reason: Any) -> None:
     """What is neither cannot be told from half of something."""
     with pytest.raises(Fault, match="wrong shape"):
-        message_in(State.BETWEEN_BLOCKS).read([{**REASON, "delta": {"stop_reason": reason}}])
+        message_in(MessageState.BETWEEN_BLOCKS).read([{**REASON, "delta": {"stop_reason": reason}}])
 
 
 @pytest.mark.parametrize("reason", [None, ""])
 def test_without_a_stop_reason_content_ends_with_message_stop(reason: str | None) -> None:
     """Some gateways never give one; but of a message of nothing, nothing is known."""
     counts = {**COUNTS, "delta": {"stop_reason": reason}}
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
     message.read([OPEN, DELTA, CLOSE, counts, STOP])
     assert (message.finished, message.stop_reason) == (True, None)
 
     with pytest.raises(Fault, match="message_stop between content blocks"):
-        message_in(State.BETWEEN_BLOCKS).read([counts, STOP])
+        message_in(MessageState.BETWEEN_BLOCKS).read([counts, STOP])
 
 
 # --- blocks that nobody opened or closed --------------------------------------------------------
@@ -226,7 +229,7 @@ BOOK: dict[str, Any] = {"id": "toolu_1", "name": "book", "input": {}}
 @pytest.mark.parametrize("kind", ["text", "thinking", "redacted_thinking"])
 def test_the_next_block_closes_one_that_cannot_be_half_a_call(kind: str) -> None:
     """Its words have come, whether or not somebody says that they are all."""
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
 
     message.read([begun(kind, 0, text=""), begun("tool_use", 1, **BOOK)])
 
@@ -239,7 +242,7 @@ def test_the_next_block_closes_one_that_cannot_be_half_a_call(kind: str) -> None
 @pytest.mark.parametrize("following", [begun("text", 1, text=""), {**DELTA, "index": 1}])
 def test_nothing_closes_any_other(kind: str, following: Event) -> None:
     """Half of its input may be valid."""
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
     message.read([begun(kind, 0, **BOOK)])
 
     with pytest.raises(Fault, match="inside a content block"):
@@ -248,7 +251,7 @@ def test_nothing_closes_any_other(kind: str, following: Event) -> None:
 
 def test_text_without_a_start_is_a_block_of_its_own() -> None:
     """Also where the block before it was not closed."""
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
 
     message.read([DELTA, {**DELTA, "index": 1}, {**CLOSE, "index": 1}])
 
@@ -265,8 +268,10 @@ def test_text_without_a_start_is_a_block_of_its_own() -> None:
         {"type": "photon_delta"},
     ],
 )
-@pytest.mark.parametrize("state", [State.BETWEEN_BLOCKS, State.AFTER_COUNTS, State.IN_BLOCK])
-def test_no_other_delta_opens_a_block(delta: dict[str, Any], state: State) -> None:
+@pytest.mark.parametrize(
+    "state", [MessageState.BETWEEN_BLOCKS, MessageState.AFTER_COUNTS, MessageState.IN_BLOCK]
+)
+def test_no_other_delta_opens_a_block(delta: dict[str, Any], state: MessageState) -> None:
     """Whose piece it is, nobody knows."""
     with pytest.raises(Fault, match="content_block_delta of no open block"):
         message_in(state).read([{**DELTA, "index": 9, "delta": delta}])
@@ -276,7 +281,7 @@ def test_no_other_delta_opens_a_block(delta: dict[str, Any], state: State) -> No
 @pytest.mark.parametrize("event", [OPEN, DELTA, CLOSE], ids=lambda event: event["type"])
 def test_an_index_is_an_int(event: Event, index: Any) -> None:
     """To a dict, `False`, 0.0 and 0 are the same."""
-    state = State.BETWEEN_BLOCKS if event is OPEN else State.IN_BLOCK
+    state = MessageState.BETWEEN_BLOCKS if event is OPEN else MessageState.IN_BLOCK
 
     with pytest.raises(Fault) as raised:
         message_in(state).read([{**event, "index": index}])
@@ -286,7 +291,7 @@ def test_an_index_is_an_int(event: Event, index: Any) -> None:
 
 def test_the_counts_and_the_container_of_every_message_delta_are_taken() -> None:
     """They may come before the stop reason, with it and after it."""
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
     for count, event in enumerate((COUNTS, REASON, COUNTS), start=1):
         delta = {**event["delta"], "container": {"id": f"cont_{count}"}}
         message.read([{**event, "delta": delta, "usage": {"output_tokens": count}}])
@@ -300,7 +305,7 @@ def test_a_message_without_a_name_gets_one() -> None:
 
     message.read([{"type": "message_start", "message": {"id": ""}}])
 
-    assert (message.message_id, message.state) == ("msg_unknown", State.BETWEEN_BLOCKS)
+    assert (message.message_id, message.state) == ("msg_unknown", MessageState.BETWEEN_BLOCKS)
 
 
 TEXT, THINKING = begun("text", text=""), begun("thinking", thinking="", signature="")
@@ -339,7 +344,7 @@ def test_what_counts_as_progress(
     start: Event, delta: dict[str, Any], is_progress: bool, spoken: bool
 ) -> None:
     """What says nothing moves no clock, before the first word and after it."""
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
     before_it = [{**event, "index": 7} for event in (OPEN, DELTA, CLOSE)]
     message.read([*(before_it if spoken else []), start])
     before = message.progress
@@ -375,7 +380,7 @@ def test_the_beginning_of_a_block_is_progress_if_it_says_something(
     start: Event, is_progress: bool
 ) -> None:
     """That thinking begins says that no word is to be expected yet; it has a clock of its own."""
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
 
     message.read([start])
     assert message.progress == is_progress
@@ -385,7 +390,7 @@ def test_the_beginning_of_a_block_is_progress_if_it_says_something(
 
 def test_blocks_of_nothing_are_progress_no_more_than_once() -> None:
     """Thousands of them would keep a caller waiting for hours."""
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
 
     for index in range(300):
         kind = ("thinking", "text", "hologram", "compaction")[index % 4]
@@ -399,7 +404,7 @@ def test_blocks_of_nothing_are_progress_no_more_than_once() -> None:
 
 def test_a_message_has_not_more_blocks_than_can_be_handed_on_at_once() -> None:
     """Calls are handed on together, at the end."""
-    message = message_in(State.BETWEEN_BLOCKS)
+    message = message_in(MessageState.BETWEEN_BLOCKS)
     for index in range(MESSAGE_BLOCKS):
         message.read([begun("text", index)])
 
@@ -410,7 +415,7 @@ def test_a_message_has_not_more_blocks_than_can_be_handed_on_at_once() -> None:
 def test_small_pieces_weigh_more_than_their_text() -> None:
     """Each is an object, and millions of them take long to join."""
     with patch.object(module, "LONGEST_MESSAGE_CHARS", 1_000):
-        message = message_in(State.IN_BLOCK)
+        message = message_in(MessageState.IN_BLOCK)
         with pytest.raises(Fault, match="longer than"):
             message.read([{**DELTA, "delta": {"type": "text_delta", "text": " "}}] * 100)
 
@@ -425,8 +430,8 @@ def test_what_holds_all_the_time(events: list[Event]) -> None:
         except Fault:
             break
 
-    assert (message.message_id == "") == (message.state is State.BEFORE_MESSAGE)
-    has_reason = message.state in (State.IN_LAST_BLOCK, State.AFTER_CONTENT)
-    if message.state is not State.FINISHED:
+    assert (message.message_id == "") == (message.state is MessageState.BEFORE_MESSAGE)
+    has_reason = message.state in (MessageState.IN_LAST_BLOCK, MessageState.AFTER_CONTENT)
+    if message.state is not MessageState.FINISHED:
         assert (message.stop_reason is not None) == has_reason
-    assert message.finished == (message.state is State.FINISHED)
+    assert message.finished == (message.state is MessageState.FINISHED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resilient_claude.response.message_states import FOLLOWING, PLACED, STOP_REASON, State
+from resilient_claude.response.message_states import FOLLOWING, PLACED, STOP_REASON, MessageState
 from resilient_claude.response.sse import DONE
 
 
@@ -10,24 +10,26 @@ def test_every_state_has_a_row_and_is_reached() -> None:
     """A state without a way to it is a promise that nothing keeps."""
     reached = {state for row in FOLLOWING.values() for state in row.values()}
 
-    assert {*FOLLOWING} == {*State}
-    assert reached == {*State} - {State.BEFORE_MESSAGE}
+    assert {*FOLLOWING} == {*MessageState}
+    assert reached == {*MessageState} - {MessageState.BEFORE_MESSAGE}
 
 
 def test_only_the_end_of_a_message_finishes_it() -> None:
     """Nothing else may make an answer of what has come; and nothing leads on from there."""
-    ends = {kind for row in FOLLOWING.values() for kind in row if row[kind] is State.FINISHED}
+    ends = {
+        kind for row in FOLLOWING.values() for kind in row if row[kind] is MessageState.FINISHED
+    }
 
     assert ends == {"message_stop", DONE}
-    assert FOLLOWING[State.FINISHED] == {}
+    assert FOLLOWING[MessageState.FINISHED] == {}
 
 
 def test_the_stop_reason_ends_the_content() -> None:
     """No block begins after it: it might be said to somebody who has heard the end."""
-    for state in (State.IN_LAST_BLOCK, State.AFTER_CONTENT):
+    for state in (MessageState.IN_LAST_BLOCK, MessageState.AFTER_CONTENT):
         assert "content_block_start" not in FOLLOWING[state]
     assert all(
-        row[STOP_REASON] in (State.IN_LAST_BLOCK, State.AFTER_CONTENT)
+        row[STOP_REASON] in (MessageState.IN_LAST_BLOCK, MessageState.AFTER_CONTENT)
         for row in FOLLOWING.values()
         if STOP_REASON in row
     )

@@ -135,7 +135,7 @@ def test_repeated_words_are_dropped_whatever_their_number(
     assert joined == " ".join([*before, "NEW", *after])
 
 
-class Counted(str):
+class CountedText(str):
     """Text that counts how many of its characters are looked at or copied."""
 
     __slots__ = ()
@@ -145,27 +145,27 @@ class Counted(str):
     def _count(cls, chars: int) -> None:
         cls.work += chars
 
-    def __add__(self, other: str) -> Counted:
+    def __add__(self, other: str) -> CountedText:
         self._count(len(self) + len(other))
-        return Counted(str(self) + str(other))
+        return CountedText(str(self) + str(other))
 
-    def __radd__(self, other: str) -> Counted:
+    def __radd__(self, other: str) -> CountedText:
         self._count(len(self) + len(other))
-        return Counted(str(other) + str(self))
+        return CountedText(str(other) + str(self))
 
-    def __getitem__(self, key: Any) -> Counted:
+    def __getitem__(self, key: Any) -> CountedText:
         part = str(self)[key]
         self._count(len(part))
-        return Counted(part)
+        return CountedText(part)
 
     def find(self, wanted: str, start: Any = 0, end: Any = None) -> int:
         found = str(self).find(wanted, start)
         self._count((len(self) if found < 0 else found + len(wanted)) - start)
         return found
 
-    def lstrip(self, chars: Any = None) -> Counted:
+    def lstrip(self, chars: Any = None) -> CountedText:
         self._count(len(self))
-        return Counted(str(self).lstrip(chars))
+        return CountedText(str(self).lstrip(chars))
 
     def __contains__(self, wanted: Any) -> bool:
         self._count(len(self))
@@ -198,14 +198,14 @@ def test_work_grows_with_the_text_and_no_faster(
     """In one piece or in many: a quadratic filter stops the calls of everybody else."""
     text = FLOODS[flood] * (100_000 // len(FLOODS[flood]))
     filter_ = make()
-    Counted.work = 0
+    CountedText.work = 0
 
     for start in range(0, len(text), piece_chars):
-        filter_.feed(Counted(text[start : start + piece_chars]))
+        filter_.feed(CountedText(text[start : start + piece_chars]))
     filter_.flush()
 
     held_for = HELD_CHARS if isinstance(filter_, Join) else 0
-    assert Counted.work <= 12 * len(text) + 3 * held_for * held_for / piece_chars
+    assert CountedText.work <= 12 * len(text) + 3 * held_for * held_for / piece_chars
 
 
 def test_what_is_held_is_bounded() -> None:

@@ -15,7 +15,7 @@ from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
-from resilient_claude.testing.rules.request import validate
+from resilient_claude.testing.rules.validation import validate
 from resilient_claude.testing.script.answers import HttpError
 
 PREFILL = "claude-sonnet-4-5-20250929"

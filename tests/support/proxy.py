@@ -36,7 +36,7 @@ class Proxy(Serving):
             await self._answer(head, reader, writer)
 
     async def _answer(
-        self, head: http1.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, head: http1.RequestHead, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.asked.append(f"{head.method} {head.target}")
         self.credentials.append(head.headers.get("proxy-authorization"))
@@ -75,7 +75,7 @@ class Relay(Serving):
 
 
 async def _forward(
-    head: http1.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    head: http1.RequestHead, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """A tunnel for CONNECT; any other request is passed on, and then what follows it."""
     if head.method == "CONNECT":

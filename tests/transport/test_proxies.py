@@ -16,7 +16,7 @@ from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError
 
 from resilient_claude import Timeouts, failure_of
 from resilient_claude.testing import Answer, SimulatedClaude
-from resilient_claude.testing.serving.tls import TlsMode
+from resilient_claude.testing.serving.handshakes import TlsMode
 from resilient_claude.transport.proxies import Proxies
 from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines

@@ -30,7 +30,7 @@ from resilient_claude.testing import (
     ToolUse,
 )
 from resilient_claude.testing.script.breaks import How, Point
-from resilient_claude.testing.serving.tls import TlsMode
+from resilient_claude.testing.serving.handshakes import TlsMode
 from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import GREETING, conversation, fails_always, read_stream

@@ -40,7 +40,7 @@ from typing import NamedTuple
 from livekit.agents import llm
 
 from .formatter import spans_of
-from .item_fingerprint import Fingerprint, fingerprints_of, snapshot
+from .item_fingerprint import ItemFingerprint, fingerprints_of, snapshot
 from .settled import Settled
 from .writer import Span
 
@@ -120,7 +120,7 @@ class Difference(NamedTuple):
     goes_on: int
 
 
-def difference(last: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> Difference:
+def difference(last: Sequence[ItemFingerprint], now: Sequence[ItemFingerprint]) -> Difference:
     """How the history *now* differs from the *last* one."""
     start = _common(last, now)
     if start == len(last):
@@ -140,7 +140,7 @@ class _Conversation:
     def __init__(self) -> None:
         self._settled = Settled()
         self._others: list[llm.ChatItem] = []
-        self._prints: list[Fingerprint] = []  # of the others
+        self._prints: list[ItemFingerprint] = []  # of the others
 
     def has(self, first_two: Sequence[llm.ChatItem]) -> bool:
         """Whether the last history had the second item of *first_two*, the very object."""
@@ -149,7 +149,7 @@ class _Conversation:
         item = first_two[-1]
         return item in self._settled or any(item is other for other in self._others)
 
-    def has_equal(self, fingerprint: Fingerprint) -> bool:
+    def has_equal(self, fingerprint: ItemFingerprint) -> bool:
         """Whether the last history had an item with this *fingerprint*."""
         return fingerprint in self._prints or fingerprint in self._settled.prints
 
@@ -226,7 +226,7 @@ def _ends_with_answer(spans: Sequence[Span]) -> bool:
     return last is None or last["role"] == "assistant"
 
 
-def _common(last: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> int:
+def _common(last: Sequence[ItemFingerprint], now: Sequence[ItemFingerprint]) -> int:
     """How many items both begin with."""
     if now[: len(last)] == last:  # as in most turns
         return len(last)

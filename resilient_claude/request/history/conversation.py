@@ -16,7 +16,7 @@ from resilient_claude.request.content import prefill
 from resilient_claude.request.models import Model
 
 from .cache import HistoryCache
-from .message import KnownJson, PlainJson
+from .plain_json import KnownJson, PlainJson
 from .writer import NOBODY_SPOKE
 
 __all__ = ["Conversation", "conversation"]

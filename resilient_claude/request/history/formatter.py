@@ -31,7 +31,7 @@ from typing import Any
 from livekit.agents import llm
 
 from .pairing import answers_of
-from .writer import Answer, Span, Words, Writer
+from .writer import AssistantItems, Span, Words, Writer
 
 __all__ = ["spans_of"]
 
@@ -96,10 +96,10 @@ def _text(content: Iterable[Any]) -> str:
 
 def _entries(
     items: Sequence[llm.ChatItem], begin: int, answers: dict[int, int]
-) -> list[Words | Answer]:
+) -> list[Words | AssistantItems]:
     """What is said and done, in the order in which it begins."""
-    entries: list[Words | Answer] = []
-    open_answers: dict[str, Answer] = {}  # which later items may belong to
+    entries: list[Words | AssistantItems] = []
+    open_answers: dict[str, AssistantItems] = {}  # which later items may belong to
     for at in range(begin, len(items)):
         item = items[at]
         if item.type == "function_call":
@@ -132,15 +132,18 @@ def _entries(
 
 
 def _begun(
-    entries: list[Words | Answer], open_answers: dict[str, Answer], key: str, at: int
-) -> Answer:
+    entries: list[Words | AssistantItems],
+    open_answers: dict[str, AssistantItems],
+    key: str,
+    at: int,
+) -> AssistantItems:
     _close(open_answers, at)
-    answer = open_answers[key] = Answer(at)
+    answer = open_answers[key] = AssistantItems(at)
     entries.append(answer)
     return answer
 
 
-def _close(open_answers: dict[str, Answer], at: int) -> None:
+def _close(open_answers: dict[str, AssistantItems], at: int) -> None:
     """Nothing later than *at* belongs to an answer whose calls are answered by then."""
     still_open = {key: answer for key, answer in open_answers.items() if answer.last >= at}
     open_answers.clear()  # a dict that is only deleted from gets slow

@@ -26,10 +26,10 @@ from typing import Any, TypeAlias
 
 from livekit.agents import llm
 
-Fingerprint: TypeAlias = tuple[Any, ...]
+ItemFingerprint: TypeAlias = tuple[Any, ...]
 """An item's type, and what else its message is made of; to be compared, and nothing else."""
 
-_Reader: TypeAlias = Callable[[llm.ChatItem], Fingerprint]
+_Reader: TypeAlias = Callable[[llm.ChatItem], ItemFingerprint]
 
 
 class _Readers(dict[str, _Reader]):
@@ -47,12 +47,12 @@ _READERS = _Readers(
 )
 
 
-def fingerprints_of(items: Sequence[llm.ChatItem]) -> list[Fingerprint]:
+def fingerprints_of(items: Sequence[llm.ChatItem]) -> list[ItemFingerprint]:
     """The fingerprints of *items*, one by one."""
     return [_READERS[item.type](item) for item in items]
 
 
-def snapshot(fingerprint: Fingerprint) -> Fingerprint:
+def snapshot(fingerprint: ItemFingerprint) -> ItemFingerprint:
     """*fingerprint* as it is now: a change of the content in place makes them differ."""
     if fingerprint[0] != "message":
         return fingerprint

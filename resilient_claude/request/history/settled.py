@@ -15,9 +15,9 @@ from typing import Any
 
 from livekit.agents import llm
 
-from .item_fingerprint import Fingerprint, fingerprints_of, snapshot
+from .item_fingerprint import ItemFingerprint, fingerprints_of, snapshot
 from .media import state_of
-from .message import KnownJson, PlainJson
+from .plain_json import KnownJson, PlainJson
 from .writer import Span
 
 __all__ = ["SEEN_AT_ONCE", "Settled"]
@@ -48,7 +48,7 @@ class Settled:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.count = 0
-        self.prints: list[Fingerprint] = []
+        self.prints: list[ItemFingerprint] = []
         self.messages: list[PlainJson] = []
         self.system: list[str] = []
         self.ids: dict[str, int] = {}

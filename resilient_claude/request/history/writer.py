@@ -12,10 +12,10 @@ from resilient_claude.request.content import api_id
 from resilient_claude.request.tools.names import api_name
 
 from .media import LeftOut, image_block
-from .message import PlainJson
+from .plain_json import PlainJson
 from .tool_content import input_of, result_of
 
-__all__ = ["NOBODY_SPOKE", "Answer", "Span", "Words", "Writer"]
+__all__ = ["NOBODY_SPOKE", "AssistantItems", "Span", "Words", "Writer"]
 
 # livekit's own stand-in for the caller's words in a conversation that the assistant opens.
 NOBODY_SPOKE = PlainJson(role="user", content=[{"text": "(empty)", "type": "text"}]).encoded()
@@ -61,7 +61,7 @@ class Words:
 
 
 @dataclass(slots=True)
-class Answer:
+class AssistantItems:
     """What the assistant says and calls in one breath.
 
     Attributes:
@@ -100,7 +100,7 @@ class Writer:
         self._reach = max(self._reach, words.at)
         self._write("user", blocks)
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: AssistantItems) -> None:
         """Write what the assistant says and calls, and what came of the calls."""
         blocks = self._blocks(answer.content or (), images=False)
         exact = True

@@ -11,7 +11,6 @@ from typing import Any
 
 from livekit.agents import llm
 
-from .fingerprint import fingerprint_of_all
 from .schemas import (
     MAX_STRICT_TOOLS,
     MAX_STRICT_UNIONS,
@@ -21,6 +20,7 @@ from .schemas import (
     ToolSchemas,
     as_json,
 )
+from .tool_fingerprint import fingerprint_of_all
 
 _FUNCTION_TOOLS = (llm.FunctionTool, llm.RawFunctionTool)
 

@@ -14,10 +14,10 @@ from pydantic import BaseModel
 
 from resilient_claude.request.content import compact_json
 
-from .fingerprint import Fingerprint, fingerprint_of, function_of, snapshot
 from .input_schema import NoInputSchemaError, input_schema
 from .names import ToolAlias, api_name
 from .strict import is_strict, with_limits_in_words, without_annotations
+from .tool_fingerprint import ToolFingerprint, fingerprint_of, function_of, snapshot
 
 AnyFunctionTool: TypeAlias = llm.FunctionTool[..., Any] | llm.RawFunctionTool[..., Any]
 
@@ -99,20 +99,22 @@ class ToolSchemas:
         # By function, not by tool: `FunctionTool.__get__` makes a new tool on every access.
         self._entries: weakref.WeakKeyDictionary[Any, dict[str, _Entry]]
         self._entries = weakref.WeakKeyDictionary()
-        self._last: tuple[Fingerprint, bool, ToolDefinitions] | None = None
+        self._last: tuple[ToolFingerprint, bool, ToolDefinitions] | None = None
 
     def give_up_strict(self) -> None:
         """Let no tool be strict any more: the API has said that it cannot make that of them."""
         self.gave_up_strict = True
 
-    def recall(self, fingerprint: Fingerprint | None, *, strict: bool) -> ToolDefinitions | None:
+    def recall(
+        self, fingerprint: ToolFingerprint | None, *, strict: bool
+    ) -> ToolDefinitions | None:
         """What was made of the last request's tools, if these are the same, and as strict."""
         if self._last is not None and self._last[:2] == (fingerprint, strict):
             return self._last[2]
         return None
 
     def remember(
-        self, fingerprint: Fingerprint | None, made: ToolDefinitions, *, strict: bool
+        self, fingerprint: ToolFingerprint | None, made: ToolDefinitions, *, strict: bool
     ) -> None:
         """Keep what was *made* of a request's tools, if they have a fingerprint."""
         self._last = None if fingerprint is None else (snapshot(fingerprint), strict, made)
@@ -189,7 +191,7 @@ class ToolSchemas:
 class _Entry:
     """The definitions of one tool, as far as they were asked for."""
 
-    fingerprint: Fingerprint
+    fingerprint: ToolFingerprint
     is_strict_known: bool = False
     strict: Definition | None = None
     loose: Definition | str | None = None
@@ -238,7 +240,7 @@ def _as_json(value: Any) -> Any:
     return [*value] if isinstance(value, AbstractSet) else str(value)
 
 
-def _fingerprint_of(tool: AnyFunctionTool) -> Fingerprint | None:
+def _fingerprint_of(tool: AnyFunctionTool) -> ToolFingerprint | None:
     if not isinstance(tool, llm.RawFunctionTool):
         return fingerprint_of(tool)
     schema = tool.info.raw_schema

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from .blocks import check_block, check_text
-from .models import accepts_prefill, accepts_system_messages
+from .abilities import accepts_prefill, accepts_system_messages
+from .content_blocks import check_block, check_text
 from .shapes import InvalidRequestError, check_choice, check_keys, check_type, join, require
 
 CheckedMessage = tuple[str, list[dict[str, Any]]]

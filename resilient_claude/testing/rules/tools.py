@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from .abilities import always_thinks
 from .messages import CheckedMessage, has_tool_blocks
-from .models import always_thinks
-from .schemas import check_input_schema, check_schema
 from .shapes import (
     InvalidRequestError,
     check_cache_control,
@@ -17,7 +16,8 @@ from .shapes import (
     require,
     require_type,
 )
-from .strict import check_strict_limits, check_strict_schema
+from .strict_dialect import check_strict_limits, check_strict_schema
+from .tool_schemas import check_input_schema, check_schema
 
 MAX_BREAKPOINTS = 4
 # The page "Define tools" says 64; the API's own answers have said 128 since 2025.

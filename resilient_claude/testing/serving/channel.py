@@ -16,7 +16,7 @@ import time
 from typing import NamedTuple
 
 from .http1 import MAX_HEAD_BYTES
-from .sockets import Protocol, swallow, unsent_bytes, wait_for_bytes
+from .sockets import ServerProtocol, swallow, unsent_bytes, wait_for_bytes
 
 _POLL_S = 0.001
 _UNSENT_TIMEOUT_S = 1.0
@@ -29,7 +29,7 @@ class ClientLeftError(ConnectionError):
 class _Streams(NamedTuple):
     """What asyncio puts on top of the socket."""
 
-    protocol: Protocol
+    protocol: ServerProtocol
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
@@ -53,7 +53,7 @@ class Channel:
         """
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(MAX_HEAD_BYTES, loop)
-        protocol = Protocol(reader, loop)
+        protocol = ServerProtocol(reader, loop)
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, self._sock, ssl=context)
         # With no room in the buffer, drain() waits until the kernel has every byte. Under TLS a
         # limit of zero pauses for ever: asyncio/sslproto.py pauses at size >= high, others at >.

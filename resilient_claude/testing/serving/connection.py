@@ -1,6 +1,6 @@
 """One accepted connection: what it goes through from `accept` to its end.
 
-Theory of operation. One task serves a connection, through the states of `State`:
+Theory of operation. One task serves a connection, through the states of `ConnectionState`:
 
 ```
 OPENING -> IDLE <-> ANSWERING
@@ -25,16 +25,16 @@ from enum import Enum, auto
 from resilient_claude.testing.script.breaks import Break, Garbage, Step
 
 from .channel import Channel
-from .http1 import BadRequestError, Head, read_body, read_head
+from .handshakes import ALERT, PLAINTEXT, TlsMode
+from .http1 import BadRequestError, RequestHead, read_body, read_head
 from .ledger import MESSAGES_PATH, Ledger
 from .play import break_off, play, play_other, refuse
 from .sockets import swallow_and_close
-from .tls import ALERT, PLAINTEXT, TlsMode
 
 _CONNECTED_AFTER_S = 0.02
 
 
-class State(Enum):
+class ConnectionState(Enum):
     """What a connection is doing; see the module."""
 
     OPENING = auto()
@@ -71,7 +71,7 @@ class Connection:
         tls_mode: TlsMode,
         strict: bool,
     ) -> None:
-        self.state = State.OPENING
+        self.state = ConnectionState.OPENING
         self._ordinal = ordinal
         self._ledger = ledger
         self._strict = strict
@@ -84,8 +84,8 @@ class Connection:
 
     def close(self) -> None:
         """Close as a server closes an idle connection."""
-        if self.state is not State.DARK:
-            self.state = State.CLOSING
+        if self.state is not ConnectionState.DARK:
+            self.state = ConnectionState.CLOSING
         self._channel.close()
 
     def go_dark(self) -> None:
@@ -93,7 +93,7 @@ class Connection:
         sock = self._channel.detach()
         if sock is None:
             return
-        self.state = State.DARK
+        self.state = ConnectionState.DARK
         self.task.cancel()
         self.task = asyncio.get_running_loop().create_task(swallow_and_close(sock))
         self.tasks.append(self.task)
@@ -125,9 +125,9 @@ class Connection:
             await self._spoil_handshake()
             return
         reader = await self._channel.open(self._context)
-        self.state = State.IDLE
+        self.state = ConnectionState.IDLE
         while await self._exchange(reader):
-            self.state = State.IDLE
+            self.state = ConnectionState.IDLE
 
     async def _spoil_handshake(self) -> None:
         if self._tls_mode == "hang":
@@ -143,7 +143,7 @@ class Connection:
             head = await read_head(reader)
             if head is None:
                 return False
-            self.state = State.ANSWERING
+            self.state = ConnectionState.ANSWERING
             raw_body = await read_body(reader, head.headers)
         except BadRequestError as exc:
             await refuse(self._channel, exc, serial=self._ledger.serial())
@@ -151,7 +151,7 @@ class Connection:
             return False
         return await self._answer(head, raw_body)
 
-    async def _answer(self, head: Head, raw_body: bytes) -> bool:
+    async def _answer(self, head: RequestHead, raw_body: bytes) -> bool:
         channel, serial, strict = self._channel, self._ledger.serial(), self._strict
         if head.method != "POST" or head.target.partition("?")[0] != MESSAGES_PATH:
             request = self._ledger.receive(head, raw_body, connection=self._ordinal)

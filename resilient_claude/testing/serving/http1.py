@@ -69,7 +69,7 @@ class BadRequestError(Exception):
 
 
 @dataclass(frozen=True)
-class Head:
+class RequestHead:
     """The request line and the headers."""
 
     method: str
@@ -77,7 +77,7 @@ class Head:
     headers: dict[str, str]
 
 
-async def read_head(reader: asyncio.StreamReader) -> Head | None:
+async def read_head(reader: asyncio.StreamReader) -> RequestHead | None:
     """Read the head of the next request; None when the client has left instead.
 
     Raises:
@@ -101,7 +101,7 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
         key = name.lower()
         value = value.strip()
         headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return Head(parts[0], parts[1], headers)
+    return RequestHead(parts[0], parts[1], headers)
 
 
 async def read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
@@ -124,7 +124,7 @@ async def read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> by
     raise BadRequestError(413, "Request exceeds the maximum size")
 
 
-def record(head: Head, raw_body: bytes, *, connection: int, at_s: float) -> RecordedRequest:
+def record(head: RequestHead, raw_body: bytes, *, connection: int, at_s: float) -> RecordedRequest:
     """Build the record of a request; a body that is no JSON, or too deep, is recorded as None."""
     url = urlsplit(head.target)
     try:

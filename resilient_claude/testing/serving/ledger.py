@@ -9,7 +9,7 @@ from itertools import count
 from resilient_claude.testing.script.answers import Answer, HttpError, Raw
 from resilient_claude.testing.script.breaks import Break, Step
 
-from .http1 import Head, RecordedRequest, record
+from .http1 import RecordedRequest, RequestHead, record
 
 MESSAGES_PATH = "/v1/messages"
 
@@ -84,7 +84,7 @@ class Ledger:
             self._take()
             return step
 
-    def receive(self, head: Head, raw_body: bytes, *, connection: int) -> RecordedRequest:
+    def receive(self, head: RequestHead, raw_body: bytes, *, connection: int) -> RecordedRequest:
         """Record a request that is no request for a message."""
         with self._changed:
             request = self._record(head, raw_body, connection)
@@ -92,7 +92,7 @@ class Ledger:
             return request
 
     def receive_message_request(
-        self, head: Head, raw_body: bytes, *, connection: int, step: Step | None
+        self, head: RequestHead, raw_body: bytes, *, connection: int, step: Step | None
     ) -> tuple[RecordedRequest, Step]:
         """Record a request for a message, and take the step it consumes unless it has one."""
         with self._changed:
@@ -120,7 +120,7 @@ class Ledger:
             return self._outage
         return self._steps.popleft() if self._steps else self._default
 
-    def _record(self, head: Head, raw_body: bytes, connection: int) -> RecordedRequest:
+    def _record(self, head: RequestHead, raw_body: bytes, connection: int) -> RecordedRequest:
         at_s = time.monotonic() - self._started_at_s
         return record(head, raw_body, connection=connection, at_s=at_s)
 

@@ -4,9 +4,9 @@ import asyncio
 import socket
 import ssl
 
-from .connection import Connection, State
+from .connection import Connection, ConnectionState
+from .handshakes import TlsMode
 from .ledger import Ledger
-from .tls import TlsMode
 
 HOST = "127.0.0.1"
 _BACKLOG = 128
@@ -59,7 +59,7 @@ class Listener:
     def drop_idle(self) -> None:
         """Close the connections that wait for a request."""
         for connection in self.open_connections():
-            if connection.state is State.IDLE:
+            if connection.state is ConnectionState.IDLE:
                 connection.close()
 
     def go_dark(self) -> None:

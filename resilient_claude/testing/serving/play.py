@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from resilient_claude.testing.rules.request import validate, validate_headers
+from resilient_claude.testing.rules.validation import validate, validate_headers
 from resilient_claude.testing.script import wire
 from resilient_claude.testing.script.answers import Answer, HttpError, Raw
 from resilient_claude.testing.script.breaks import (

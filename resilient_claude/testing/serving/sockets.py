@@ -9,7 +9,7 @@ READ_BYTES = 65536
 _SIOCOUTQNSD = 0x894B
 
 
-class Protocol(asyncio.StreamReaderProtocol):
+class ServerProtocol(asyncio.StreamReaderProtocol):
     """Tells when the client has left, whether or not anybody reads.
 
     Attributes:

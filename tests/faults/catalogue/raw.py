@@ -19,7 +19,7 @@ from resilient_claude.testing.script import wire
 from resilient_claude.testing.script.answers import Answer
 from resilient_claude.testing.script.breaks import SseError
 from resilient_claude.testing.serving import http1
-from resilient_claude.testing.serving.tls import Certificates
+from resilient_claude.testing.serving.handshakes import ServerCertificates
 
 REQUEST_ID = "req_of_the_raw_server"
 _UNHEARD_S = 10.0
@@ -103,7 +103,7 @@ class RawServer:
         self.connections = 0
         self._scripts = list(scripts)
         self._heard_text = heard_text
-        self._certificates = Certificates.issue() if tls else None
+        self._certificates = ServerCertificates.issue() if tls else None
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 

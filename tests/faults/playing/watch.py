@@ -63,7 +63,7 @@ class Watch:
 current_watch: ContextVar[Watch | None] = ContextVar("current_watch", default=None)
 
 
-class _LogCapture(logging.Handler):
+class _LogSorter(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(name)s %(message)s"))
@@ -105,7 +105,7 @@ def watching(loop: asyncio.AbstractEventLoop, unclaimed: list[str]) -> Iterator[
             return await watch.resolve(port)
         return await look_up(host, port, **more)
 
-    capture, adapter_logger = _LogCapture(), logging.getLogger(LOGGER_NAME)
+    capture, adapter_logger = _LogSorter(), logging.getLogger(LOGGER_NAME)
     level = adapter_logger.level
     adapter_logger.setLevel(logging.DEBUG)
     logging.getLogger().addHandler(capture)

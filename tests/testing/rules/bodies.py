@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from resilient_claude.testing.rules.request import validate
+from resilient_claude.testing.rules.validation import validate
 
 HEADERS = {"x-api-key": "key", "anthropic-version": "2023-06-01"}
 

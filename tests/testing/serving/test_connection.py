@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from resilient_claude.testing import Answer, Break, SimulatedClaude
-from resilient_claude.testing.serving.connection import Connection, State
+from resilient_claude.testing.serving.connection import Connection, ConnectionState
 from resilient_claude.testing.serving.ledger import Ledger
 from tests.testing.raw_client import (
     HEADERS,
@@ -90,26 +90,26 @@ async def test_the_state_of_a_connection_is_what_it_is_doing() -> None:
     with connected() as (accepted, client):
         connection = serve(accepted, ledger)
         states = [connection.state]
-        await reached(connection, State.IDLE)
+        await reached(connection, ConnectionState.IDLE)
         client.sendall(b"POST /v1/messages HTTP/1.1\r\ncontent-length: 2\r\n\r\n{}")
-        await reached(connection, State.ANSWERING)
+        await reached(connection, ConnectionState.ANSWERING)
         client.close()
         await connection.task
 
-        assert states == [State.OPENING]
-        assert connection.state is State.CLOSING
+        assert states == [ConnectionState.OPENING]
+        assert connection.state is ConnectionState.CLOSING
 
 
 async def test_the_cancelled_task_of_a_dark_connection_leaves_its_state_alone() -> None:
     """It still closes what it held, and must not call the dark connection closed."""
     with connected() as (accepted, client):
         connection = serve(accepted, Ledger([], Answer()))
-        await reached(connection, State.IDLE)
+        await reached(connection, ConnectionState.IDLE)
         connection.go_dark()
         await asyncio.wait(connection.tasks[:1])
         connection.close()
 
-        assert connection.state is State.DARK
+        assert connection.state is ConnectionState.DARK
         assert not connection.task.done()
         client.close()
         await connection.task
@@ -120,7 +120,7 @@ def serve(accepted: socket.socket, ledger: Ledger) -> Connection:
     return Connection(accepted, 1, ledger, context=None, tls_mode="normal", strict=False)
 
 
-async def reached(connection: Connection, state: State) -> None:
+async def reached(connection: Connection, state: ConnectionState) -> None:
     """Wait until *connection* is in *state*."""
     async with asyncio.timeout(5):
         while connection.state is not state:  # noqa: ASYNC110 -- it tells nobody

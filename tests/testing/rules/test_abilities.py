@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resilient_claude.testing.rules.models import ModelName, parse
+from resilient_claude.testing.rules.abilities import ModelName, parse
 
 
 @pytest.mark.parametrize(

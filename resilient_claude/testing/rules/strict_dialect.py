@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .schemas import nodes
 from .shapes import InvalidRequestError
+from .tool_schemas import nodes
 
 MAX_STRICT_TOOLS = 20
 MAX_OPTIONAL = 24

@@ -18,14 +18,14 @@ PLAINTEXT = (
 
 
 @dataclass(frozen=True)
-class Certificates:
+class ServerCertificates:
     """A server's TLS context, and the CA its clients must trust."""
 
     context: ssl.SSLContext
     ca_path: Path
 
     @classmethod
-    def issue(cls) -> "Certificates":
+    def issue(cls) -> "ServerCertificates":
         """Issue a certificate for localhost and 127.0.0.1 from a new CA.
 
         Raises:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from livekit.agents.llm import function_tool
 
-from resilient_claude.request.tools.fingerprint import (
+from resilient_claude.request.tools.tool_fingerprint import (
     fingerprint_of,
     fingerprint_of_all,
     function_of,

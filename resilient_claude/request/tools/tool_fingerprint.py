@@ -30,7 +30,7 @@ from collections.abc import Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
-Fingerprint: TypeAlias = tuple[Any, ...]
+ToolFingerprint: TypeAlias = tuple[Any, ...]
 """The things that a definition was made of; to be compared, and nothing else."""
 
 _FUNCTION_PARTS = ("__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__")
@@ -48,7 +48,7 @@ _attributes_in = itemgetter(-1)
 _UNSEEN = (AttributeError, KeyError, TypeError)
 
 
-def fingerprint_of(tool: Any) -> Fingerprint | None:
+def fingerprint_of(tool: Any) -> ToolFingerprint | None:
     """What the definition of *tool* is made of; None if not all of it can be seen."""
     try:
         *parts, attributes = _read_tool(tool)
@@ -65,7 +65,7 @@ def fingerprint_of(tool: Any) -> Fingerprint | None:
     return tuple(parts)
 
 
-def fingerprint_of_all(tools: Sequence[Any]) -> Fingerprint | None:
+def fingerprint_of_all(tools: Sequence[Any]) -> ToolFingerprint | None:
     """What the definitions of *tools* are made of, and their functions.
 
     Every turn asks for it, so it does without a Python call per tool, and without looking behind

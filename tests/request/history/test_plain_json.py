@@ -7,7 +7,7 @@ import json
 import pytest
 
 from resilient_claude.request.encoding import encode
-from resilient_claude.request.history.message import KnownJson, PlainJson
+from resilient_claude.request.history.plain_json import KnownJson, PlainJson
 
 
 def said(text: str) -> PlainJson:

@@ -25,7 +25,7 @@ from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.response.sse import EventDecoder
 from resilient_claude.response.translator import Translator
-from resilient_claude.testing.rules.request import validate
+from resilient_claude.testing.rules.validation import validate
 
 from .profiles import searched
 from .stream_strategies import Stream, streams

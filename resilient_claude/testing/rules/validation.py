@@ -10,9 +10,9 @@ from typing import Any
 
 from resilient_claude.testing.script.answers import HttpError
 
-from .blocks import NEW_VERSION, check_block
+from .abilities import accepts_sampling, always_thinks, thinks_between_tools
+from .content_blocks import NEW_VERSION, check_block
 from .messages import check_messages
-from .models import accepts_sampling, always_thinks, thinks_between_tools
 from .shapes import InvalidRequestError, check_choice, check_keys, check_type, require, require_type
 from .tools import check_caching, check_tools
 
