@@ -13,8 +13,6 @@ from typing import get_args
 
 from anthropic.types import Model
 
-__all__ = ["did_you_mean"]
-
 _FAMILIES = ("opus", "sonnet", "haiku", "fable", "mythos")
 # claude-sonnet-4-6, claude-opus-4-20250514, claude-haiku-4-5-20251001, claude-mythos-preview
 _ID = re.compile(r"claude-(?P<family>[a-z]+)-(?:\d(?:-\d{1,2})?(?:-\d{8}|-latest)?|preview)")

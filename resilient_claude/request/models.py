@@ -11,8 +11,6 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["Model"]
-
 # What names the model in an id: not a gateway's prefix, a region or an ARN's resource type.
 _NAME = re.compile(r"claude[-_.]v?(?P<tokens>.*)", re.DOTALL)
 _SEPARATORS = re.compile(r"[^a-z0-9]+")

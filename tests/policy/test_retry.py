@@ -10,21 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resilient_claude.failures.failure import Failure, FailureKind, Origin, Phase
+from resilient_claude.failures.failure import FailureKind
 from resilient_claude.policy.retry import AttemptFailed, Retries, may_retry
 from resilient_claude.policy.retry_policy import RetryPolicy
-
-
-def failure(
-    kind: FailureKind = FailureKind.CONNECT, *, retry_after_s: float | None = None
-) -> Failure:
-    return Failure(
-        kind, Origin.LOCAL, Phase.CONNECT, "Root", "why", True, retry_after_s=retry_after_s
-    )
-
-
-def failed(kind: FailureKind = FailureKind.CONNECT, *, retryable: bool = True) -> AttemptFailed:
-    return AttemptFailed(failure(kind), OSError(), retryable=retryable)
+from tests.support.failures import failed, failure
 
 
 class PolicyRun:

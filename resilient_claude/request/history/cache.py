@@ -44,8 +44,6 @@ from .item_fingerprint import ItemFingerprint, fingerprints_of, snapshot
 from .settled import Settled
 from .writer import Span
 
-__all__ = ["MOST_CONVERSATIONS", "Change", "Difference", "HistoryCache", "difference"]
-
 MOST_CONVERSATIONS = 4
 """How many conversations are remembered: a second agent's, one that watches the first, ..."""
 

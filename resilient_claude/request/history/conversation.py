@@ -19,8 +19,6 @@ from .cache import HistoryCache
 from .plain_json import KnownJson, PlainJson
 from .writer import NOBODY_SPOKE
 
-__all__ = ["Conversation", "conversation"]
-
 
 @dataclass(frozen=True, slots=True)
 class Conversation:

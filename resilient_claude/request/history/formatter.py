@@ -33,8 +33,6 @@ from livekit.agents import llm
 from .pairing import answers_of
 from .writer import AssistantItems, Span, Words, Writer
 
-__all__ = ["spans_of"]
-
 _INSTRUCTIONS = "<instructions>\n{}\n</instructions>"
 # What an agent tells anew for each call, behind its instructions. Source:
 # livekit/agents/llm/chat_context.py, DYNAMIC_INSTRUCTIONS_MESSAGE_ID, which "must not change".

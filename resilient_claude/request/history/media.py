@@ -10,8 +10,6 @@ from urllib.parse import unquote_to_bytes
 
 from livekit.agents import llm
 
-__all__ = ["LeftOut", "image_block", "image_source", "state_of"]
-
 IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 """The media types of images that Claude reads."""
 

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 
 from livekit.agents import llm
 
-__all__ = ["answers_of"]
-
 
 def answers_of(items: Sequence[llm.ChatItem]) -> dict[int, int]:
     """Where the answered calls are in *items*, and where the output is that answers each."""

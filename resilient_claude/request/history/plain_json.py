@@ -10,8 +10,6 @@ from pydantic_core import to_json
 
 from resilient_claude.request.content import compact_json
 
-__all__ = ["KnownJson", "PlainJson"]
-
 
 class PlainJson(dict[str, Any]):
     """A message, or a block of the system. Several requests have the same: never change one.

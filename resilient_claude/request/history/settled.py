@@ -20,8 +20,6 @@ from .media import state_of
 from .plain_json import KnownJson, PlainJson
 from .writer import Span
 
-__all__ = ["SEEN_AT_ONCE", "Settled"]
-
 _RECENT = 16  # items that are looked at in every turn
 _LOOKED_AT = 32  # and how many of the others
 _PIECE = 32  # messages

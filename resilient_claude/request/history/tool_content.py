@@ -11,8 +11,6 @@ from resilient_claude.request.content import finite, is_blank
 
 from .media import LeftOut, image_source
 
-__all__ = ["Content", "input_of", "result_of"]
-
 # What a `tool_result` may hold besides a string: required fields, optional ones.
 # Source: anthropic/types/tool_result_block_param.py; anything else is "Extra inputs are not
 # permitted", and most likely a tool's own data that happens to have a "type".

@@ -15,8 +15,6 @@ from .media import LeftOut, image_block
 from .plain_json import PlainJson
 from .tool_content import input_of, result_of
 
-__all__ = ["NOBODY_SPOKE", "AssistantItems", "Span", "Words", "Writer"]
-
 # livekit's own stand-in for the caller's words in a conversation that the assistant opens.
 NOBODY_SPOKE = PlainJson(role="user", content=[{"text": "(empty)", "type": "text"}]).encoded()
 

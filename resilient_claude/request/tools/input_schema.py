@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 from .json_schema import Schema, drop_dead_references, modernised, resolved
 from .names import api_key
 
-__all__ = ["InputSchema", "NoInputSchemaError", "input_schema"]
-
 
 class NoInputSchemaError(ValueError):
     """No `input_schema` can be made of a tool's parameters; the message says why."""

@@ -17,8 +17,6 @@ from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
-__all__ = ["Schema", "drop_dead_references", "modernised", "nodes", "resolved"]
-
 Schema: TypeAlias = dict[str, Any]
 
 _TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")

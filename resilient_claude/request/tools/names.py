@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
-__all__ = ["ToolAlias", "api_key", "api_name", "as_called"]
-
 # Sources: the API reference, "Create a Message", `tools.name`, and the API's own words for a name
 # and a key that it does not take: "String should match pattern '^[a-zA-Z0-9_-]{1,128}$'" and
 # "Property keys should match pattern '^[a-zA-Z0-9_.-]{1,64}$'".

@@ -17,13 +17,6 @@ from resilient_claude.failures.failure import Failure, FailureKind
 
 from .json_schema import Schema, nodes
 
-__all__ = [
-    "is_schema_too_complex",
-    "is_strict",
-    "with_limits_in_words",
-    "without_annotations",
-]
-
 # Keywords that are in the dialect whatever their value; of others it depends.
 _ALWAYS = {"$ref", "$defs", "anyOf", "default", "description", "properties", "required", "title"}
 _TYPED = ("type", "anyOf", "allOf", "$ref", "enum", "const")
