@@ -64,7 +64,7 @@ def _next_cause(exc: BaseException, known: _Known) -> BaseException | None:
     if id(exc) not in known:
         known[id(exc)] = None
         known[id(exc)] = (
-            _telling(exc, known) if isinstance(exc, BaseExceptionGroup) else _cause_of_one(exc)
+            _informative(exc, known) if isinstance(exc, BaseExceptionGroup) else _cause_of_one(exc)
         )
     return known[id(exc)]
 
@@ -89,7 +89,7 @@ def _is_cause(exc: BaseException) -> bool:
     return type(exc).__name__ not in _SIGNALS
 
 
-def _telling(group: BaseExceptionGroup[BaseException], known: _Known) -> BaseException | None:
+def _informative(group: BaseExceptionGroup[BaseException], known: _Known) -> BaseException | None:
     """Of several addresses' errors, the one that is not just "this machine has no IPv6"."""
     candidates = [error for error in group.exceptions if _is_cause(error)]
     if any(error is group.__cause__ for error in candidates):

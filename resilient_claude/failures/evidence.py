@@ -84,11 +84,11 @@ _JUDGED = {"phase", "status"}
 _SHARED = {f.name for f in fields(Evidence)} & {f.name for f in fields(Failure)} - _JUDGED
 
 
-SHOWN_CHARS = 100
-"""How much of what somebody else wrote is shown, in characters."""
+EXCERPT_CHARS = 100
+"""How much of what somebody else wrote is kept, in characters."""
 
 
-def shown(text: str | None) -> str | None:
+def excerpt(text: str | None) -> str | None:
     """What somebody else wrote, short and without control characters; None if that is nothing."""
-    cut = (text or "")[:SHOWN_CHARS].strip()
+    cut = (text or "")[:EXCERPT_CHARS].strip()
     return "".join(char if char.isprintable() else "?" for char in cut) or None

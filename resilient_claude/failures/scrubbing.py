@@ -38,7 +38,7 @@ def scrub(
     scrubbing = _Scrubbing(failure, private)
     chain = list(cause_chain(exc))
     forget_locals(exc)
-    shown = [scrubbing.shown(error) for error in scrubbing.told_of(chain)]
+    shown = [scrubbing.scrubbed(error) for error in scrubbing.disclosed(chain)]
     for error, cause in pairwise([*shown, None]):
         assert error is not None
         set_field(error, "__context__", None)
@@ -61,21 +61,21 @@ class _Scrubbing:
         given = private()
         self._secrets = list(given.secrets) if isinstance(given, Private) else []
 
-    def told_of(self, chain: list[BaseException]) -> list[BaseException]:
-        """Those of *chain* that are told of: not how credentials were looked for."""
+    def disclosed(self, chain: list[BaseException]) -> list[BaseException]:
+        """Those of *chain* that are shown at all: not how credentials were looked for."""
         if not self._credentials or any(isinstance(error, Fault) for error in chain):
             return chain
         return chain[: chain.index(cause_of_no_credentials(chain)) + 1]
 
-    def shown(self, error: BaseException) -> BaseException:
+    def scrubbed(self, error: BaseException) -> BaseException:
         """*error* as it may be shown."""
         if isinstance(error, Undisclosed):
             return error
         with suppress(Exception):
-            return self._shown(error)
+            return self._scrubbed(error)
         return stand_in(error, "")  # `str()` or `repr()` of it do not work
 
-    def _shown(self, error: BaseException) -> BaseException:
+    def _scrubbed(self, error: BaseException) -> BaseException:
         if self._bug:
             return _saying(error, self._message)
         api_error = "anthropic.APIStatusError" in class_names(error)

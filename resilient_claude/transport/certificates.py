@@ -14,7 +14,7 @@ from concurrent.futures import Future
 
 import httpx2
 
-from .tls import TellingSSLObject
+from .tls import ObservedSSLObject
 
 
 class Certificates:
@@ -93,7 +93,7 @@ def _load(path: str | None, *, in_thread: bool) -> Future[ssl.SSLContext]:
 def _create(loading: Future[ssl.SSLContext]) -> None:
     try:
         context: ssl.SSLContext = httpx2.create_ssl_context()  # which reads the two variables
-        context.sslobject_class = TellingSSLObject
+        context.sslobject_class = ObservedSSLObject
     except BaseException as exc:  # noqa: BLE001 - whoever waits for it gets to see it
         loading.set_exception(exc)
     else:

@@ -11,7 +11,7 @@ import anthropic
 import httpx2
 import yarl
 
-from resilient_claude.failures.evidence import Evidence, shown
+from resilient_claude.failures.evidence import Evidence, excerpt
 from resilient_claude.failures.failure import Phase
 from resilient_claude.failures.faults import malformed
 from resilient_claude.failures.statuses import request_id_of
@@ -155,10 +155,10 @@ def _note(evidence: Evidence, status: int, headers: Mapping[str, str]) -> None:
     evidence.request_id = request_id_of(headers)
     if evidence.request_id is not None:
         return
-    evidence.server = shown(headers.get("server"))
-    evidence.via = shown(headers.get("via"))
+    evidence.server = excerpt(headers.get("server"))
+    evidence.via = excerpt(headers.get("via"))
     with suppress(ValueError):
-        evidence.location = shown(yarl.URL(headers.get("location", "")).host)
+        evidence.location = excerpt(yarl.URL(headers.get("location", "")).host)
 
 
 def _check_status(status: int) -> None:

@@ -1,4 +1,4 @@
-"""The head of a response, before aiohttp's parser sees it: bounds, and a length told twice. Pure.
+"""The head of a response, before aiohttp's parser sees it: bounds, and a length given twice. Pure.
 
 Other clients accept a response whose `content-length` is there twice, as long as both are the same
 (RFC 9110, section 8.6), and heads of any reasonable size; llhttp, aiohttp's parser, refuses the
@@ -40,38 +40,38 @@ class Head:
         self._length: int | None = None
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """What the parser is to be told of *data*, and what of it comes after the head.
+        """What of *data* goes to the parser, and what of it comes after the head.
 
         Raises:
-            HeadRefused: a bound is exceeded, or the length is told in two ways.
+            HeadRefused: a bound is exceeded, or two lengths differ.
         """
         data, self._held = self._held + data, b""
-        told: list[bytes] = []
+        passed_on: list[bytes] = []
         at = 0
         while at < len(data) and not self.over:
             end = data.find(b"\n", at) + 1
             if not end:
-                self._begin_line(data[at:], told)
+                self._begin_line(data[at:], passed_on)
                 at = len(data)
                 break
-            if self._inside_line:  # its beginning was told
-                told.append(data[at:end])
+            if self._inside_line:  # its beginning has gone on
+                passed_on.append(data[at:end])
                 self._inside_line = False
             else:
-                told.append(self._line(data[at:end]))
+                passed_on.append(self._line(data[at:end]))
             at = end
         self._bytes += at - len(self._held)
         if self._bytes + len(self._held) > HEAD_BYTES:
             raise HeadRefused(f"the headers are longer than {HEAD_BYTES} bytes")
-        return b"".join(told), data[at:]
+        return b"".join(passed_on), data[at:]
 
-    def _begin_line(self, start: bytes, told: list[bytes]) -> None:
+    def _begin_line(self, start: bytes, passed_on: list[bytes]) -> None:
         if self._inside_line:
-            told.append(start)
+            passed_on.append(start)
         elif not self._may_matter(start):
             if self._status is None:
                 self._status = start[9:_STATUS_END]
-            told.append(start)
+            passed_on.append(start)
             self._inside_line = True
         else:
             self._held = start
@@ -84,7 +84,7 @@ class Head:
         return _LENGTH.startswith(start[: len(_LENGTH)].lower())
 
     def _line(self, line: bytes) -> bytes:
-        """What the parser is to be told of a whole line."""
+        """What goes to the parser of a whole line."""
         if line in (b"\r\n", b"\n"):
             self._end()
         elif self._status is None:
@@ -109,12 +109,12 @@ class Head:
         lengths = {value.strip() for value in values.split(b",")}
         if name.lower() != _LENGTH or not all(_is_length(text) for text in lengths):
             return line  # the parser's to refuse
-        told = set(map(int, lengths))
-        if len(told | {self._length} - {None}) > 1:
+        given = set(map(int, lengths))
+        if len(given | {self._length} - {None}) > 1:
             raise HeadRefused("there are lengths that differ")
         if self._length is not None:
             return b""
-        (self._length,) = told
+        (self._length,) = given
         return b"content-length: %d\r\n" % self._length
 
 

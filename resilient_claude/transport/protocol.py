@@ -7,7 +7,7 @@ taken for the answer to the next question. aiohttp's own check comes too early, 
 and sees nothing of what is parsed after it.
 
 What one read brought is parsed in steps: reading stops until the last of them is done, and others
-run in between, however many heads, chunks or headers it holds. The head is told to the parser by
+run in between, however many heads, chunks or headers it holds. The head goes to the parser by
 itself, so that a status is not lost to what is wrong behind it in the same packet.
 """
 
@@ -84,13 +84,13 @@ class Protocol(ResponseHandler):
     def _step(self, data: bytes) -> None:
         if not self._head.over:
             try:
-                told, data = self._head.feed(data)
+                passed_on, data = self._head.feed(data)
             except HeadRefused as exc:
                 head_refused(self, str(exc))
                 self._backlog = b""
                 return
-            if told:
-                super().data_received(told)
+            if passed_on:
+                super().data_received(passed_on)
         if data:
             super().data_received(data)
 

@@ -1,4 +1,4 @@
-"""What a TLS handshake tells the attempt: that it has begun, and whose certificate was shown."""
+"""What a TLS handshake writes into the evidence: that it has begun, and what certificate it met."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from resilient_claude.failures.evidence import Evidence, shown
+from resilient_claude.failures.evidence import Evidence, excerpt
 from resilient_claude.failures.failure import Phase
 
 from .current_evidence import current_evidence
 
 
-class TellingSSLObject(ssl.SSLObject):
-    """Tells the attempt when TLS begins, and what certificate it failed over."""
+class ObservedSSLObject(ssl.SSLObject):
+    """Writes into the evidence when TLS begins, and what certificate it failed over."""
 
     def do_handshake(self) -> None:
         """Take the handshake as far as it goes without the peer."""
@@ -27,11 +27,11 @@ class TellingSSLObject(ssl.SSLObject):
             raise
         except ssl.SSLError:
             if evidence is not None:
-                _tell(certificate_shown(self), evidence)
+                _record_certificate(peer_certificate(self), evidence)
             raise
 
 
-def certificate_shown(tls: ssl.SSLObject) -> dict[str, Any]:
+def peer_certificate(tls: ssl.SSLObject) -> dict[str, Any]:
     """The peer's certificate as `getpeercert` tells it, verified or not; empty if there is none.
 
     `getpeercert` tells nothing of one that was refused; this does with OpenSSL 3.
@@ -45,14 +45,14 @@ def certificate_shown(tls: ssl.SSLObject) -> dict[str, Any]:
     return {}
 
 
-def _tell(certificate: dict[str, Any], evidence: Evidence) -> None:
+def _record_certificate(certificate: dict[str, Any], evidence: Evidence) -> None:
     if certificate:
         evidence.tls_issuer = _name(certificate.get("issuer", ()))
         evidence.tls_subject = _name(certificate.get("subject", ()))
-        evidence.tls_not_before = shown(certificate.get("notBefore"))
-        evidence.tls_not_after = shown(certificate.get("notAfter"))
+        evidence.tls_not_before = excerpt(certificate.get("notBefore"))
+        evidence.tls_not_after = excerpt(certificate.get("notAfter"))
 
 
 def _name(parts: Iterable[Iterable[tuple[str, str]]]) -> str | None:
     """A distinguished name, such as `commonName=Corp CA, organizationName=Corp`."""
-    return shown(", ".join(f"{name}={value}" for part in parts for name, value in part))
+    return excerpt(", ".join(f"{name}={value}" for part in parts for name, value in part))

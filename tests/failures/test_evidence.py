@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from resilient_claude.failures.evidence import SHOWN_CHARS, Evidence, shown
+from resilient_claude.failures.evidence import EXCERPT_CHARS, Evidence, excerpt
 from resilient_claude.failures.failure import Phase
 
 
@@ -33,6 +33,6 @@ def test_an_address_is_told_where_no_id_of_anthropic_s_is() -> None:
 
 def test_what_others_wrote_is_shown_short_and_plain() -> None:
     """A header may hold anything."""
-    assert shown("nginx\x1b[31m/1.2 ") == "nginx?[31m/1.2"
-    assert shown("x" * 1_000) == "x" * SHOWN_CHARS
-    assert shown(None) is shown("") is shown(" ") is None
+    assert excerpt("nginx\x1b[31m/1.2 ") == "nginx?[31m/1.2"
+    assert excerpt("x" * 1_000) == "x" * EXCERPT_CHARS
+    assert excerpt(None) is excerpt("") is excerpt(" ") is None

@@ -9,8 +9,8 @@ Whether the settled ones are still the same is told without a Python call per it
   anew by livekit in every turn: it is looked at.)
 - The contents of their messages, which are lists that applications change in place, are still
   equal to copies of them. So is what their images show.
-- Some are looked at whole (`item_fingerprint`): those that settled last, and a few of the others,
-  other ones in each turn.
+- The fingerprints of some (`item_fingerprint`): of those that settled last, and of a sample of the
+  others, another one in each turn.
 
 If something is not the same, fingerprints tell what has happened to the history. The spans before
 the change are used again; and those behind it, when items are gone (applications that keep the
@@ -25,7 +25,7 @@ handed out changes any more. What fails half-way leaves nothing behind.
 
 It cannot see at once: an attribute of an old item that another value is assigned to (`item.content
 = [...]`, `item.arguments = "{}"`). Of up to `SEEN_AT_ONCE` settled items it does; of more, it may
-take one turn per `_LOOKED_AT` of them. And never what `item_fingerprint` cannot see. Of two runs
+take one turn per `_SAMPLED` of them. And never what `item_fingerprint` cannot see. Of two runs
 that are gone at once, it recognises the first.
 """
 
@@ -138,7 +138,7 @@ class _Conversation:
     def __init__(self) -> None:
         self._settled = Settled()
         self._others: list[llm.ChatItem] = []
-        self._prints: list[ItemFingerprint] = []  # of the others
+        self._fingerprints: list[ItemFingerprint] = []  # of the others
 
     def has(self, first_two: Sequence[llm.ChatItem]) -> bool:
         """Whether the last history had the second item of *first_two*, the very object."""
@@ -149,11 +149,11 @@ class _Conversation:
 
     def has_equal(self, fingerprint: ItemFingerprint) -> bool:
         """Whether the last history had an item with this *fingerprint*."""
-        return fingerprint in self._prints or fingerprint in self._settled.prints
+        return fingerprint in self._fingerprints or fingerprint in self._settled.fingerprints
 
     def forget(self) -> None:
         """Begin anew."""
-        self._settled, self._others, self._prints = Settled(), [], []
+        self._settled, self._others, self._fingerprints = Settled(), [], []
 
     def history(self, items: Sequence[llm.ChatItem]) -> History:
         """What *items* become."""
@@ -169,7 +169,7 @@ class _Conversation:
             settled.add(settling, items)
             new = new[-_UNSETTLED:]
         self._others = [*items[settled.count :]]
-        self._prints = [*map(snapshot, fingerprints_of(self._others))]
+        self._fingerprints = [*map(snapshot, fingerprints_of(self._others))]
         return History(settled, new)
 
 
@@ -192,7 +192,7 @@ def _follow(settled: Settled, spans: Sequence[Span]) -> bool:
 
 def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
     """What of *settled* still holds for *items*, and what is between."""
-    last, now = settled.prints, fingerprints_of(items)
+    last, now = settled.fingerprints, fingerprints_of(items)
     if settled.shows_other_images():
         return Settled()
     change, start, end, goes_on = difference(last, now)

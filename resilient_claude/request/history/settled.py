@@ -20,11 +20,14 @@ from .media import state_of
 from .plain_json import KnownJson, PlainJson
 from .writer import Span
 
-_RECENT = 16  # items that are looked at in every turn
-_LOOKED_AT = 32  # and how many of the others
-_PIECE = 32  # messages
+_RECENT = 16
+"""How many items at the end are compared in every turn."""
+_SAMPLED = 32
+"""And how many of the others, in turn."""
+_PIECE = 32
+"""Of how many messages the JSON is kept as one piece."""
 
-SEEN_AT_ONCE = _RECENT + _LOOKED_AT
+SEEN_AT_ONCE = _RECENT + _SAMPLED
 """Among how many settled items nothing goes unseen for a turn."""
 
 
@@ -32,9 +35,9 @@ class Settled:
     """Spans at the beginning of a history.
 
     Attributes:
-        spans: They.
+        spans: What their items became.
         count: How many items they are made of.
-        prints: The items' fingerprints, as they were then.
+        fingerprints: The items' fingerprints, as they were then.
         messages: All messages.
         system: The system's texts.
         ids: The ids of calls that are taken.
@@ -46,7 +49,7 @@ class Settled:
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.count = 0
-        self.prints: list[ItemFingerprint] = []
+        self.fingerprints: list[ItemFingerprint] = []
         self.messages: list[PlainJson] = []
         self.system: list[str] = []
         self.ids: dict[str, int] = {}
@@ -61,7 +64,7 @@ class Settled:
         self._copies: list[list[Any]] = []  # of the same
         self._images: list[llm.ImageContent] = []
         self._image_states: list[tuple[Any, ...]] = []
-        self._next_look = 0
+        self._next_sample = 0
         self._pieces: list[bytes] = []
 
     @classmethod
@@ -97,7 +100,7 @@ class Settled:
             self._images += span.images
             self._image_states += map(state_of, span.images)
         self.spans += spans
-        self.prints += prints
+        self.fingerprints += prints
         self._items += added
         self._but_the_first += added if self.count else added[1:]
         self._identities.update(map(id, added))
@@ -121,28 +124,28 @@ class Settled:
         middle, last = count // 2, count - 1
         if middle and (items[middle] is not known[middle] or items[last] is not known[last]):
             return False
-        if items[0] is not known[0] and fingerprints_of(items[:1]) != self.prints[:1]:
+        if items[0] is not known[0] and fingerprints_of(items[:1]) != self.fingerprints[:1]:
             return False
         return (
             items[1:count] == self._but_the_first
             and self._contents == self._copies
             and not self.shows_other_images()
-            and self._look_same(items, max(0, count - _RECENT), count)
-            and self._look_same(items, *self._looked_at())
+            and self._are_same(items, max(0, count - _RECENT), count)
+            and self._are_same(items, *self._sample())
         )
 
     def shows_other_images(self) -> bool:
         """Whether an image is not what it was."""
         return [*map(state_of, self._images)] != self._image_states
 
-    def _looked_at(self) -> tuple[int, int]:
-        """Where to look this time."""
-        start = self._next_look if self._next_look < self.count - _RECENT else 0
-        self._next_look = start + _LOOKED_AT
-        return start, min(self._next_look, self.count)
+    def _sample(self) -> tuple[int, int]:
+        """Which of the others are compared this time: from where to where."""
+        start = self._next_sample if self._next_sample < self.count - _RECENT else 0
+        self._next_sample = start + _SAMPLED
+        return start, min(self._next_sample, self.count)
 
-    def _look_same(self, items: Sequence[llm.ChatItem], start: int, end: int) -> bool:
-        return fingerprints_of(items[start:end]) == self.prints[start:end]
+    def _are_same(self, items: Sequence[llm.ChatItem], start: int, end: int) -> bool:
+        return fingerprints_of(items[start:end]) == self.fingerprints[start:end]
 
     def spans_until(self, item: int) -> tuple[list[Span], int]:
         """The spans that end before *item* or with it, and where the last of them ends."""
