@@ -77,7 +77,7 @@ def build_request(
     sampling, unsent_sampling = _sampling(options, extra, model)
     try:
         history = conversation(chat_ctx, model, histories or HistoryCache())
-    except Exception as exc:
+    except Exception as exc:  # a history may hold anything, and must not end the call
         raise Unbuildable("the history cannot be turned into messages") from exc
     body, unsent = _completed(
         _fields(options, extra, history, offered.definitions, sampling),

@@ -1,4 +1,7 @@
-"""aiohttp's private names, each with what it is needed for. No other module uses one."""
+"""aiohttp's private names, each with what it is needed for.
+
+No other module uses one, but that `connector.Connector` overrides a private method, `_release`.
+"""
 
 from __future__ import annotations
 

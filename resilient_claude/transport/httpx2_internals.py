@@ -8,6 +8,14 @@ from typing import Protocol
 from httpx2._decoders import SUPPORTED_DECODERS
 
 
+def transport_below(http_client: object) -> object:
+    """What *http_client*, one of httpx2's, sends its requests over; None where it does not tell.
+
+    Source: httpx2/_client.py, `AsyncClient._transport`, to which there is no public way.
+    """
+    return getattr(http_client, "_transport", None)
+
+
 async def close_idle(transport: object) -> None:
     """Close the connections that httpx2's own *transport* keeps for later; of others, none.
 

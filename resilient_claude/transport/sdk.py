@@ -22,6 +22,7 @@ from anthropic._base_client import AsyncAPIClient, SyncAPIClient
 from resilient_claude.request.request import Request
 
 from .envelope import Envelope
+from .httpx2_internals import transport_below
 from .proxies import basic_credentials
 
 if TYPE_CHECKING:  # the SDK loads the other platforms' clients on first use
@@ -104,8 +105,8 @@ _CREDENTIALS = ("api_key", "auth_token", "access_token", "aws_secret_key", "aws_
 
 def transport_of(client: object) -> object:
     """What the requests of *client* go over; None where that cannot be told."""
-    # Private to the SDK and to httpx2, which have no public way to it.
-    return getattr(getattr(client, "_client", None), "_transport", None)
+    # Private to the SDK, which has no public way to it.
+    return transport_below(getattr(client, "_client", None))
 
 
 def connector_of(transport: object) -> object:
