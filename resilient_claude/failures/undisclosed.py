@@ -62,13 +62,13 @@ def set_field(exc: BaseException, name: str, value: object) -> None:
             object.__setattr__(exc, name, value)
 
 
-def forget_locals(exc: BaseException, *, deeper: bool = True) -> None:
+def forget_locals(exc: BaseException) -> None:
     """Clear the frames that *exc* was raised through, and those of whatever is behind it.
 
     A tool that captures local variables finds neither key nor conversation in them. Frames that
     still run cannot be cleared; at the top of the traceback, they are taken out of it.
     """
-    for error in _behind(exc) if deeper else [exc]:
+    for error in _behind(exc):
         top = _traceback_of(error)
         running = True
         for entry in _entries(error):

@@ -1,6 +1,6 @@
-"""When to try again, how long to wait, how long to listen: pure rules, and tenacity's wiring.
+"""Whether to try again: the rule, and tenacity's wiring. How long to wait is in `waits`.
 
-The rules take values and return values. Only `Retries` reads a clock, and takes it as argument.
+The rule takes values and returns one. Only `Retries` reads a clock, and takes it as argument.
 """
 
 from __future__ import annotations

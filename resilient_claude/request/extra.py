@@ -25,6 +25,11 @@ class Extra:
         fields: Fields of the body, without the sampling arguments given outside `extra_body`.
         body_only: Those of `extra_body` alone, which the SDK puts last.
         sampling: The sampling arguments given outside `extra_body`.
+        headers: Those of `extra_headers`, and the arguments that travel as headers.
+        query: Parameters in the URL.
+        betas: The features asked for by `betas`, which become one header.
+        timeout_s: How long each attempt of this call may wait for content, seconds; None for no
+            such bound.
         no_timeout: Why there is no `timeout_s` although one was given.
     """
 

@@ -1,1 +1,1 @@
-"""One record of a turn, and a module for each place that is told of it."""
+"""One record of a turn, and a module for each place that it is reported to."""
