@@ -73,13 +73,13 @@ def classify_status(
     request_id = request_id_of(headers) or evidence.request_id
     kind = _kind_of_status(status, error)
     leads = f", which leads to {evidence.location}" if evidence.location else ""
-    message = error.message or f"HTTP {status} without an API error in its body{leads}"
+    nothing = f"HTTP {status} without an API error in its body{leads}"
     return Failure(
         kind=kind,
         origin=origin_of_answer(kind, status, request_id, evidence),
         phase=evidence.phase if evidence.phase is Phase.STREAMING else Phase.RESPONSE,
         root_type=type(exc).__name__,
-        root_message=redact(message, private()),
+        root_message=redact(error.message, private()) or nothing,
         retryable=_retryable(kind, headers),
         status=status,
         error_type=error.type,

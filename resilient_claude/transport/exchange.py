@@ -23,6 +23,7 @@ from resilient_claude.response.sse import STEP_BYTES, Event, EventDecoder
 from .body import ERROR_BODY_S, ResponseBody
 from .pool import AiohttpTransport
 from .sdk import learn_envelope, post, raise_status_error
+from .unpack import Unpacker
 
 if TYPE_CHECKING:
     from .sdk import AnyClient
@@ -217,7 +218,15 @@ async def _past_sdk(body: ResponseBody, stack: AsyncExitStack) -> Exchange:
 
 
 async def _through_sdk(stream: anthropic.AsyncStream[object], stack: AsyncExitStack) -> Exchange:
+    """What the SDK has opened.
+
+    Raises:
+        Fault: its body is packed in a way that nobody here can unpack.
+    """
     response = stream.response
+    Unpacker(
+        response.headers.get("content-encoding", "")
+    )  # httpx2 reads on where it has no decoder
     batches = await stack.enter_async_context(aclosing(_batches(response, stream)))
     return Exchange(response.headers, lambda: anext(batches, None))
 

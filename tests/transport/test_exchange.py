@@ -17,9 +17,11 @@ from resilient_claude.response.document import WHOLE_MESSAGE
 from resilient_claude.testing import Answer, Raw, SimulatedClaude
 from resilient_claude.testing.script import wire
 from resilient_claude.testing.serving import http1
+from resilient_claude.transport.httpx2_internals import decoder_for
 from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import GREETING, conversation, fails_always, read_stream
+from tests.support.packing import BOMBS, STORED
 from tests.support.serving import Serving
 
 TRANSPORTS: dict[str, Any] = {
@@ -220,3 +222,53 @@ async def test_a_document_without_end_is_not_waited_for() -> None:
     failure = failure_of(heard.error)
     assert failure is not None
     assert failure.kind == "malformed"
+
+
+@pytest.mark.parametrize("of", ["ours", *TRANSPORTS])
+@pytest.mark.parametrize("encoding", STORED)
+async def test_a_stream_that_is_packed_all_the_same_is_read_or_refused(
+    encoding: str, of: str, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """Identity was asked for; whether its decoder is there depends on what else is installed."""
+    there = decoder_for(encoding) is not None
+    plain = b"".join(piece.data for piece in wire.pieces(Answer("Hello there.")))
+    packed = Raw(
+        STORED[encoding](plain),
+        content_type="text/event-stream",
+        headers={"content-encoding": encoding},
+    )
+    with SimulatedClaude(default=packed) as claude:
+        client = {} if of == "ours" else {"client": client_for(claude, of)}
+        adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1), **client)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        await adapter.client.close()
+
+    failure = failure_of(heard.error) if heard.error else None
+    told = None if failure is None else (failure.kind, failure.root_message)
+    refused = "malformed", f"the body is packed ({encoding}), and identity was asked for"
+    assert heard.text == ("Hello there." if there else "")
+    assert told == (None if there else refused)
+
+
+@pytest.mark.parametrize("encoding", STORED)
+async def test_a_packed_error_keeps_its_status(encoding: str, make_llm: MakeLLM) -> None:
+    """Its words are told where they can be read, and bombs cost nothing."""
+    there = decoder_for(encoding) is not None
+    body = STORED[encoding](b'{"error":{"type":"overloaded_error","message":"Too much."}}')
+    headers = {"content-encoding": encoding}
+    steps = [
+        Raw(data, status=529, content_type=JSON, headers=headers)
+        for data in (body, BOMBS[encoding])
+    ]
+    with SimulatedClaude(*steps) as claude:
+        adapter = make_llm(claude, retry=shrunk_policy(max_attempts=1))
+        heard = [await read_stream(adapter.chat(chat_ctx=conversation())) for _ in steps]
+        await adapter.aclose()
+
+    failures = [failure_of(each.error) for each in heard if each.error]
+    unread = "HTTP 529 without an API error in its body"
+    assert [(f.kind, f.status, f.root_message) for f in failures if f] == [
+        ("overloaded", 529, "Too much." if there else unread),
+        ("overloaded", 529, unread),
+    ]
