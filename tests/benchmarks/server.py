@@ -5,7 +5,7 @@ checks would cost more than what is measured here.
 
 The first part of the path says what is streamed: `/500at0/v1/messages` are 500 tokens at once,
 `/160at80/v1/messages` are 160 tokens at 80 per second, each with the time it was sent at, and
-`/hostile3/v1/messages` is the third of the responses in `hostile`.
+`/hostile0/v1/messages` is the first of the responses in `hostile`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from dataclasses import replace
 from time import thread_time
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 from . import conversation
 from .contenders import KEY, MODEL, OURS, Contender, LiveKit, contender
@@ -80,6 +81,8 @@ async def hostile(setting: Setting) -> list[Result]:
             longest = max(longest, stall_ms)
         return longest
 
+    for number in range(len(RESPONSES)):
+        await _make(setting.server.http, number)
     logging.disable()  # all of these turns fail, and are meant to
     gc.freeze()  # a full collection takes 150 ms, whoever causes it
     try:
@@ -93,6 +96,15 @@ async def hostile(setting: Setting) -> list[Result]:
         Result(label, "ms", samples, goal),
         *(Result(f"... {name}", "ms", samples) for name, samples in by_input.items()),
     ]
+
+
+async def _make(server_url: str, number: int) -> None:
+    """Let the server make a response, which takes longer than a caller stays."""
+    address = urlsplit(hostile_url(server_url, number))
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(f"POST {address.path}/v1/messages HTTP/1.1\r\n\r\n".encode())
+    await reader.readexactly(1)
+    writer.transport.abort()
 
 
 async def _stall_ms(name: str, setting: Setting, number: int) -> float:

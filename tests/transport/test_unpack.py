@@ -120,9 +120,8 @@ def test_no_step_takes_much_of_what_makes_nothing(
             given.append(len(data))
             return []
 
-    known = unpack.decoder_for
     monkeypatch.setattr(
-        unpack, "decoder_for", lambda name: Nothing() if name == encoding else known(name)
+        unpack, "decoder_for", lambda name: Nothing() if name == encoding else decoder_for(name)
     )
     data = gzip.compress(EMPTY_FRAMES) if outer else EMPTY_FRAMES
     steps = [*Unpacker(f"{encoding}, {outer}").steps(data)]
