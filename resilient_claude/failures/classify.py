@@ -19,7 +19,7 @@ from .known_errors import broken_rule, kind_of_class, quotes_bytes
 from .private import Private
 from .redaction import identifier, redact
 from .signing import cause_of_no_credentials, names_credentials, while_signing
-from .statuses import classify_status, status_of
+from .statuses import classify_status, origin_of_answer, status_of
 from .undisclosed import Undisclosed, place_of
 
 
@@ -155,7 +155,7 @@ def _origin(
     # Without Anthropic's request id, anything on the way may have written the response.
     answered_by = evidence.origin_between if evidence.request_id is None else Origin.REMOTE
     if fault is not None:
-        return fault.origin or answered_by
+        return fault.origin or origin_of_answer(kind, 200, evidence.request_id, evidence)
     if _stood_still(kind, root, evidence):
         return Origin.LOCAL
     if _is_of_proxy(root) or (evidence.proxied and _proxy_failed(kind, root, phase)):

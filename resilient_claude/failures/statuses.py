@@ -29,13 +29,26 @@ def fault_of_error(event: Mapping[str, Any]) -> Fault:
     if error == ApiError() and not isinstance(event.get("error"), dict):
         raise KeyError("error")
     kind = error.kind or FailureKind.SERVER
-    is_retryable = FACTS[kind].retryable
+    origin = Origin.REMOTE if FACTS[kind].retryable else Origin.CALLER
+    return _fault(kind, error, origin)
+
+
+def fault_of_document(document: Mapping[str, Any]) -> Fault | None:
+    """The fault that a JSON *document* under HTTP 200 stands for; None if it names none we know.
+
+    Whoever is between may have written it, so whose side it was on is left to the evidence.
+    """
+    error = read_error(document)
+    return _fault(error.kind, error, None) if error.kind else None
+
+
+def _fault(kind: FailureKind, error: ApiError, origin: Origin | None) -> Fault:
     return Fault(
         kind,
         error.message or error.type or "no message",
-        retryable=is_retryable,
+        retryable=FACTS[kind].retryable,
         error_type=error.type,
-        origin=Origin.REMOTE if is_retryable else Origin.CALLER,
+        origin=origin,
     )
 
 
@@ -60,13 +73,13 @@ def classify_status(
     request_id = request_id_of(headers) or evidence.request_id
     kind = _kind_of_status(status, error)
     leads = f", which leads to {evidence.location}" if evidence.location else ""
-    message = error.message or f"HTTP {status} without an API error in its body{leads}"
+    nothing = f"HTTP {status} without an API error in its body{leads}"
     return Failure(
         kind=kind,
-        origin=_origin_of_status(kind, status, request_id, evidence),
+        origin=origin_of_answer(kind, status, request_id, evidence),
         phase=evidence.phase if evidence.phase is Phase.STREAMING else Phase.RESPONSE,
         root_type=type(exc).__name__,
-        root_message=redact(message, private()),
+        root_message=redact(error.message, private()) or nothing,
         retryable=_retryable(kind, headers),
         status=status,
         error_type=error.type,
@@ -96,9 +109,10 @@ def _kind_of_status(status: int, error: ApiError) -> FailureKind:
     return by_type or by_status if by_status is FailureKind.REJECTED else by_status
 
 
-def _origin_of_status(
+def origin_of_answer(
     kind: FailureKind, status: int, request_id: str | None, evidence: Evidence
 ) -> Origin:
+    """Whose side it was on when an answer with *status* said what failed."""
     if status == 407:
         return Origin.PROXY  # it wants credentials
     if request_id is None:

@@ -16,6 +16,7 @@ from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
 
 from .bounded_json import MOST_VALUES, read_json
+from .document import DOCUMENT_BYTES, read_document
 
 EVENT_BYTES = 1024 * 1024
 """Longest event that is accepted: the most that decodes in 20 ms, if every character is escaped.
@@ -54,7 +55,8 @@ class EventDecoder:
     Reads may end anywhere, inside a character too. Four facts pass from one to the next: the bytes
     of the event that is not complete, whether the byte order mark that a stream may begin with is
     behind us, whether the last byte was a CR, whose LF may be the first of the next read, and
-    whether any event was complete.
+    whether any event was complete. A body that begins with a brace may be a document and no stream:
+    its beginning is kept until it ends.
 
     Comments, and events that say nothing, come to nothing here. After `message_stop`, the rest of
     the read is dropped.
@@ -73,6 +75,7 @@ class EventDecoder:
         self._past_bom = False
         self._ended_with_cr = False
         self._past_first_event = False
+        self._document: bytearray | None = None  # what may be one, until there is an event
 
     def steps(self, data: bytes) -> Iterator[list[Event]]:
         """The same as `feed` of *data*, a bounded part at a time.
@@ -92,6 +95,8 @@ class EventDecoder:
         """
         if self._ended_with_cr or b"\r" in data:
             data = self._normalise(data)
+        if self._document is not None and len(self._document) <= DOCUMENT_BYTES:
+            self._document += data
         if self._parts or not self._past_bom:
             data = self._with_parts(data)
         *blocks, rest = data.split(b"\n\n")
@@ -106,6 +111,7 @@ class EventDecoder:
                     break  # the message is whole; whatever follows it is none of it
         if events:
             self._past_first_event = True
+            self._document = None
         return events
 
     def finish(self) -> list[Event]:
@@ -114,8 +120,12 @@ class EventDecoder:
         Some recorded streams end so. Any other event without its blank line is incomplete.
 
         Raises:
-            Fault: the very first event was cut off: no foreign body, but a stream that broke.
+            Fault: the very first event was cut off: no foreign body, but a stream that broke. Or
+                the body was a document that says what is wrong.
         """
+        document = self._document
+        if document is not None and (fault := read_document(bytes(document))) is not None:
+            raise fault
         in_first_event = not self._past_first_event and _begins_event(b"".join(self._parts))
         try:
             last = [event for event in self.feed(b"\n\n") if event["type"] == "message_stop"]
@@ -142,6 +152,8 @@ class EventDecoder:
         if not self._past_bom:
             self._past_bom = True
             whole = whole.removeprefix(codecs.BOM_UTF8)
+            if whole.lstrip()[:1] in (b"", b"{", b"["):
+                self._document = bytearray(whole)
         self._parts.clear()
         self._parts_bytes = 0
         return whole

@@ -7,21 +7,24 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mappi
 from contextlib import AsyncExitStack, aclosing, suppress
 from typing import TYPE_CHECKING, cast
 
+import aiohttp
 import anthropic
 import httpx2
 import yarl
 
 from resilient_claude.failures.evidence import Evidence, excerpt
 from resilient_claude.failures.failure import Phase
-from resilient_claude.failures.faults import malformed
+from resilient_claude.failures.faults import Fault, malformed
 from resilient_claude.failures.statuses import request_id_of
 from resilient_claude.request.request import Request
+from resilient_claude.response.document import DOCUMENT_BYTES, is_json, read_document
 from resilient_claude.response.sse import STEP_BYTES, Event, EventDecoder
 
-from .body import ResponseBody
+from .body import ERROR_BODY_S, ResponseBody
 from .current_evidence import current_evidence
 from .pool import AiohttpTransport
 from .sdk import learn_envelope, post, raise_status_error
+from .unpack import Unpacker
 
 if TYPE_CHECKING:
     from .sdk import AnyClient
@@ -236,7 +239,15 @@ async def _past_sdk(body: ResponseBody, stack: AsyncExitStack) -> Exchange:
 
 
 async def _through_sdk(stream: anthropic.AsyncStream[object], stack: AsyncExitStack) -> Exchange:
+    """What the SDK has opened.
+
+    Raises:
+        Fault: its body is packed in a way that nobody here can unpack.
+    """
     response = stream.response
+    Unpacker(
+        response.headers.get("content-encoding", "")
+    )  # httpx2 reads on where it has no decoder
     batches = await stack.enter_async_context(aclosing(_batches(response, stream)))
     return Exchange(response.headers, lambda: anext(batches, None))
 
@@ -251,7 +262,8 @@ async def _batches(
             yield [cast(Event, event)]
         return
     if kind not in STREAM_TYPES:
-        raise malformed(
+        fault = read_document(await _beginning(response)) if is_json(kind) else None
+        raise fault or malformed(
             f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream"
         )
     decoder = EventDecoder()
@@ -263,6 +275,18 @@ async def _batches(
                 yield events
     if last := decoder.finish():
         yield last
+
+
+async def _beginning(response: httpx2.Response) -> bytes:
+    """As much of a body that is no stream as comes soon, and as is read of a document."""
+    body = b""
+    with suppress(TimeoutError, aiohttp.ClientError, httpx2.HTTPError, Fault):
+        async with asyncio.timeout(ERROR_BODY_S), aclosing(response.aiter_bytes()) as pieces:
+            async for piece in pieces:
+                body += piece
+                if len(body) > DOCUMENT_BYTES:
+                    break
+    return body
 
 
 def _content_type(headers: Mapping[str, str]) -> str:

@@ -22,7 +22,10 @@ has begun to cancel, no progress brings the attempt back, and leaving raises wha
 
 What the clocks cannot see is why nothing arrives: a loop that was blocked looks like a peer that
 was silent. So while the attempt waits for its first word, a timer ticks, and what it is late is the
-loop's own: it is written into the evidence, and the deadline moves by it.
+loop's own: it is written into the evidence. When in the tick the loop stopped, nobody knows, so the
+deadline moves by as much as it can have been: all the time since the loop was last seen to run.
+What is left to an attempt is then never less than it was before. A block that ends before the tick
+does is not seen; it is shorter than a tick.
 """
 
 from __future__ import annotations
@@ -39,8 +42,11 @@ from resilient_claude.failures.faults import ClockExpired, adapter_closed
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.response.translator import Activity
 
-TICK_S = 0.5
-"""How often it is looked whether the event loop is late, while nothing has come, in seconds."""
+TICK_S = 0.1
+"""How often it is looked whether the event loop is late, while nothing has come, in seconds.
+
+A tick costs some 10 us; a block that is shorter may go unseen.
+"""
 
 LATE_S = 0.05
 """What a timer may be late before the loop counts as blocked, in seconds."""
@@ -106,6 +112,7 @@ class Clocks:
         self._timer: asyncio.TimerHandle | None = None
         self._state = ClockState.OUTSIDE
         self._waiting = True  # for the first content
+        self._ran_at = self._started  # when the loop was last seen to run, while waiting
         self._deadline = self._limit_s = 0.0
         self._clock = ""
 
@@ -171,6 +178,7 @@ class Clocks:
 
     def _wait(self, since: float, seconds: float, clock: str) -> None:
         """Watch a phase without progress, which the silence budget bounds too."""
+        self._ran_at = self._loop.time()
         self._watch(*min([(since + seconds, clock, seconds), *self._caps]))
 
     def _watch(self, deadline: float, clock: str, limit_s: float) -> None:
@@ -200,16 +208,22 @@ class Clocks:
         self._timer = None
         if self._state is not ClockState.WATCHING:
             return
-        late_s = self._loop.time() - due
-        if self._waiting and late_s > LATE_S:
-            self.evidence.loop_lag_s = (self.evidence.loop_lag_s or 0.0) + late_s
-            latest = min(deadline for deadline, _, _ in self._caps)
-            self._deadline = max(self._deadline, min(self._deadline + late_s, latest))
-        if self._loop.time() < self._deadline:
+        now = self._loop.time()
+        if self._waiting:
+            if now - due > LATE_S:
+                self._stood_still(late_s=now - due, at_most_s=now - self._ran_at)
+            self._ran_at = now
+        if now < self._deadline:
             self._set_timer()
         else:
             self._state = ClockState.DUE
             self._loop.call_soon(self._expire_if_still_due)
+
+    def _stood_still(self, *, late_s: float, at_most_s: float) -> None:
+        """The loop was blocked, and which only the limits on the whole turn count."""
+        self.evidence.loop_lag_s = (self.evidence.loop_lag_s or 0.0) + late_s
+        moved = self._deadline + at_most_s, self._clock, self._limit_s
+        self._deadline, self._clock, self._limit_s = min(moved, *self._caps)
 
     def _expire_if_still_due(self) -> None:
         if self._state is ClockState.DUE:

@@ -13,7 +13,7 @@ from time import monotonic
 from rich.console import Console
 
 from . import __doc__ as about
-from . import counts, cpu, fresh, lag, latency, report, sessions
+from . import counts, cpu, fresh, lag, latency, report, sessions, stalls
 from .contenders import has_plugin
 from .measure import Measure, Result, Setting
 from .server import BenchmarkServer
@@ -30,6 +30,7 @@ MEASURES: dict[str, Measure] = {
     "tls": latency.over_tls,
     "streams": lag.streams_per_core,
     "lag": lag.beside_turns,
+    "hostile": stalls.hostile,
     "memory": fresh.memory,
     "first-turn": fresh.first_turn,
     "import": fresh.imports,

@@ -4,7 +4,8 @@ A fourth Claude beside the simulated, the raw and the scripted one: their script
 checks would cost more than what is measured here.
 
 The first part of the path says what is streamed: `/500at0/v1/messages` are 500 tokens at once,
-`/160at80/v1/messages` are 160 tokens at 80 per second, each with the time it was sent at.
+`/160at80/v1/messages` are 160 tokens at 80 per second, each with the time it was sent at, and
+`/hostile0/v1/messages` is the first of the responses in `hostile`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from . import hostile
+
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
 LIFETIME_S = 1800.0
@@ -35,6 +38,7 @@ _HEAD = (
 )
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _PATH = re.compile(rb"/(\d+)at(\d+)/v1/messages")
+_HOSTILE = re.compile(rb"/hostile(\d+)/v1/messages")
 _MODELS = b'{"data":[],"has_more":false,"first_id":null,"last_id":null}'
 _WORDS = ("The", " doctor", " has", " time", " for", " you", " on", " Thursday", " morning", ".")
 
@@ -80,6 +84,11 @@ def base_url(server_url: str, *, tokens: int, per_s: int) -> str:
     return f"{server_url}/{tokens}at{per_s}"
 
 
+def hostile_url(server_url: str, number: int) -> str:
+    """Where a client gets the response *number* of `hostile.RESPONSES`."""
+    return f"{server_url}/hostile{number}"
+
+
 class _Connection(asyncio.Protocol):
     """One connection: requests in, one after the other, streams out."""
 
@@ -107,8 +116,12 @@ class _Connection(asyncio.Protocol):
         if len(self._received) < end + 4 + (int(length[1]) if length else 0):
             return
         self._received.clear()
-        path = _PATH.search(head.partition(b"\r\n")[0])
-        if path is None:
+        first_line = head.partition(b"\r\n")[0]
+        path = _PATH.search(first_line)
+        if hostile_path := _HOSTILE.search(first_line):
+            self._transport.write(hostile.response([*hostile.RESPONSES][int(hostile_path[1])]))
+            self._transport.close()
+        elif path is None:
             head = (
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
             )

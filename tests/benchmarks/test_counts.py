@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from types import FrameType
 
 import pytest
 from anthropic import _models
 from livekit.agents.llm import utils
 
+from resilient_claude import ResilientClaudeLLM
+from resilient_claude.request.build import build_request
+from resilient_claude.request.tools.schemas import ToolSchemas
+
+from . import conversation
 from .contenders import OURS
 from .counts import BUILDERS, counts
 from .cpu import nothing
@@ -62,3 +69,20 @@ def test_what_is_counted_is_still_called_so() -> None:
     """A count of 0 proves nothing once the function that is counted has another name."""
     assert callable(_models.construct_type)
     assert all(callable(getattr(utils, name)) for name in BUILDERS)
+
+
+def test_the_first_turn_of_a_long_history_costs_no_more_than_it_did() -> None:
+    """An agent that is handed a call in its middle; what it costs is counted, and a tenth more."""
+    adapter, context, count = ResilientClaudeLLM(api_key="k"), conversation.long(100), 0
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(profile)
+    try:
+        build_request(adapter._options, context, schemas=ToolSchemas()).content()
+    finally:
+        sys.setprofile(None)
+
+    assert count <= 1_450

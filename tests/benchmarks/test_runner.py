@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from pathlib import Path
+from time import thread_time
 
 import pytest
 from rich.console import Console
 
 from . import __main__ as runner
-from . import report, soak
+from . import hostile, report, soak, stalls
 from .contenders import OURS
 from .measure import Goal, Result
+from .server import BenchmarkServer
 
 
 def test_measures_give_numbers_for_every_contender(tmp_path: Path) -> None:
@@ -26,6 +30,37 @@ def test_measures_give_numbers_for_every_contender(tmp_path: Path) -> None:
     assert all(row["samples"][OURS] for row in rows)
     for name in ("results.svg", "one.svg"):
         assert (tmp_path / name).read_text(encoding="utf-8").endswith("</svg>\n")
+
+
+async def test_the_lag_meter_sees_who_blocks_the_loop() -> None:
+    """It takes the time of work, and not of a wait, nor of what a neighbour does meanwhile."""
+    with stalls.LagMeter() as idle:
+        await asyncio.sleep(0.05)
+    with stalls.LagMeter() as busy:
+        await asyncio.sleep(0.01)
+        until = thread_time() + 0.06
+        while thread_time() < until:
+            pass
+        await asyncio.sleep(0.01)
+
+    assert idle.longest_ms < 50 < busy.longest_ms
+
+
+def test_what_is_hostile_is_served_as_it_is() -> None:
+    """Otherwise the row would tell of a server that says no."""
+    names = [*hostile.RESPONSES]
+    with BenchmarkServer() as server:
+        for name in ("blank lines", "100 kB of 1xx"):
+            with socket.create_connection(_address(server)) as client:
+                path = b"/hostile%d/v1/messages" % names.index(name)
+                client.sendall(b"POST " + path + b" HTTP/1.1\r\n\r\n")
+
+                assert client.recv(20) == hostile.response(name)[:20]
+
+
+def _address(server: BenchmarkServer) -> tuple[str, int]:
+    host, _, port = server.http.removeprefix("http://").partition(":")
+    return host, int(port)
 
 
 def test_soak_says_nothing_twice_and_leaves_nothing() -> None:

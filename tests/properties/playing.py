@@ -16,8 +16,8 @@ import httpx2
 from livekit.agents import llm
 
 from resilient_claude import ResilientClaudeLLM, TurnEnded
+from tests.support import virtual_time
 
-from . import virtual_time
 from .scripted import ScriptedClaude
 from .scripted_answers import AttemptSeen
 from .scripts import PROMPT, Cancel, ScriptedTurn

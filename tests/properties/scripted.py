@@ -19,10 +19,10 @@ from resilient_claude.request.request import Request
 from resilient_claude.response.sse import Event
 from resilient_claude.testing.rules.validation import validate
 from resilient_claude.transport.exchange import Exchange
+from tests.support.virtual_time import FOR_EVER_S
 
 from .scripted_answers import AttemptSeen, ScriptedAnswer
 from .scripts import PROMPT, SILENCES, ScriptedAttempt, ScriptedTurn, fault
-from .virtual_time import FOR_EVER_S
 
 PING: Event = {"type": "ping"}
 

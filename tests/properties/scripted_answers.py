@@ -9,9 +9,9 @@ from itertools import cycle
 from typing import Any
 
 from resilient_claude.response.sse import Event
+from tests.support.virtual_time import FOR_EVER_S
 
 from .scripts import ScriptedAttempt, ScriptedBlock
-from .virtual_time import FOR_EVER_S
 
 _WORDS = (
     *("yes", "there", "is", "a", "table", "for", "you", "tonight", "at", "seven,", "by", "the"),

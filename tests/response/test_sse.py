@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault
 from resilient_claude.response.bounded_json import MOST_VALUES
+from resilient_claude.response.document import DOCUMENT_BYTES
 from resilient_claude.response.sse import (
     DONE,
     EVENT_BYTES,
@@ -253,3 +255,39 @@ def test_arbitrary_bytes_give_events_or_a_fault(reads: list[bytes]) -> None:
     except Fault:
         return
     assert all(isinstance(event["type"], str) for event in events)
+
+
+# --- a document where a stream should be ----------------------------------------------------------
+
+OVERLOADED = b'{"type": "error",\n\n "error": {"type": "overloaded_error"}}\n\n'
+
+
+@pytest.mark.parametrize("bom", [b"", codecs.BOM_UTF8], ids=["plain", "BOM"])
+def test_a_document_is_read_when_it_has_ended(bom: bytes) -> None:
+    """Some gateways call everything an event stream, however they answer."""
+    for cut in range(len(OVERLOADED)):
+        decoder = EventDecoder()
+        assert decoder.feed(bom + OVERLOADED[:cut]) == []
+        assert decoder.feed(OVERLOADED[cut:]) == []
+
+        with pytest.raises(Fault) as caught:
+            decoder.finish()
+        assert caught.value.kind is FailureKind.OVERLOADED
+
+
+def test_a_stream_with_a_brace_before_it_is_a_stream() -> None:
+    """A line that is no field says nothing; what follows it may."""
+    decoder = EventDecoder()
+
+    assert decoder.feed(OVERLOADED + encode(EVENTS[:2])) == EVENTS[:2]
+    assert decoder.finish() == []
+
+
+def test_a_document_without_end_is_not_kept() -> None:
+    """It is read for what it says, and no error has so much to say."""
+    decoder = EventDecoder(event_bytes=10**9)
+    for _ in range(1000):
+        decoder.feed(b'{"error": "overloaded"}\n\n' * 100)
+
+    assert decoder.finish() == []
+    assert len(decoder._document or b"") < 2 * DOCUMENT_BYTES

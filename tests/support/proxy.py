@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from contextlib import suppress
 from typing import Literal
 from urllib.parse import urlsplit
@@ -11,8 +12,11 @@ from resilient_claude.testing.serving import http1
 
 from .serving import Serving, reset_when_closed
 
-Does = Literal["forward", "hang", "close", "reset", "garbage"] | int
-"""What becomes of a request: it goes through, nothing, FIN, RST, nonsense, or an error status."""
+Does = Literal["forward", "hang", "close", "reset", "garbage", "inspect"] | int
+"""What becomes of a request: it goes through, nothing, FIN, RST, nonsense, or an error status.
+
+Who inspects what is said over TLS shows a certificate of an authority that nobody knows.
+"""
 
 
 class Proxy(Serving):
@@ -27,6 +31,10 @@ class Proxy(Serving):
         super().__init__()
         self.asked: list[str] = []
         self.credentials: list[str | None] = []
+        self._does = list(does)
+
+    def do(self, *does: Does) -> None:
+        """From now on, answer with these."""
         self._does = list(does)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,6 +61,9 @@ class Proxy(Serving):
             case "garbage":
                 writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
                 await reader.read()
+            case "inspect":
+                writer.write(http1.head(200, {}))
+                await _inspect(writer)
             case int(status):
                 await http1.read_body(reader, head.headers)
                 headers = {"content-length": "0", "connection": "close"}
@@ -60,6 +71,16 @@ class Proxy(Serving):
                 await writer.drain()
                 writer.write_eof()
                 await reader.read()
+
+
+async def _inspect(writer: asyncio.StreamWriter) -> None:
+    certificates = ServerCertificates.issue()
+    try:
+        await writer.start_tls(certificates.context)
+    except ssl.SSLError:
+        pass  # who asked does not trust it
+    finally:
+        certificates.remove()
 
 
 class Relay(Serving):

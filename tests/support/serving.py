@@ -15,6 +15,11 @@ class Serving:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open."""
+        return len(self._tasks)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it is done, the client leaves or the test is over."""
         raise NotImplementedError

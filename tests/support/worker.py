@@ -29,6 +29,7 @@ server = AgentServer(
     api_key="key",
     api_secret="a-secret-of-thirty-two-characters",
     num_idle_processes=2,
+    port=0,  # whose default is one for every worker of a machine
     initialize_process_timeout=PATIENCE_S,
 )
 

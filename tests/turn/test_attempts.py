@@ -54,6 +54,18 @@ BEFORE_OUTPUT: dict[str, tuple[Step, str, str]] = {
     "overloaded under 200": (Break(SseError(), at="message_start"), "overloaded", "remote"),
     "HTML under 200": (Raw(b"<html>"), "malformed", "unknown"),
     "JSON under 200": (Raw(b"{}", content_type="application/json"), "malformed", "unknown"),
+    "an error as JSON under 200": (
+        Raw(
+            b'{"type":"error","error":{"type":"overloaded_error"}}', content_type="application/json"
+        ),
+        "overloaded",
+        "unknown",
+    ),
+    "a message as JSON under 200": (
+        Raw(b'{"type":"message","content":[]}', content_type="application/json"),
+        "malformed",
+        "unknown",
+    ),
     "nothing under 200": (Raw(b"", content_type="text/event-stream"), "malformed", "unknown"),
 }
 

@@ -16,8 +16,10 @@ from resilient_claude.failures.faults import ClockExpired
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.response.translator import Activity
 from resilient_claude.testing import Answer, Break, SimulatedClaude, Step
+from resilient_claude.transport.certificates import Certificates
 from resilient_claude.turn import clocks as module
 from resilient_claude.turn.clocks import Clocks
+from tests.support import virtual_time
 from tests.support.adapters import KEY, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
@@ -133,6 +135,7 @@ def full_backlog() -> Iterator[int]:
 
 async def test_a_connect_that_hangs_is_this_network_s_affair(lines: Lines) -> None:
     """A firewall that drops packets: TCP is not up, so it is not TLS that hangs."""
+    await Certificates().context()  # loading them takes as long as the clock
     with full_backlog() as port:
         adapter = ResilientClaudeLLM(
             api_key=KEY,
@@ -251,6 +254,85 @@ async def test_no_blocked_loop_moves_the_end_of_the_budget() -> None:
     assert expired is not None
     assert loop.time() - started < 5
     assert (watched.evidence.loop_lag_s or 0) > 0.1
+
+
+BLOCKS_S = (0.16, 1.0, 30.0)
+
+
+CONNECT_S, FIRST_TOKEN_S = Timeouts().connect_s, Timeouts().first_token_s
+LIMITS_S = {Phase.CONNECT: CONNECT_S, Phase.SEND: FIRST_TOKEN_S}
+
+
+def default_clocks() -> Clocks:
+    """Clocks as they are by default, with a budget that is far away."""
+    now = asyncio.get_running_loop().time()
+    return Clocks(
+        Evidence(),
+        Timeouts(),
+        first_token_s=FIRST_TOKEN_S,
+        caps=[(now + 100, "max_silence_s", 100)],
+        turn_cap=(now + 300, "max_turn_s", 300),
+        observed=True,
+    )
+
+
+async def lives(phase: Phase, *, blocked_at_s: float, block_s: float, done_at_s: float) -> bool:
+    """Whether an attempt lives on that would be done at *done_at_s* on a loop that ran freely."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, virtual_time.VirtualTimeLoop)
+    try:
+        async with default_clocks() as watched:
+            watched.evidence.enter(phase)
+            await asyncio.sleep(blocked_at_s)
+            loop.stand_still(block_s)
+            await asyncio.sleep(done_at_s - blocked_at_s)
+            watched.stop()
+    except ClockExpired:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("phase", LIMITS_S)
+def test_no_block_of_the_loop_takes_from_an_attempt_what_was_left_to_it(phase: Phase) -> None:
+    """Wherever in a clock it falls: at its beginning, between two ticks, across its very end."""
+    limit_s = LIMITS_S[phase]
+    blocks = [
+        {"blocked_at_s": tenth / 10 + 0.037, "block_s": block_s}
+        for tenth in range(round(limit_s * 10))
+        for block_s in BLOCKS_S
+    ]
+
+    assert [
+        block
+        for block in blocks
+        if not virtual_time.run(lives(phase, **block, done_at_s=limit_s - 0.01))
+    ] == []
+
+
+@pytest.mark.parametrize("phase", LIMITS_S)
+def test_a_block_is_no_reprieve_for_a_peer_that_is_silent(phase: Phase) -> None:
+    """The clock stands still for as long as the loop did, and a tick more at most."""
+    late_s = LIMITS_S[phase] + module.TICK_S + 0.01
+
+    assert not virtual_time.run(lives(phase, blocked_at_s=1.037, block_s=1, done_at_s=late_s))
+
+
+def test_many_blocks_do_not_make_a_clock_endless() -> None:
+    """A loop that is busy half of its time still notices that nobody answers."""
+
+    async def blocked_again_and_again() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, virtual_time.VirtualTimeLoop)
+        began = loop.time()
+        try:
+            async with default_clocks():
+                while True:
+                    await asyncio.sleep(0.13)
+                    loop.stand_still(0.13)
+        except ClockExpired:
+            return loop.time() - began
+
+    assert virtual_time.run(blocked_again_and_again()) < CONNECT_S * 4
 
 
 # --- the end of the turn --------------------------------------------------------------------------

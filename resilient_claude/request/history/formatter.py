@@ -143,6 +143,12 @@ def _begun(
 
 def _close(open_answers: dict[str, AssistantItems], at: int) -> None:
     """Nothing later than *at* belongs to an answer whose calls are answered by then."""
+    for answer in open_answers.values():
+        if answer.last >= at:
+            break
+    else:  # as in most turns
+        open_answers.clear()
+        return
     still_open = {key: answer for key, answer in open_answers.items() if answer.last >= at}
     open_answers.clear()  # a dict that is only deleted from gets slow
     open_answers.update(still_open)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -30,10 +29,12 @@ class PlainJson(dict[str, Any]):
     def encoded(self) -> PlainJson:
         """The same, with its JSON."""
         if self.exact:
-            with suppress(ValueError):  # half a surrogate pair
+            try:
                 self.json = to_json(self)
-                return self
-        self.json = compact_json(self)
+            except ValueError:  # half a surrogate pair
+                self.json = compact_json(self)
+        else:
+            self.json = compact_json(self)
         return self
 
 

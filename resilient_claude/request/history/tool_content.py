@@ -167,6 +167,12 @@ def _can_be_sent(value: Any) -> bool:
 def _is_flat(value: Any) -> bool:
     """Whether *value* is not nested deeper than anybody reads."""
     level = [value]
+    if isinstance(value, dict):
+        for inner in value.values():
+            if isinstance(inner, (dict, list)):
+                break
+        else:  # as most are
+            return True
     for _ in range(_MAX_DEPTH):
         level = [
             inner

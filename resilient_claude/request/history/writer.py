@@ -101,6 +101,14 @@ class Writer:
     def answer(self, answer: AssistantItems) -> None:
         """Write what the assistant says and calls, and what came of the calls."""
         blocks = self._blocks(answer.content or (), images=False)
+        if answer.last > self._reach:
+            self._reach = answer.last
+        if answer.calls:
+            self._answer_with_calls(answer, blocks)
+        else:
+            self._write("assistant", blocks)
+
+    def _answer_with_calls(self, answer: AssistantItems, blocks: list[dict[str, Any]]) -> None:
         exact = True
         results = dict[int, dict[str, Any]]()
         for at, output_at in answer.calls:
@@ -127,7 +135,6 @@ class Writer:
                 "content": came.value,
                 "is_error": bool(output.is_error),
             }
-        self._reach = max(self._reach, answer.last)
         self._write("assistant", blocks, exact=exact)
         self._write("user", [results[at] for at in sorted(results)], exact=exact)
 
@@ -154,13 +161,12 @@ class Writer:
         """The blocks of *content*; an image "can only be in `user` messages"."""
         blocks = list[dict[str, Any]]()
         for part in content:
-            if isinstance(part, llm.ImageContent):
-                if images:
-                    blocks.append(self._image(part))
-            elif isinstance(part, (str, *_INSTRUCTION_TYPES)):
+            if isinstance(part, _TEXTS):
                 text = str(part)
                 if text and not text.isspace():
                     blocks.append({"text": text, "type": "text"})
+            elif images and isinstance(part, llm.ImageContent):
+                blocks.append(self._image(part))
         return blocks
 
     def _image(self, image: llm.ImageContent) -> dict[str, Any]:
@@ -201,6 +207,5 @@ class Writer:
 
 
 # livekit's instructions, whose text is `str()` of them; they are no part of older releases.
-_INSTRUCTION_TYPES = tuple(
-    kind for kind in (getattr(llm, "Instructions", None),) if isinstance(kind, type)
-)
+_INSTRUCTIONS = getattr(llm, "Instructions", None)
+_TEXTS = (str, _INSTRUCTIONS) if isinstance(_INSTRUCTIONS, type) else (str,)

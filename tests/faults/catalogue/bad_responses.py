@@ -149,13 +149,17 @@ FOREIGN = (
         scenarios=CANCELLED,
     ),
     FaultSpec("json", Sort.FOREIGN, Responds(Raw(b"{}", content_type="application/json"))),
-    FaultSpec(
-        "error-as-json",
-        Sort.FOREIGN,
-        Responds(
-            RawScript((Send(json_response(200, error_body("api_error", INDISCREET, "req"))),))
-        ),
-        whens=ONCE,
+    *(
+        FaultSpec(
+            f"{error_type.replace('_', '-')}-as-json",
+            Sort.EVENT,
+            Responds(
+                RawScript((Send(json_response(200, error_body(error_type, INDISCREET, "req"))),))
+            ),
+            whens=ONCE,
+            error_type=error_type,
+        )
+        for error_type in ("api_error", "overloaded_error", "authentication_error")
     ),
     FaultSpec(
         "message-as-json",

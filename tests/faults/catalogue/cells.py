@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from itertools import product
 
 from .bad_responses import FOREIGN, MALFORMED, STATUSES
+from .proxies import PROXIED
 from .streams import BREAKS, CONNECTING, EVENTS
 from .table import AFTER_TEXT, Cell, FaultSpec, Scenario, Sort, When, Where, Wire
 from .unusual import HARMLESS, STOPPED
 
 FAULTS: tuple[FaultSpec, ...] = (
     *CONNECTING,
+    *PROXIED,
     *BREAKS,
     *EVENTS,
     *STATUSES,

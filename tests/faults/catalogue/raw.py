@@ -275,7 +275,11 @@ def error_event(error_type: str, message: str) -> bytes:
 
 
 def json_response(status: int, body: Mapping[str, Any]) -> bytes:
-    """A complete response with a JSON body."""
+    """A complete response of Anthropic's with a JSON body."""
     data = json.dumps(body).encode()
-    headers = {"content-type": "application/json", "content-length": str(len(data))}
+    headers = {
+        "content-type": "application/json",
+        "content-length": str(len(data)),
+        "request-id": REQUEST_ID,
+    }
     return http1.head(status, headers) + data

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Literal
 
 from resilient_claude.testing import Answer, Step, ToolUse
+from tests.support.proxy import Does
 
 from .raw import How, RawScript
 
@@ -131,6 +132,8 @@ class Sort(StrEnum):
     """Unusual, and within the protocol: the answer is whole."""
     STOPPED = "stopped"
     """A proper end of the message, but perhaps not of an answer: see its stop reason."""
+    TUNNEL = "tunnel"
+    """A proxy does not lead to Claude."""
     DARK_POOL = "dark-pool"
     DROPPED_POOL = "dropped-pool"
 
@@ -169,6 +172,13 @@ class Responds:
 
 
 @dataclass(frozen=True)
+class Proxied:
+    """A proxy stands between, and does this to whoever asks it for a tunnel."""
+
+    does: Does
+
+
+@dataclass(frozen=True)
 class FaultSpec:
     """One way in which a turn goes wrong, as a fact; what must come of it is derived.
 
@@ -195,7 +205,7 @@ class FaultSpec:
 
     name: str
     sort: Sort
-    means: Strike | Breaks | Responds
+    means: Strike | Breaks | Responds | Proxied
     wheres: tuple[Where, ...] = (Where.RESPONSE,)
     whens: tuple[When, ...] = tuple(When)
     scenarios: tuple[Scenario, ...] = (Scenario.DIRECT, Scenario.SESSION, Scenario.FALLBACK)
@@ -210,6 +220,11 @@ class FaultSpec:
     text: str = ""
     tool: bool = False
     reported: bool = False
+
+    @property
+    def proxied(self) -> bool:
+        """Whether it is a proxy that makes it."""
+        return isinstance(self.means, Proxied)
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -11,7 +11,8 @@ from math import inf
 
 from livekit.agents import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
-from tests.faults.catalogue.table import Cell, Scenario, Sort, Where, limits_of
+from tests.faults.catalogue.proxies import REFUSING
+from tests.faults.catalogue.table import Cell, Proxied, Scenario, Sort, Where, limits_of
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,15 @@ def _unreachable(cell: Cell) -> Failing:
 def _untrusted(cell: Cell) -> Failing:
     # The certificate is the evidence: TLS inspection, a wrong clock, a wrong host. It seldom gets
     # better: docs/failures.md says 2 attempts.
-    return named("tls", origin="local", attempts=2)
+    return named("tls", origin="proxy" if cell.fault.proxied else "local", attempts=2)
+
+
+def _tunnel(cell: Cell) -> Failing:
+    # Until its tunnel stands, there is nobody but the proxy.
+    assert isinstance(cell.fault.means, Proxied)
+    does = cell.fault.means.does
+    kind = {"close": "reset", "reset": "reset", "garbage": "malformed"}.get(str(does), "connect")
+    return named(kind, origin="proxy", attempts=1 if does in REFUSING else inf)
 
 
 def _handshake(cell: Cell) -> Failing:
@@ -96,6 +105,8 @@ def _silent(cell: Cell) -> Failing:
     # application's client does not tell how far it came.
     watched = cell.scenario is not Scenario.CLIENT
     origin = "local" if cell.fault.name == "dns-hangs" and watched else None
+    if cell.fault.proxied:
+        origin = "proxy"
     kinds = {"timeout"} if waiting or cell.endless else {"stall"}
     if cell.fault.name == "empty-deltas-only" and cell.where is Where.CONTENT:
         kinds = {"timeout", "stall"}  # they come in a block, so that it has begun, but no content
@@ -220,6 +231,7 @@ _RULES = {
     Sort.UNREACHABLE: _unreachable,
     Sort.UNTRUSTED: _untrusted,
     Sort.HANDSHAKE: _handshake,
+    Sort.TUNNEL: _tunnel,
     Sort.CUT: _cut,
     Sort.ENDED: _ended,
     Sort.SILENT: _silent,

@@ -35,7 +35,9 @@ class Row:
 
 ROWS = (
     Row("unreachable", "connection refused, no route, DNS"),
-    Row("untrusted", "TLS: untrusted, not TLS, alert"),
+    Row("untrusted", "TLS: untrusted, also a proxy's certificate; not TLS, alert"),
+    Row("tunnel", "a proxy that answers CONNECT with 5xx or nonsense, cuts it, or hangs"),
+    Row("tunnel-refused", "a proxy that forbids the host or wants credentials"),
     Row("broken", "reset, closed, ended or garbled before output"),
     Row("silent", "no byte, or only pings, comments and empty deltas; a pool gone dark"),
     Row("endless", "pings while Claude seems to think, for ever"),
@@ -74,6 +76,8 @@ def row_of(cell: Cell) -> str:
     if cell.endless:
         return "endless"
     attempts = failing_of(cell).attempts
+    if cell.fault.proxied and sort is not Sort.UNTRUSTED:
+        return "tunnel-refused" if attempts == 1 else "tunnel"
     if cell.may_resume and failing_of(cell).resumable:
         return "resumed"
     if cell.where in AFTER_TEXT:
@@ -173,7 +177,7 @@ def _say_failed(cell: Cell, promised: Expectation) -> str:
     return f"{nothing}; {error} {_SOON[promised.failing.attempts]}"
 
 
-_MIXED = ("in-tool", "after-a-tool")
+_MIXED = ("in-tool", "after-a-tool", "tunnel")
 """Rows whose cells fail in many ways: each has the error of its own row."""
 _SOON = {1: "at once", 2: "after 2 attempts", inf: "within 20 s"}
 """`max_silence_s` is 20 by default; `test_readme_table.py` looks."""

@@ -158,6 +158,7 @@ def _about_the_evidence(fault: FaultSpec, fields: dict[str, Any]) -> Iterator[st
     if fault.sort is Sort.STATUS:
         yield from _differs("status", fault.status, fields.get("status"))
         yield from _differs("request id known", fault.request_id, "request_id" in fields)
+    yield from _differs("proxy named", fault.proxied, "proxy" in fields)
     if fault.roots:
         names = {cls.__name__ for root in fault.roots for cls in _family(root)}
         if fields["root_type"] not in names:

@@ -264,6 +264,8 @@ def make_adapter(cell: Cell, claude: Claude) -> ResilientClaudeLLM:
     environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     if claude.ca_file is not None:
         environment["SSL_CERT_FILE"] = claude.ca_file
+    if claude.proxy is not None:
+        environment["HTTPS_PROXY"] = claude.proxy
     with mock.patch.dict(os.environ, environment, clear=True):
         arguments: dict[str, Any] = {"api_key": KEY, "base_url": claude.base_url}
         if cell.scenario is Scenario.CLIENT:  # whose own retries would multiply with ours

@@ -21,12 +21,14 @@ from tests.faults.catalogue.table import (
     TEXT,
     Breaks,
     Cell,
+    Proxied,
     Responds,
     Sort,
     When,
     Where,
     Wire,
 )
+from tests.support.proxy import Proxy
 
 from .watch import HOST, Watch
 
@@ -57,6 +59,7 @@ class Claude:
         requests: how many requests for messages were read so far.
         connections: how many connections were accepted so far.
         open_connections: how many of them are open.
+        proxy: the URL of the proxy that leads to it, if there is one.
         strike: switches the fault on that is below HTTP; does nothing where it is none.
         heal: switches it off.
     """
@@ -66,6 +69,7 @@ class Claude:
     requests: Callable[[], int]
     connections: Callable[[], int]
     open_connections: Callable[[], int]
+    proxy: str | None = None
     strike: Callable[[], None] = field(default=lambda: None)
     heal: Callable[[], None] = field(default=lambda: None)
 
@@ -101,7 +105,31 @@ async def claude_for(cell: Cell, heard_text: HeardText, watch: Watch) -> AsyncIt
             lambda: simulated.open_connections,
         )
         _arm(cell, claude, simulated, watch)
-        yield claude
+        if not isinstance(cell.fault.means, Proxied):
+            yield claude
+            return
+        async with _behind_proxy(claude, cell.fault.means):
+            yield claude
+
+
+@asynccontextmanager
+async def _behind_proxy(claude: Claude, means: Proxied) -> AsyncIterator[None]:
+    """Let a proxy stand before *claude*, which fails when it strikes."""
+    proxy, beyond = Proxy("forward"), claude.open_connections
+    listening = proxy.listening()
+    # In a context of its own, so that its tasks do not count as the adapter's.
+    starting = asyncio.get_running_loop().create_task(
+        listening.__aenter__(), context=contextvars.Context()
+    )
+    claude.proxy = await starting
+    claude.connections = lambda: len(proxy.asked)
+    claude.open_connections = lambda: beyond() + proxy.open_connections
+    claude.strike = lambda: proxy.do(means.does)
+    claude.heal = lambda: proxy.do("forward")
+    try:
+        yield
+    finally:
+        await listening.__aexit__(None, None, None)
 
 
 def scripted(cell: Cell) -> tuple[list[Step | RawScript], Step | RawScript]:

@@ -31,6 +31,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Virtual seconds."""
         return self._now
 
+    def stand_still(self, seconds: float) -> None:
+        """Time passes, and the loop runs nothing meanwhile, as while somebody blocks it."""
+        self._now += seconds
+
     def timers(self) -> list[asyncio.TimerHandle]:
         """The timers that are still set."""
         scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
