@@ -206,26 +206,14 @@ def _decode(block: bytes) -> Event | None:
     Raises:
         Fault: a part of the message has no data, or its data is not a JSON object of its type.
     """
-    if len(block) > EVENT_LINES and block.count(b"\n") >= EVENT_LINES:
-        raise malformed(f"an event has more than {EVENT_LINES} lines")
-    name = b""
-    data: bytes | None = None
-    more: list[bytes] = []  # lines of data after the first, which Claude never sends
-    for line in block.split(b"\n"):
-        if line.startswith(b"data:"):
-            value = line[6:] if line.startswith(b"data: ") else line[5:]
-            if data is None:
-                data = value
-            else:
-                more.append(value)
-        elif line.startswith(b"event:"):
-            name = line[6:].strip()
-    if data is None:
-        if name.startswith(tuple(_TYPES)):
-            raise malformed("an event of Claude's has a name and no data")
-        return None
-    if more:
-        data = b"\n".join([data, *more])
+    first, _, second = block.partition(b"\n")
+    if first[:7] == b"event: " and second[:6] == b"data: " and b"\n" not in second:
+        name, data = first[7:].strip(), second[6:]  # as Claude writes almost every event
+    else:
+        name, value = _fields_of(block)
+        if value is None:
+            return None
+        data = value
     try:
         event = from_json(data) if len(data) <= MOST_VALUES else read_json(data)
     except ValueError as exc:
@@ -241,6 +229,26 @@ def _decode(block: bytes) -> Event | None:
     elif name in _TYPES and event["type"] != _TYPES[name]:
         raise malformed(f"an event named {_TYPES[name]} has another type")
     return event
+
+
+def _fields_of(block: bytes) -> tuple[bytes, bytes | None]:
+    """The name of an event and its data, None if it has none.
+
+    Raises:
+        Fault: it is too long, or it is a part of the message and has no data.
+    """
+    if len(block) > EVENT_LINES and block.count(b"\n") >= EVENT_LINES:
+        raise malformed(f"an event has more than {EVENT_LINES} lines")
+    name = b""
+    data: list[bytes] = []
+    for line in block.split(b"\n"):
+        if line.startswith(b"data:"):
+            data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif line.startswith(b"event:"):
+            name = line[6:].strip()
+    if not data and name.startswith(tuple(_TYPES)):
+        raise malformed("an event of Claude's has a name and no data")
+    return name, b"\n".join(data) if data else None
 
 
 DONE = "[DONE]"
