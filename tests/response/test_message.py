@@ -151,13 +151,14 @@ def test_an_error_may_come_anywhere_but_after_the_end(state: State) -> None:
     assert raised.value.kind is FailureKind.OVERLOADED
 
 
+SEVEN: Event = {"type": "message_delta", "delta": 7}
 WRONG_SHAPES: dict[State, list[Event]] = {
     State.BEFORE_MESSAGE: [{"type": "message_start"}],
-    State.BETWEEN_BLOCKS: [{"type": "content_block_start"}, {"type": "message_delta"}],
+    State.BETWEEN_BLOCKS: [{"type": "content_block_start"}, SEVEN],
     State.IN_BLOCK: [{"type": "content_block_delta"}, {"type": "content_block_stop"}],
-    State.IN_LAST_BLOCK: [{"type": "content_block_delta"}, {"type": "message_delta"}],
-    State.AFTER_COUNTS: [{"type": "content_block_start", "index": 0}, {"type": "message_delta"}],
-    State.AFTER_CONTENT: [{"type": "message_delta", "delta": 7}],
+    State.IN_LAST_BLOCK: [{"type": "content_block_delta"}, SEVEN],
+    State.AFTER_COUNTS: [{"type": "content_block_start", "index": 0}, SEVEN],
+    State.AFTER_CONTENT: [SEVEN],
 }
 
 
@@ -294,11 +295,22 @@ def test_the_counts_and_the_container_of_every_message_delta_are_taken() -> None
         assert (message.usage.output_tokens, message.container) == (count, f"cont_{count}")
 
 
-def test_a_message_without_a_name_gets_one() -> None:
+@pytest.mark.parametrize("delta", [{}, {"delta": None}, {"delta": {}}])
+def test_counts_may_come_without_a_delta(delta: Event) -> None:
+    """Gateways write them so; an answer is not lost over what nobody hears."""
+    message = message_in(State.BETWEEN_BLOCKS)
+
+    message.read([{"type": "message_delta", **delta, "usage": {"output_tokens": 7}}])
+
+    assert (message.usage.output_tokens, message.state) == (7, State.AFTER_COUNTS)
+
+
+@pytest.mark.parametrize("start", [{"id": ""}, {"id": None}, {}])
+def test_a_message_without_a_name_gets_one(start: Event) -> None:
     """livekit joins chunks by their id, and an empty one is none."""
     message = IncomingMessage()
 
-    message.read([{"type": "message_start", "message": {"id": ""}}])
+    message.read([{"type": "message_start", "message": start}])
 
     assert (message.message_id, message.state) == ("msg_unknown", State.BETWEEN_BLOCKS)
 
