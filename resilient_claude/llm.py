@@ -307,6 +307,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             )
 
     async def _prewarm_impl(self) -> None:  # livekit calls it in a task, and drops what it raises
+        self._check_usable()
         await self._rehearsal.connect()
 
     async def _build_quietly(self, tools: Sequence[Tool | Toolset]) -> None:

@@ -13,6 +13,7 @@ from livekit.agents import function_tool, llm
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
 from tests.support.adapters import KEY, MakeLLM
+from tests.support.leftovers import until
 from tests.support.lines import Lines
 from tests.support.listening import GREETING, conversation, read_stream
 
@@ -195,6 +196,24 @@ async def test_a_closed_adapter_says_so(make_llm: MakeLLM) -> None:
 
         with pytest.raises(RuntimeError, match="is closed"):
             adapter.chat(chat_ctx=conversation())
+
+
+def test_a_prewarm_is_a_use() -> None:
+    """Its connection is bound to the loop that it was opened in: the next turn was a bug in it."""
+    with SimulatedClaude(default=GREETING) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+
+        async def prewarm() -> None:
+            adapter.prewarm()
+            await until(lambda: len(claude.other_requests) == 1)
+            await adapter._target.aclose()
+
+        async def ask() -> None:
+            adapter.chat(chat_ctx=conversation())
+
+        asyncio.run(prewarm())
+        with pytest.raises(RuntimeError, match="belongs to another event loop"):
+            asyncio.run(ask())
 
 
 def test_an_adapter_belongs_to_the_event_loop_that_used_it_first() -> None:

@@ -97,6 +97,9 @@ LEFT_OUT: dict[str, llm.ChatContext] = {
     "a data URL without data": shown("data:image/png;base64"),
     "arguments without an end": called(arguments='{"a":' * 1_000),
     "arguments 1,000 deep": called(arguments='{"a":' * 1_000 + "1" + "}" * 1_000),
+    "a document that is none": called(
+        result='[{"type": "document", "source": {"type": "url", "url": "s3://bucket/a.pdf"}}]'
+    ),
     "an output of an image/heic": called(
         result='[{"type":"image","source":'
         '{"type":"base64","media_type":"image/heic","data":"b2Rk"}}]'

@@ -108,6 +108,7 @@ _OPEN_HEADERS = {
     "accept-encoding",
     "anthropic-beta",
     "anthropic-version",
+    "connection",
     "content-type",
     "user-agent",
 }

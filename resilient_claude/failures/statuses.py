@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from math import isfinite
 from typing import Any
@@ -140,10 +141,12 @@ def retry_after_s(headers: Mapping[str, str], wall_clock: Callable[[], float]) -
     if seconds is not None or value is None:
         return seconds
     try:
-        at = parsedate_to_datetime(value).timestamp()
+        at = parsedate_to_datetime(value)
+        if at.tzinfo is None:  # "-0000", or none at all: dates of HTTP are in UTC
+            at = at.replace(tzinfo=UTC)
+        return max(0.0, at.timestamp() - wall_clock())
     except (ValueError, OverflowError):
         return None
-    return max(0.0, at - wall_clock())
 
 
 def _number(value: str | None) -> float | None:

@@ -34,9 +34,8 @@ class _Encoder(json.JSONEncoder):
 
 
 # The search for cycles costs time; a cycle ends in a RecursionError instead.
-_ENCODER = _Encoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
-)
+ENCODER = _Encoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False)
+"""Writes any value that the SDK takes in a body."""
 
 
 def encode(body: Mapping[str, Any], known: KnownJson | None = None) -> bytes:
@@ -88,7 +87,7 @@ def _encode(value: object) -> bytes:
         except ValueError:  # half a surrogate pair, or too deep for it
             pass
     # "replace" is for half a surrogate pair in a history, which is no text to the API either.
-    return _ENCODER.encode(value).encode("utf-8", "replace")
+    return ENCODER.encode(value).encode("utf-8", "replace")
 
 
 def _is_plain_list(value: object) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .encoding import ENCODER
 from .given import is_absent, is_number
 
 SAMPLING = ("temperature", "top_k", "top_p")
@@ -58,7 +61,7 @@ class Extra:
         headers = {
             _HEADER_ARGUMENTS[key]: extra.pop(key) for key in _HEADER_ARGUMENTS & extra.keys()
         }
-        headers = overridden(headers, _popped_mapping(extra, "extra_headers"))
+        headers = overridden(_checked(headers), _checked(_popped_mapping(extra, "extra_headers")))
         query = _popped_mapping(extra, "extra_query")
         extra_body = _popped_mapping(extra, "extra_body")
         for key in extra_body:
@@ -70,6 +73,7 @@ class Extra:
         betas = tuple(betas)
         if not all(isinstance(beta, str) for beta in betas):
             raise TypeError("betas must be a list of strings")
+        _checked({"anthropic-beta": ",".join(betas)})
         timeout = extra.pop("timeout", None)
         no_timeout = None
         if timeout is not None and not is_number(timeout):
@@ -78,7 +82,7 @@ class Extra:
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout must be > 0, got {timeout!r}")
         sampling = {name: extra.pop(name) for name in SAMPLING if name in extra}
-        fields = extra | extra_body
+        fields = {name: _plain(name, value) for name, value in (extra | extra_body).items()}
         if fields.get("stream", True) is not True:
             raise ValueError("stream must stay true: only streams are read here")
         if not isinstance(fields.get("model", ""), str):
@@ -90,6 +94,41 @@ class Extra:
 
 
 _NOTHING = Extra({}, (), {}, {}, {}, (), None, None)  # of most turns: nobody may change it
+
+
+def _plain(name: str, value: Any) -> Any:
+    """*value* as JSON has it: what the SDK takes besides (its own models, iterators) is read once.
+
+    Raises:
+        TypeError: It is not JSON.
+    """
+    if isinstance(value, (str, int, float)):
+        return value
+    try:
+        return json.loads(ENCODER.encode(value))
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise TypeError(f"{name} cannot be sent as JSON") from exc
+
+
+def _checked(headers: Mapping[str, Any]) -> Mapping[str, str]:
+    """*headers*, if they can be sent. No message shows a value, which may be a secret."""
+    for name, value in headers.items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"extra_headers has a name that no header has: {name!r}")
+        if not isinstance(value, str):
+            raise TypeError(f"the header {name} must be a str, got {type(value).__name__}")
+        bad = _NOT_IN_A_HEADER.search(value)
+        if bad is not None:
+            raise ValueError(
+                f"the header {name} has a character that no header has, U+{ord(bad[0]):04X} at"
+                f" position {bad.start()} of {len(value)}"
+            )
+    return headers
+
+
+# Source: RFC 9110, section 5.6.2; h11 and aiohttp refuse any other, quoting it.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
 def overridden(headers: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:

@@ -28,7 +28,7 @@ from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
 
 from .bounded_json import MOST_VALUES, is_bounded, read_json, weight_of
-from .sse import Event, string
+from .sse import EVENT_BYTES, Event, string
 
 PART_CHARS = 16
 """What a piece weighs beside its text, in characters: there may be many short ones."""
@@ -232,6 +232,8 @@ def calls_of(blocks: Iterable[Block]) -> list[llm.FunctionToolCall]:
     if not tools:
         return []
     inputs = "".join([part for block in tools for part in block.parts])
+    if len(inputs) > EVENT_BYTES:  # they are read at once
+        raise malformed(f"the inputs of the tool calls have more than {EVENT_BYTES} characters")
     if len(inputs) > MOST_VALUES and not is_bounded(inputs.encode()):
         raise malformed(f"the inputs of the tool calls have more than {MOST_VALUES} values")
     calls = [_call_of(block) for block in tools]

@@ -44,6 +44,9 @@ MESSAGE_BLOCKS = 1024
 The most in a recorded one are 17. As many calls of tools are handed on in some 20 ms.
 """
 
+TAKE_THEIR_TIME = ("thinking", "compaction")
+"""Blocks that begin long before they say anything."""
+
 
 class IncomingMessage:
     """What has come of one message so far.
@@ -100,7 +103,7 @@ class IncomingMessage:
                 break  # the message is finished; whatever follows it is none of it
             kind: Kind = event["type"]
             try:
-                if kind == "message_delta" and event["delta"].get("stop_reason"):
+                if kind == "message_delta" and _delta_of(event).get("stop_reason"):
                     kind = STOP_REASON
                 step = steps.get(kind)
                 if step is None:
@@ -129,7 +132,8 @@ class IncomingMessage:
 
     def _message_start(self, event: Event) -> None:
         message = event["message"]
-        self.message_id = identifier(string(message["id"])) or "msg_unknown"
+        given = message.get("id")
+        self.message_id = identifier("" if given is None else string(given)) or "msg_unknown"
         self.usage.update(message.get("usage"))
         self._take_container(message)
 
@@ -169,7 +173,8 @@ class IncomingMessage:
         self.progress += block.counts
 
     def _message_delta(self, event: Event) -> None:
-        reason = event["delta"].get("stop_reason")
+        delta = _delta_of(event)
+        reason = delta.get("stop_reason")
         if reason is not None and string(reason):
             reason = identifier(reason) or "unreadable"
             if self.stop_reason is None:
@@ -178,7 +183,7 @@ class IncomingMessage:
             elif reason != self.stop_reason:
                 raise malformed("two stop reasons")
         self.usage.update(event.get("usage"))
-        self._take_container(event["delta"])
+        self._take_container(delta)
 
     def _message_stop(self, event: Event) -> None:
         if self.stop_reason is None and not self.blocks:
@@ -205,7 +210,7 @@ class IncomingMessage:
             self.new_text.append(text)
         if block.counts:
             self._said = True
-        elif block.type in _TAKES_ITS_TIME and self._said:
+        elif block.type in TAKE_THEIR_TIME and self._said:
             self._said, block.counts = False, True
         self.progress += block.counts
 
@@ -238,9 +243,13 @@ class IncomingMessage:
             )
 
 
+def _delta_of(event: Event) -> dict[str, Any]:
+    """The delta of a `message_delta`; an empty one where it brings nothing but counts."""
+    delta: dict[str, Any] | None = event.get("delta")
+    return {} if delta is None else delta
+
+
 _CLOSED_BY_THE_NEXT = ("text", "thinking", "redacted_thinking")
-_TAKES_ITS_TIME = ("thinking", "compaction")
-"""Blocks that begin long before they say anything."""
 
 _ACTIONS: dict[Kind, Callable[[IncomingMessage, Event], None]] = {
     "message_start": IncomingMessage._message_start,

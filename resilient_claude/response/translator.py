@@ -37,7 +37,7 @@ from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
 
 from .blocks import calls_of, content_of, is_inaudible, leading_thinking
-from .message import IncomingMessage
+from .message import TAKE_THEIR_TIME, IncomingMessage
 from .message_states import MessageState
 from .outcomes import Ending, Outcome, ending_of
 from .sse import Event
@@ -83,7 +83,7 @@ class Translator:
         if not message.blocks:
             return Activity.WAITING
         block = message.open_block or next(reversed(message.blocks.values()))
-        if block.type == "text" and not block.counts:
+        if not (block.counts or block.is_tool or block.type in TAKE_THEIR_TIME):
             return Activity.WAITING  # a block that has begun says nothing yet
         return Activity.SPEAKING if block.type in _SPEAKING else Activity.WORKING
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-import aiohttp
 import anthropic
-import httpx2
 import yarl
 
 from resilient_claude.failures.evidence import Evidence, excerpt
 from resilient_claude.failures.failure import Phase
-from resilient_claude.failures.faults import Fault, malformed
+from resilient_claude.failures.faults import malformed
 from resilient_claude.failures.statuses import request_id_of
 from resilient_claude.request.request import Request
-from resilient_claude.response.document import DOCUMENT_BYTES, is_json, read_document
 from resilient_claude.response.sse import STEP_BYTES, Event, EventDecoder
 
-from .body import ERROR_BODY_S, ResponseBody
+from .batches import content_type, event_batches
+from .body import ResponseBody
 from .current_evidence import current_evidence
 from .pool import AiohttpTransport
 from .sdk import learn_envelope, post, raise_status_error
@@ -28,6 +26,8 @@ from .unpack import Unpacker
 
 if TYPE_CHECKING:
     from .sdk import AnyClient
+
+_T = TypeVar("_T")
 
 DRAIN_S = 0.05
 """How long the end of the body is awaited after `message_stop`, in seconds.
@@ -38,19 +38,6 @@ used again. Source: aiohttp and httpcore2, which close a connection whose body w
 
 Read = Callable[[], Awaitable[list[Event] | None]]
 """The events of the next read, or of a bounded part of it, possibly none; None at the end."""
-
-STREAM_TYPES = frozenset(
-    {
-        "text/event-stream",
-        "text/plain",
-        "application/octet-stream",
-        "binary/octet-stream",
-        "application/x-ndjson",
-        "application/ndjson",
-        "",
-    }
-)
-"""What gateways call an event stream; a response of any other type is not read as one."""
 
 
 class Exchange:
@@ -64,7 +51,7 @@ class Exchange:
     """
 
     def __init__(self, headers: Mapping[str, str], read: Read) -> None:
-        self.content_type = _content_type(headers)
+        self.content_type = content_type(headers)
         self.is_framed = is_framed(headers)
         self.read = read
 
@@ -206,8 +193,8 @@ async def _send(
 
 
 async def _past_sdk(body: ResponseBody, stack: AsyncExitStack) -> Exchange:
-    if body.packed or _content_type(body.headers) != "text/event-stream":
-        batches = await stack.enter_async_context(aclosing(_batches(body.response())))
+    if body.packed or content_type(body.headers) != "text/event-stream":
+        batches = await stack.enter_async_context(aclosing(event_batches(body.response())))
         return Exchange(body.headers, lambda: anext(batches, None))
 
     decoder = EventDecoder()
@@ -248,51 +235,8 @@ async def _through_sdk(stream: anthropic.AsyncStream[object], stack: AsyncExitSt
     Unpacker(
         response.headers.get("content-encoding", "")
     )  # httpx2 reads on where it has no decoder
-    batches = await stack.enter_async_context(aclosing(_batches(response, stream)))
+    batches = await stack.enter_async_context(aclosing(event_batches(response, stream)))
     return Exchange(response.headers, lambda: anext(batches, None))
-
-
-async def _batches(
-    response: httpx2.Response, stream: anthropic.AsyncStream[object] | None = None
-) -> AsyncGenerator[list[Event], None]:
-    """The events of any response, read by read, by httpx2 or, where it knows better, the SDK."""
-    kind = _content_type(response.headers)
-    if kind == "application/vnd.amazon.eventstream" and stream is not None:
-        async for event in stream:  # Bedrock's binary framing, which the SDK decodes
-            yield [cast(Event, event)]
-        return
-    if kind not in STREAM_TYPES:
-        fault = read_document(await _beginning(response)) if is_json(kind) else None
-        raise fault or malformed(
-            f"HTTP {response.status_code} with content type {kind[:100]}, not an event stream"
-        )
-    decoder = EventDecoder()
-    async with aclosing(response.aiter_bytes()) as source:
-        async for data in source:
-            for number, events in enumerate(decoder.steps(data)):
-                if number:
-                    await asyncio.sleep(0)  # a long read: others get their turn first
-                yield events
-    if last := decoder.finish():
-        yield last
-
-
-async def _beginning(response: httpx2.Response) -> bytes:
-    """As much of a body that is no stream as comes soon, and as is read of a document."""
-    body = b""
-    with suppress(TimeoutError, aiohttp.ClientError, httpx2.HTTPError, Fault):
-        async with asyncio.timeout(ERROR_BODY_S), aclosing(response.aiter_bytes()) as pieces:
-            async for piece in pieces:
-                body += piece
-                if len(body) > DOCUMENT_BYTES:
-                    break
-    return body
-
-
-def _content_type(headers: Mapping[str, str]) -> str:
-    # Two headers of one name may have become one: "text/event-stream, text/event-stream".
-    first, _, _ = headers.get("content-type", "").partition(",")
-    return first.partition(";")[0].strip().lower()
 
 
 def is_framed(headers: Mapping[str, str]) -> bool:

@@ -13,6 +13,8 @@ from urllib.request import getproxies
 
 import yarl
 
+_SCHEMES = ("http", "https")
+
 
 class Proxies:
     """The proxies, and the exceptions from them, that are named when this is made.
@@ -23,7 +25,9 @@ class Proxies:
 
     def __init__(self) -> None:
         named = getproxies()
-        used = [scheme for scheme in ("http", "https", "all") if named.get(scheme)]
+        used = [scheme for scheme in _SCHEMES if named.get(scheme)]
+        if len(used) < len(_SCHEMES) and named.get("all"):  # else it is for nothing, and may be any
+            used.append("all")
         self._by_scheme = {scheme: _url(scheme, named[scheme]) for scheme in used}
         self._exceptions = tuple(filter(None, named.get("no", "").replace(",", " ").split()))
 
@@ -92,7 +96,9 @@ def _url(scheme: str, text: str) -> yarl.URL:
         raise ValueError(
             f"{scheme.upper()}_PROXY is not a URL: percent-encode what its password holds"
         ) from None
-    if url.scheme not in ("http", "https"):
+    if url.scheme in _SCHEMES and not url.host:
+        raise ValueError(f"{scheme.upper()}_PROXY must name a host")
+    if url.scheme not in _SCHEMES:
         raise ValueError(
             f"{scheme.upper()}_PROXY must be an HTTP proxy, got {url.scheme}://: "
             f"name one that speaks HTTP, or unset it"

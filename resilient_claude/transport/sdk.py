@@ -9,7 +9,7 @@ What an error status means is the SDK's to say as well: the recorder hands it th
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
@@ -19,6 +19,7 @@ import httpx2
 import yarl
 from anthropic._base_client import AsyncAPIClient, SyncAPIClient
 
+from resilient_claude.failures.private import private_texts
 from resilient_claude.request.request import Request
 
 from .envelope import Envelope
@@ -86,7 +87,26 @@ def credentials_of(client: AnyClient) -> list[str]:
     scheme, _, basic = str(_headers_of(client).get("Authorization", "")).partition(" ")
     if scheme == "Basic":
         found += [basic, _decoded(basic).partition(":")[2] or None]
+    found += _in_every_request(client)
     return [credential for credential in found if isinstance(credential, str)]
+
+
+def _in_every_request(client: AnyClient) -> Iterator[str | None]:
+    """What the application, or its environment, puts into all requests of *client*.
+
+    Headers, parameters and cookies of the SDK's client and of the httpx2 client below it, such as
+    a gateway's token. Source: anthropic/_base_client.py, `default_headers`; httpx2/_client.py.
+    """
+    below = getattr(client, "_client", None)
+    for owner, names in ((client, ("_custom_headers", "_custom_query")), (below, _OF_HTTPX)):
+        headers, query = ({**(getattr(owner, name, None) or {})} for name in names)
+        yield from private_texts({}, headers, query).secrets
+    for cookie in getattr(getattr(below, "cookies", None), "jar", ()):
+        yield cookie.value
+    yield getattr(getattr(below, "auth", None), "_auth_header", None)
+
+
+_OF_HTTPX = ("headers", "params")
 
 
 def _headers_of(client: AnyClient) -> Mapping[str, object]:

@@ -179,6 +179,8 @@ async def _ask(api_key: Callable[[], str] | Callable[[], Awaitable[str]]) -> str
     try:
         given = api_key()
         key = await given if inspect.isawaitable(given) else given
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError  # the function has caught it
     except BaseException as exc:  # the application's own code: anything may come out of it
         task = asyncio.current_task()
         cancelled = isinstance(exc, asyncio.CancelledError)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+
 import anthropic
 import httpx2
 import pytest
@@ -70,6 +73,17 @@ def test_an_error_page_without_request_id_is_of_unknown_origin() -> None:
     assert failure.root_message == "HTTP 502 without an API error in its body"
 
 
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine in New York."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
@@ -79,6 +93,9 @@ def test_an_error_page_without_request_id_is_of_unknown_origin() -> None:
         ({"retry-after-ms": "1500", "retry-after": "60"}, 1.5),
         ({"retry-after": "Thu, 01 Jan 1970 00:01:40 GMT"}, 10.0),
         ({"retry-after": "Thu, 01 Jan 1970 00:00:10 GMT"}, 0.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:40 -0000"}, 10.0),
+        ({"retry-after": "Thu Jan  1 00:01:40 1970"}, 10.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:40 +9999"}, None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
@@ -86,7 +103,7 @@ def test_an_error_page_without_request_id_is_of_unknown_origin() -> None:
     ],
 )
 def test_retry_after(headers: dict[str, str], expected: float | None) -> None:
-    """Seconds, milliseconds or a date; nonsense counts as not asked."""
+    """Seconds, milliseconds or a date, wherever the machine is; nonsense counts as not asked."""
     assert retry_after_s(headers, lambda: 90.0) == expected
 
 

@@ -182,3 +182,49 @@ def test_bad_extra_kwargs_are_refused_by_name_without_their_value(
         build(extra=extra)
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"x-t": 5}, {"x-t": None}, {"x-t": b"x"}, {"x-t": ["a"]}, {5: "v"}, {"x t": "v"}]
+    + [{"x-t": f"v{bad}v"} for bad in ("\r\nb: c", "\n", "\0", "\ud83d")],
+    ids=repr,
+)
+def test_headers_that_cannot_be_sent_are_refused_at_once(headers: dict[Any, Any]) -> None:
+    """In the turn they were a bug in aiohttp or httpx2, of which no line names the argument."""
+    with pytest.raises((TypeError, ValueError), match=r"extra_headers|the header x-t") as refused:
+        build(extra={"extra_headers": headers})
+
+    assert "v\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("extra", [{"betas": ["a\nb"]}, {"user_profile_id": 7}], ids=repr)
+def test_what_travels_as_a_header_is_held_to_the_same(extra: dict[str, Any]) -> None:
+    """Whatever argument it came by."""
+    with pytest.raises((TypeError, ValueError), match="the header anthropic-"):
+        build(extra=extra)
+
+
+SPOKEN = {"type": "text", "text": "My number is 4711."}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [
+            {
+                "role": "user",
+                "content": [anthropic.types.TextBlock(type="text", text=SPOKEN["text"])],
+            }
+        ],
+        [MappingProxyType({"role": "user", "content": iter([SPOKEN])})],
+        ({"role": "user", "content": (block,)} for block in [SPOKEN]),
+    ],
+    ids=["models", "mappings", "a generator"],
+)
+def test_own_messages_are_read_once_into_plain_json(messages: Any) -> None:
+    """What is private in them is looked for in dicts and lists, and a resume sends them again."""
+    request = build(extra={"messages": messages})
+
+    assert json.loads(request.content())["messages"] == request.body["messages"]
+    assert request.body["messages"][0]["content"][0]["text"] == SPOKEN["text"]

@@ -151,16 +151,14 @@ def test_an_error_may_come_anywhere_but_after_the_end(state: MessageState) -> No
     assert raised.value.kind is FailureKind.OVERLOADED
 
 
+SEVEN: Event = {"type": "message_delta", "delta": 7}
 WRONG_SHAPES: dict[MessageState, list[Event]] = {
     MessageState.BEFORE_MESSAGE: [{"type": "message_start"}],
-    MessageState.BETWEEN_BLOCKS: [{"type": "content_block_start"}, {"type": "message_delta"}],
+    MessageState.BETWEEN_BLOCKS: [{"type": "content_block_start"}, SEVEN],
     MessageState.IN_BLOCK: [{"type": "content_block_delta"}, {"type": "content_block_stop"}],
-    MessageState.IN_LAST_BLOCK: [{"type": "content_block_delta"}, {"type": "message_delta"}],
-    MessageState.AFTER_COUNTS: [
-        {"type": "content_block_start", "index": 0},
-        {"type": "message_delta"},
-    ],
-    MessageState.AFTER_CONTENT: [{"type": "message_delta", "delta": 7}],
+    MessageState.IN_LAST_BLOCK: [{"type": "content_block_delta"}, SEVEN],
+    MessageState.AFTER_COUNTS: [{"type": "content_block_start", "index": 0}, SEVEN],
+    MessageState.AFTER_CONTENT: [SEVEN],
 }
 
 
@@ -299,11 +297,22 @@ def test_the_counts_and_the_container_of_every_message_delta_are_taken() -> None
         assert (message.usage.output_tokens, message.container) == (count, f"cont_{count}")
 
 
-def test_a_message_without_a_name_gets_one() -> None:
+@pytest.mark.parametrize("delta", [{}, {"delta": None}, {"delta": {}}])
+def test_counts_may_come_without_a_delta(delta: Event) -> None:
+    """Gateways write them so; an answer is not lost over what nobody hears."""
+    message = message_in(MessageState.BETWEEN_BLOCKS)
+
+    message.read([{"type": "message_delta", **delta, "usage": {"output_tokens": 7}}])
+
+    assert (message.usage.output_tokens, message.state) == (7, MessageState.AFTER_COUNTS)
+
+
+@pytest.mark.parametrize("start", [{"id": ""}, {"id": None}, {}])
+def test_a_message_without_a_name_gets_one(start: Event) -> None:
     """livekit joins chunks by their id, and an empty one is none."""
     message = IncomingMessage()
 
-    message.read([{"type": "message_start", "message": {"id": ""}}])
+    message.read([{"type": "message_start", "message": start}])
 
     assert (message.message_id, message.state) == ("msg_unknown", MessageState.BETWEEN_BLOCKS)
 

@@ -14,7 +14,7 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
 from resilient_claude.response.message import MESSAGE_BLOCKS
 from resilient_claude.response.outcomes import Outcome
-from resilient_claude.response.sse import DONE, Event
+from resilient_claude.response.sse import DONE, EVENT_BYTES, Event
 from resilient_claude.response.translator import Activity, Translator
 
 
@@ -425,6 +425,16 @@ def test_a_call_id_that_comes_twice_is_malformed() -> None:
     assert fault_of(start(), *twice, *end("tool_use")).kind is FailureKind.MALFORMED
 
 
+def test_longer_inputs_than_a_model_writes_are_not_read() -> None:
+    """Eight megabytes of them held the loop for a tenth of a second, at the end of the message."""
+    longest = '"' + "x" * (EVENT_BYTES // 2) + '"'
+    fits = tool(0, '{"a":', longest, "}")
+    too_long = tool(0, '{"a":[', longest, ",", longest, "]}")
+
+    assert len(translate(start(), *fits, *end("tool_use"))[1]) == 1
+    assert fault_of(start(), *too_long, *end("tool_use")).kind is FailureKind.MALFORMED
+
+
 WRONG_SHAPES: list[Event] = [
     {"type": "message_start"},
     {"type": "message_start", "message": None},
@@ -485,6 +495,9 @@ def test_any_json_is_an_answer_or_a_fault(events: list[tuple[str, dict[str, Any]
         ([start(), tool(0)[0]], Activity.SPEAKING),
         ([start(), block(0, {"type": "thinking"})[0]], Activity.WORKING),
         ([start(), *block(0, {"type": "server_tool_use"})], Activity.WORKING),
+        ([start(), *block(0, {"type": "hologram"})], Activity.WAITING),
+        ([start(), *text(0, "x"), block(1, {"type": "hologram", "id": "h"})[0]], Activity.WAITING),
+        ([start(), block(0, {"type": "hologram", "of": "a menu"})[0]], Activity.WORKING),
     ],
 )
 def test_activity(events: list[Event], activity: Activity) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from resilient_claude.testing.serving import http1
+from resilient_claude.testing.serving.handshakes import ServerCertificates
 
 from .serving import Serving, reset_when_closed
 

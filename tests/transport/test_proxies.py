@@ -416,7 +416,23 @@ def test_a_proxy_of_somebody_else_s_is_not_looked_at(
         make_llm(claude)
 
 
-@pytest.mark.parametrize("url", ["http://user:s3cr3t#pw@proxy:3128", "socks5://user:s3cr3t@proxy"])
+def test_a_proxy_for_everything_else_may_be_any_where_nothing_is_left_for_it(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """Tools that set a SOCKS proxy set all three: the one that is not used must end no call."""
+    environment.setenv("HTTP_PROXY", "http://127.0.0.1:7890")
+    environment.setenv("HTTPS_PROXY", "http://127.0.0.1:7891")
+    environment.setenv("ALL_PROXY", "socks5://127.0.0.1:7892")
+
+    proxy, _ = Proxies().of(yarl.URL("https://api.anthropic.com"))
+
+    assert proxy == yarl.URL("http://127.0.0.1:7891")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://user:s3cr3t#pw@proxy:3128", "socks5://user:s3cr3t@proxy", "http://user:s3cr3t@"],
+)
 def test_a_proxy_that_cannot_be_used_says_so_without_its_password(
     url: str, make_llm: MakeLLM, environment: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import anthropic
@@ -97,6 +98,26 @@ async def test_a_key_function_whose_task_was_cancelled_is_no_barge_in(make_llm: 
     failure = failure_of(error)
     assert failure is not None
     assert (failure.kind, failure.origin) == ("auth", "caller")
+
+
+async def test_a_key_function_that_catches_the_barge_in_keeps_nobody(make_llm: MakeLLM) -> None:
+    """The turn went on for as long as its budget lasted, and `aclose()` waited for it."""
+    asked = asyncio.Event()
+
+    async def stubborn() -> str:
+        asked.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return KEY
+
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, api_key=stubborn)
+        stream = adapter.chat(chat_ctx=conversation())
+        await asked.wait()
+        await stream.aclose()
+        await adapter.aclose()
+
+        assert claude.requests == []
 
 
 async def test_a_barge_in_while_the_key_is_awaited_is_a_barge_in(

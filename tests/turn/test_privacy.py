@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import anthropic
+import httpx2
 import pytest
 from livekit.agents import __version__ as livekit_version
 
 from resilient_claude import ResilientClaudeLLM, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
 from resilient_claude.transport.connector import HANDSHAKE_ENDED
-from tests.support.adapters import MakeLLM, shrunk_policy
+from tests.support.adapters import KEY, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
 
@@ -90,6 +91,38 @@ async def test_no_secret_of_a_request_comes_back(
     assert failure.kind == "rejected"
     assert SECRET not in printed
     assert "[redacted]" in printed
+
+
+CLIENTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "a header": lambda: {"default_headers": {"x-tenant": SECRET}},
+    "a parameter": lambda: {"default_query": {"tenant": SECRET}},
+    "a header below": lambda: {"http_client": httpx2.AsyncClient(headers={"x-tenant": SECRET})},
+    "a parameter below": lambda: {"http_client": httpx2.AsyncClient(params={"tenant": SECRET})},
+    "a cookie below": lambda: {"http_client": httpx2.AsyncClient(cookies={"tenant": SECRET})},
+    "a password below": lambda: {"http_client": httpx2.AsyncClient(auth=("u", SECRET))},
+    "the environment": dict,
+}
+
+
+@pytest.mark.parametrize("where", CLIENTS)
+async def test_no_secret_of_a_client_comes_back(
+    make_llm: MakeLLM,
+    lines: Lines,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    """It goes with all of its requests, and a gateway may write any of it into its error."""
+    if where == "the environment":
+        monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", f"x-tenant: {SECRET}")
+    step = HttpError(401, message=f"no tenant {SECRET}")
+    with SimulatedClaude(default=step, strict=False) as claude:
+        client = anthropic.AsyncAnthropic(api_key=KEY, base_url=claude.base_url, **CLIENTS[where]())
+        printed, _ = await everything_of(make_llm(claude, client=client), lines, caplog)
+        await client.close()
+
+    assert SECRET not in printed
+    assert "no tenant [redacted]" in printed
 
 
 @pytest.mark.parametrize(

@@ -686,6 +686,20 @@ async def test_pings_are_a_sign_of_life_while_claude_thinks(
     )
 
 
+async def test_pings_in_an_empty_block_of_a_new_type_are_no_sign_of_life(
+    make_llm: MakeLLM,
+) -> None:
+    """Nothing says that Claude works: the caller would hear nothing until `max_turn_s` ends."""
+    start, *_, stop = [piece.data for piece in wire.pieces(Answer("Yes."))]
+    events: list[Any] = [start, block_start(0, {"type": "hologram", "id": "holo_1"}), stop]
+    pinging = Break("pings", at="block_start", answer=Answer(events=events))
+    with SimulatedClaude(pinging, Answer("Yes.")) as claude:
+        timeout = Timeouts(first_token_s=SHORT_S, thinking_s=SHORT_S)
+        heard, ended = await turn(make_llm(claude, timeout=timeout))
+
+    assert (heard.text, ended.causes) == ("Yes.", "1 timeout")
+
+
 async def test_a_slow_first_byte_succeeds_on_a_later_attempt(make_llm: MakeLLM) -> None:
     """The clock doubles, so a slow service is not cut for ever."""
     with SimulatedClaude(default=Answer("Hi.", first_byte_s=1.2 * SHORT_S)) as claude:

@@ -84,8 +84,11 @@ def _preamble(items: Sequence[llm.ChatItem]) -> tuple[str | Sequence[Any], int]:
 
 
 def _content(item: llm.ChatMessage) -> Sequence[Any]:
+    content: Any = item.content
+    if isinstance(content, list):
+        return content
     # livekit does not check what is assigned.
-    return [item.content] if isinstance(item.content, str) else item.content
+    return [] if content is None else [*content] if isinstance(content, tuple) else [str(content)]
 
 
 def _text(content: Iterable[Any]) -> str:
@@ -103,7 +106,7 @@ def _entries(
         if item.type == "function_call":
             if at not in answers:
                 continue
-            key = item.group_id or item.id.partition("/")[0]
+            key = item.group_id or str(item.id).partition("/")[0]
             answer = open_answers.get(key)
             if answer is None or item.call_id in answer.call_ids:
                 answer = _begun(entries, open_answers, key, at)
@@ -113,7 +116,7 @@ def _entries(
         elif item.type != "message":
             continue
         elif item.role == "assistant":
-            key = item.id.partition("/")[0]
+            key = str(item.id).partition("/")[0]
             answer = open_answers.get(key)
             if answer is None or answer.content is not None:
                 answer = _begun(entries, open_answers, key, at)

@@ -54,6 +54,6 @@ def fingerprints_of(items: Sequence[llm.ChatItem]) -> list[ItemFingerprint]:
 
 def snapshot(fingerprint: ItemFingerprint) -> ItemFingerprint:
     """*fingerprint* as it is now: a change of the content in place makes them differ."""
-    if fingerprint[0] != "message":
+    if fingerprint[0] != "message" or not isinstance(fingerprint[-1], list):
         return fingerprint
     return (*fingerprint[:-1], [*fingerprint[-1]])

@@ -28,6 +28,7 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
 )
 # Source: platform.claude.com/docs/en/build-with-claude/vision, "Image limits and costs".
+_SIGNATURE_CHARS = 16  # of base64: 12 bytes
 _MAX_BASE64 = 10 * 1024 * 1024
 _MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,40}")
 _NOT_BASE64 = re.compile(r"[^a-zA-Z0-9+/]")
@@ -67,7 +68,7 @@ def image_source(source: dict[str, Any]) -> dict[str, Any]:
         LeftOut: It does not.
     """
     if source["type"] == "url":
-        return {"type": "url", "url": _url(source["url"])}
+        return {"type": "url", "url": fetchable_url(source["url"])}
     if source["type"] == "base64":
         return _base64_source(source["data"], source["media_type"])
     return source
@@ -85,7 +86,7 @@ def _source_of(image: llm.ImageContent) -> dict[str, Any]:
         return _base64_source(base64.b64encode(encoded or b"").decode(), "image/jpeg")
     where = where.strip()
     if where[:5].lower() != "data:":
-        return {"type": "url", "url": _url(where)}
+        return {"type": "url", "url": fetchable_url(where)}
     header, comma, data = where[5:].partition(",")
     if not comma:
         raise LeftOut("an image whose data URL has no data")
@@ -95,26 +96,41 @@ def _source_of(image: llm.ImageContent) -> dict[str, Any]:
     return _base64_source(data, image.mime_type or declared)
 
 
-def _url(url: str) -> str:
+def fetchable_url(url: str, what: str = "an image") -> str:
+    """*url*, that of *what*, as the API takes it.
+
+    Raises:
+        LeftOut: It does not.
+    """
     url = url.strip()
     if not url:
-        raise LeftOut("an image whose URL is empty")
+        raise LeftOut(f"{what} whose URL is empty")
     if not url.lower().startswith(("https://", "http://")):
-        raise LeftOut("an image whose URL is not one that Claude can fetch")
+        raise LeftOut(f"{what} whose URL is not one that Claude can fetch")
     return url
 
 
-def _base64_source(data: str, declared: str) -> dict[str, Any]:
+def clean_base64(data: str, what: str = "an image") -> str:
+    """*data*, that of *what*, in the alphabet and the padding that the API takes.
+
+    Raises:
+        LeftOut: It is no base64, or of nothing.
+    """
     data = _NOT_BASE64.sub("", data.translate(_URL_SAFE))
     try:
         content = base64.b64decode(data + "=" * (-len(data) % 4))
     except binascii.Error as exc:
-        raise LeftOut("an image whose base64 cannot be read") from exc
+        raise LeftOut(f"{what} whose base64 cannot be read") from exc
     if not content:
-        raise LeftOut("an image that is empty")
-    clean = base64.b64encode(content).decode()
+        raise LeftOut(f"{what} that is empty")
+    return base64.b64encode(content).decode()
+
+
+def _base64_source(data: str, declared: str) -> dict[str, Any]:
+    clean = clean_base64(data)
     if len(clean) > _MAX_BASE64:
         raise LeftOut("an image above 10 MB")
+    content = base64.b64decode(clean[:_SIGNATURE_CHARS])
     return {"type": "base64", "data": clean, "media_type": _media_type(content, declared)}
 
 

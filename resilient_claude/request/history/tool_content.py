@@ -9,7 +9,7 @@ from livekit.agents import llm
 
 from resilient_claude.request.content import finite, is_blank
 
-from .media import LeftOut, image_source
+from .media import LeftOut, clean_base64, fetchable_url, image_source
 
 # What a `tool_result` may hold besides a string: required fields, optional ones.
 # Source: anthropic/types/tool_result_block_param.py; anything else is "Extra inputs are not
@@ -22,6 +22,13 @@ _RESULT_BLOCKS: dict[str, tuple[dict[str, type], set[str]]] = {
     "tool_reference": ({"tool_name": str}, set()),
 }
 _IMAGE_SOURCES = {"base64": {"media_type", "data"}, "url": {"url"}, "file": {"file_id"}}
+_DOCUMENT_SOURCES: dict[object, dict[str, type]] = {
+    "base64": {"data": str},
+    "text": {"data": str},
+    "url": {"url": str},
+    "file": {"file_id": str},
+    "content": {"content": list},
+}
 _DOCUMENT_TYPES = {"base64": "application/pdf", "text": "text/plain"}
 # Far below where decoders and encoders end, and above what a tool's arguments have.
 _MAX_DEPTH = 100
@@ -121,6 +128,8 @@ def _is_result_block(part: object) -> bool:
         return False
     if kind == "text":
         return not is_blank(part)
+    if kind == "document":
+        return _is_document_source(part["source"])
     return kind != "image" or _is_image_source(part["source"])
 
 
@@ -129,6 +138,12 @@ def _is_image_source(source: dict[str, Any]) -> bool:
     fields = _IMAGE_SOURCES.get(kind) if isinstance(kind, str) else None
     strings = all(isinstance(value, str) for value in source.values())
     return strings and fields is not None and source.keys() == fields | {"type"}
+
+
+def _is_document_source(source: dict[str, Any]) -> bool:
+    kind = source.get("type")
+    fields = _DOCUMENT_SOURCES.get(kind) if isinstance(kind, str) else None
+    return fields is not None and all(isinstance(source.get(n), t) for n, t in fields.items())
 
 
 def _sendable(part: dict[str, Any]) -> dict[str, Any]:
@@ -141,16 +156,19 @@ def _sendable(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _document_source(source: dict[str, Any]) -> dict[str, Any]:
-    kind = source.get("type")
-    wanted = _DOCUMENT_TYPES.get(kind) if isinstance(kind, str) else None
+    kind = source["type"]
+    if kind == "url":
+        return {**source, "url": fetchable_url(source["url"], "a document")}
+    wanted = _DOCUMENT_TYPES.get(kind)
     if wanted is None:
         return source
-    if not isinstance(source.get("data"), str) or not source["data"].strip():
+    if not source["data"].strip():
         raise LeftOut("a document that is empty")
     given = str(source.get("media_type", wanted)).partition(";")[0].strip().lower()
     if given != wanted and not (kind == "text" and given.startswith("text/")):
         raise LeftOut("a document of a type that Claude does not read")
-    return {"type": kind, "media_type": wanted, "data": source["data"]}
+    data = clean_base64(source["data"], "a document") if kind == "base64" else source["data"]
+    return {"type": kind, "media_type": wanted, "data": data}
 
 
 def _can_be_sent(value: Any) -> bool:

@@ -119,13 +119,17 @@ HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
         chat(
             ("user", "Hello"),
             ("call", "a", "{}"),
-            ("output", "a", '[{"type": "document", "source": {"type": "x", "data": NaN}}]'),
+            ("output", "a", '[{"type":"document","source":{"type":"content","content":[NaN]}}]'),
         ),
         NEWEST,
         [
             user("Hello"),
             assistant(call("a")),
-            user(result("a", [{"type": "document", "source": {"type": "x", "data": None}}])),
+            user(
+                result(
+                    "a", [{"type": "document", "source": {"type": "content", "content": [None]}}]
+                )
+            ),
         ],
     ),
     (
@@ -313,3 +317,34 @@ ITEMS = st.lists(
     ),
     max_size=12,
 )
+
+
+def test_what_an_application_assigned_is_read_as_far_as_it_can_be() -> None:
+    """livekit does not check it, and one message without a content failed every later turn."""
+    history = chat(
+        ("user", "Hello"),
+        ("assistant", "Hi."),
+        ("user", "Well?"),
+        ("call", "a", "{}"),
+        ("output", "a", "Sunny"),
+        ("assistant", "gone"),
+        ("user", "And?"),
+    )
+    values: dict[int, dict[str, Any]] = {
+        0: {"content": ("Hello",)},
+        1: {"id": None},
+        3: {"id": 7},
+        5: {"content": None},
+        6: {"content": 5},
+    }
+    for at, fields in values.items():
+        for name, value in fields.items():
+            setattr(history.items[at], name, value)
+
+    assert messages_of(history) == [
+        user("Hello"),
+        assistant("Hi."),
+        user("Well?"),
+        assistant(call("a")),
+        user(result("a", "Sunny"), "5"),
+    ]

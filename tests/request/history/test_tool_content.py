@@ -70,6 +70,10 @@ def test_a_number_that_nobody_can_write_is_no_exception() -> None:
         f"[{DIGITS}]",
         "[1e400]",
         '[{"type": "text", "text": "a"}, {"type": "room"}]',
+        '[{"type": "document", "source": {}}]',
+        '[{"type": "document", "source": {"type": "file"}}]',
+        '[{"type": "document", "source": {"type": "content", "content": 5}}]',
+        '[{"type": "document", "source": {"type": "scroll", "data": "x"}}]',
         '[{"type": "document", "source": ' + '{"a":' * 120 + "1" + "}" * 120 + "}]",
     ],
 )
@@ -105,6 +109,29 @@ def block(kind: str, **source: Any) -> dict[str, Any]:
         (
             block("document", type="base64", media_type="application/msword", data="b2Rk"),
             {"type": "text", "text": "[Left out: a document of a type that Claude does not read]"},
+        ),
+        (
+            block("document", type="base64", media_type="application/pdf", data="JVBE Rg\n"),
+            block("document", type="base64", media_type="application/pdf", data="JVBERg=="),
+        ),
+        (
+            block("document", type="base64", media_type="application/pdf", data="!!!"),
+            {"type": "text", "text": "[Left out: a document that is empty]"},
+        ),
+        (
+            block("document", type="base64", media_type="application/pdf", data="JVBER"),
+            {"type": "text", "text": "[Left out: a document whose base64 cannot be read]"},
+        ),
+        (
+            block("document", type="url", url="https://x.invalid/a.pdf"),
+            block("document", type="url", url="https://x.invalid/a.pdf"),
+        ),
+        (
+            block("document", type="url", url="s3://bucket/a.pdf"),
+            {
+                "type": "text",
+                "text": "[Left out: a document whose URL is not one that Claude can fetch]",
+            },
         ),
     ],
 )
