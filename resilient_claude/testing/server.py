@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar, get_args
 
+from resilient_claude.testing.clock.loop import ClockedLoop
 from resilient_claude.testing.script.answers import Answer
 from resilient_claude.testing.script.breaks import Step
 from resilient_claude.testing.serving.handshakes import ServerCertificates, TlsMode
@@ -88,6 +89,11 @@ class SimulatedClaude:
         if self._certificates is None:
             raise RuntimeError("ca_file exists while SimulatedClaude(tls=True) is running")
         return str(self._certificates.ca_path)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since it was made: what `RecordedRequest.at_s` counts."""
+        return self._ledger.elapsed_s
 
     @property
     def requests(self) -> list[RecordedRequest]:
@@ -245,6 +251,6 @@ class SimulatedClaude:
 
 def _run(main: Coroutine[None, None, None]) -> None:
     # Not the loop of the application's policy: uvloop's and the Windows default one have other
-    # transports, and the latter no add_reader.
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+    # transports, and the latter no add_reader. This one's waits can be skipped.
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
         runner.run(main)

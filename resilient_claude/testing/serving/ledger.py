@@ -29,6 +29,11 @@ class Ledger:
         self.script(steps)
 
     @property
+    def elapsed_s(self) -> float:
+        """The seconds that `RecordedRequest.at_s` counts, now."""
+        return time.monotonic() - self._started_at_s
+
+    @property
     def requests(self) -> list[RecordedRequest]:
         """The requests for messages so far."""
         with self._changed:
@@ -121,8 +126,7 @@ class Ledger:
         return self._steps.popleft() if self._steps else self._default
 
     def _record(self, head: RequestHead, raw_body: bytes, connection: int) -> RecordedRequest:
-        at_s = time.monotonic() - self._started_at_s
-        return record(head, raw_body, connection=connection, at_s=at_s)
+        return record(head, raw_body, connection=connection, at_s=self.elapsed_s)
 
 
 def _checked(step: Step) -> Step:

@@ -1,0 +1,189 @@
+"""A call that was played: what was heard, asked and said, in seconds of the call."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from livekit.agents import AgentSession, CloseEvent, ErrorEvent, llm
+
+from resilient_claude.testing.server import SimulatedClaude
+
+from .caller import Caller
+from .heard import Post, Silence, Sound, Utterance, silences, utterances
+from .marks import SOUND
+from .speaker import Played, Speaker
+
+
+@dataclass(frozen=True)
+class Happened:
+    """An event of the session.
+
+    Attributes:
+        at_s: Second of the call.
+        event: livekit's event.
+    """
+
+    at_s: float
+    event: Any
+
+
+@dataclass
+class Watched:
+    """What is written down while the call is played, by the clock of its loop."""
+
+    zero_s: float
+    claudes: Sequence[SimulatedClaude]
+    asked_before: Sequence[int]
+    zeros_s: Sequence[float]
+    events: list[Happened] = field(default_factory=list)
+    closed: bool = False
+    end_s: float = 0.0
+
+    @classmethod
+    def now(cls, claudes: Sequence[SimulatedClaude]) -> "Watched":
+        """Begin."""
+        return cls(
+            zero_s=asyncio.get_running_loop().time(),
+            claudes=claudes,
+            asked_before=[len(claude.requests) for claude in claudes],
+            zeros_s=[claude.elapsed_s for claude in claudes],
+        )
+
+    def note(self, event: Any) -> None:
+        """Write *event* down."""
+        self.events.append(Happened(asyncio.get_running_loop().time() - self.zero_s, event))
+        self.closed = self.closed or isinstance(event, CloseEvent)
+
+    def end(self) -> None:
+        """The call is over."""
+        self.end_s = asyncio.get_running_loop().time() - self.zero_s
+
+    def posts(self) -> list[Post]:
+        """The requests so far."""
+        posts = [
+            Post(request.at_s - zero_s, request.body, number)
+            for number, (claude, before, zero_s) in enumerate(
+                zip(self.claudes, self.asked_before, self.zeros_s, strict=True)
+            )
+            for request in claude.requests[before:]
+        ]
+        return sorted(posts, key=lambda post: post.at_s)
+
+
+@dataclass(frozen=True)
+class PlayedCall:
+    """What became of a call.
+
+    Attributes:
+        lasted_s: Its length in seconds.
+        events: The session's events in order, with their times.
+        history: The chat history at the end.
+        closed_at_s: The second at which the session closed by itself; None if it lived.
+        sounds: The words as they came out of the loudspeaker.
+    """
+
+    lasted_s: float
+    events: list[Happened]
+    history: llm.ChatContext
+    closed_at_s: float | None
+    sounds: list[Sound]
+    _said: list[Utterance]
+    _posts: list[Post]
+
+    @classmethod
+    def of(
+        cls, watched: Watched, caller: Caller, speaker: Speaker, session: AgentSession[Any]
+    ) -> "PlayedCall":
+        """Read what was written down."""
+        end_s = watched.end_s
+        said = [
+            Utterance(
+                each.text,
+                each.start_s - watched.zero_s,
+                min(each.end_s - watched.zero_s, end_s),
+                "caller",
+                whole=each.end_s - watched.zero_s <= end_s + 1e-3,
+            )
+            for each in caller.spoken
+        ]
+        sounds = [
+            _sound(each, watched.zero_s, cut=each.segment in speaker.cut)
+            for each in speaker.played
+            if each.run.mark
+        ]
+        closed = [each.at_s for each in watched.events if isinstance(each.event, CloseEvent)]
+        return cls(
+            lasted_s=end_s,
+            events=list(watched.events),
+            history=session.history.copy(),
+            closed_at_s=closed[0] if closed else None,
+            sounds=sounds,
+            _said=said,
+            _posts=watched.posts(),
+        )
+
+    def heard(self) -> list[Utterance]:
+        """What the caller heard of the agent, as it came out of the loudspeaker."""
+        return utterances(self.sounds)
+
+    def said(self) -> list[Utterance]:
+        """What the caller said; a cough has no words."""
+        return list(self._said)
+
+    def silences(self) -> list[Silence]:
+        """Each wait of the caller, and each gap in what the agent said, in order."""
+        return silences([each for each in self._said if each.text], self.heard(), self.lasted_s)
+
+    def posts(self) -> list[Post]:
+        """The requests that reached the call's simulated Claudes, in order."""
+        return list(self._posts)
+
+    @property
+    def errors(self) -> list[Happened]:
+        """The session's error events."""
+        return [each for each in self.events if isinstance(each.event, ErrorEvent)]
+
+    @property
+    def text(self) -> str:
+        """All that was heard of the agent, as one line."""
+        return " ".join(each.text for each in self.heard())
+
+    def timeline(self) -> str:
+        """The call as text, a line for everything that was said, heard, asked or went wrong."""
+        rows = [(each.start_s, each.end_s, each.who, _quoted(each)) for each in self._said]
+        rows += [(each.start_s, each.end_s, each.who, _quoted(each)) for each in self.heard()]
+        rows += [
+            (each.start_s, each.end_s, each.kind, f"{each.lasted_s:.2f} s of silence")
+            for each in self.silences()
+        ]
+        rows += [(each.at_s, each.at_s, "request", f"to Claude {each.claude}") for each in self._posts]
+        rows += [
+            (each.at_s, each.at_s, "error", type(each.event.error).__name__)
+            for each in self.errors
+        ]
+        if self.closed_at_s is not None:
+            rows.append((self.closed_at_s, self.closed_at_s, "closed", "the session"))
+        return "\n".join(
+            f"{start_s:7.2f}{f' - {end_s:6.2f}' if end_s > start_s else ' ' * 9}  {who:<8}{text}"
+            for start_s, end_s, who, text in sorted(rows)
+        )
+
+
+def _quoted(each: Utterance) -> str:
+    return f'"{each.text}"{"" if each.whole else " (cut off)"}' if each.text else "(a cough)"
+
+
+def _sound(played: Played, zero_s: float, *, cut: bool) -> Sound:
+    word = played.run.word
+    total = word.samples if word is not None else played.run.samples
+    return Sound(
+        mark=played.run.mark if word is not None else SOUND,
+        text=word.text if word is not None else "",
+        start_s=played.start_s - zero_s,
+        end_s=played.end_s - zero_s,
+        from_part=played.offset / total,
+        to_part=(played.offset + played.run.samples) / total,
+        segment=played.segment,
+        cut=cut,
+    )

@@ -1,0 +1,92 @@
+"""A speech-to-text that reads the marks in the audio: interims after each word, then finals."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import APIConnectOptions, LanguageCode, stt
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
+
+from .marks import SAMPLE_RATE, Word, runs
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A transcript, and when it is told by the loop's clock."""
+
+    at_s: float
+    kind: stt.SpeechEventType
+    text: str
+
+
+class MarkedSTT(stt.STT):
+    """Understands everything, a little later.
+
+    Args:
+        interim_s: Seconds from the end of a word to the interim transcript.
+        final_s: Seconds from the last word of a sentence to the final transcript.
+    """
+
+    def __init__(self, *, interim_s: float, final_s: float) -> None:
+        super().__init__(capabilities=stt.STTCapabilities(streaming=True, interim_results=True))
+        self.interim_s = interim_s
+        self.final_s = final_s
+
+    async def _recognize_impl(self, *_: Any, **__: Any) -> stt.SpeechEvent:
+        raise NotImplementedError("the simulated speech-to-text streams")
+
+    def stream(
+        self,
+        *,
+        language: Any = None,
+        conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    ) -> stt.RecognizeStream:
+        """Listen."""
+        return _Stream(stt=self, conn_options=conn_options)
+
+
+class _Stream(stt.RecognizeStream):
+    _stt: MarkedSTT
+
+    async def _run(self) -> None:
+        telling: asyncio.Queue[_Heard | None] = asyncio.Queue()
+        teller = asyncio.create_task(self._tell(telling))
+        try:
+            await self._listen(telling)
+            telling.put_nowait(None)
+            await teller
+        finally:
+            teller.cancel()
+
+    async def _listen(self, telling: "asyncio.Queue[_Heard | None]") -> None:
+        """Note each word when it is over: when another mark follows."""
+        loop = asyncio.get_running_loop()
+        last = None
+        async for frame in self._input_ch:
+            if not isinstance(frame, rtc.AudioFrame):
+                continue
+            over_s = loop.time() - frame.duration
+            for run in runs(frame):
+                if last is not None and last.mark != run.mark and last.word is not None:
+                    self._understand(last.word, over_s, telling)
+                last = run
+                over_s += run.samples / SAMPLE_RATE
+
+    def _understand(
+        self, word: Word, over_s: float, telling: "asyncio.Queue[_Heard | None]"
+    ) -> None:
+        kinds = stt.SpeechEventType
+        if word.interim is not None:
+            at_s = over_s + self._stt.interim_s
+            telling.put_nowait(_Heard(at_s, kinds.INTERIM_TRANSCRIPT, word.interim))
+        if word.final is not None:
+            at_s = over_s + self._stt.final_s
+            telling.put_nowait(_Heard(at_s, kinds.FINAL_TRANSCRIPT, word.final))
+
+    async def _tell(self, telling: "asyncio.Queue[_Heard | None]") -> None:
+        loop = asyncio.get_running_loop()
+        while (heard := await telling.get()) is not None:
+            await asyncio.sleep(heard.at_s - loop.time())
+            data = stt.SpeechData(language=LanguageCode("en"), text=heard.text, confidence=1.0)
+            self._event_ch.send_nowait(stt.SpeechEvent(type=heard.kind, alternatives=[data]))
