@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 """Each room and the others that it may import. The command may import everything."""
 
-DOORS = {NAME, f"{NAME}.testing", f"{NAME}.voice"}
+DOORS = {NAME, f"{NAME}.testing", f"{NAME}.testing.voice", f"{NAME}.voice"}
 """What applications import from, and nothing else."""
 
 

@@ -1,12 +1,13 @@
 """Pytest fixtures; loaded by pytest wherever resilient-claude is installed."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from resilient_claude.testing.server import SimulatedClaude
+    from resilient_claude.testing.voice.played import PlayedCall
 
 
 @pytest.fixture
@@ -25,3 +26,22 @@ def simulated_claude_tls() -> "Iterator[SimulatedClaude]":
 
     with SimulatedClaude(tls=True) as claude:
         yield claude
+
+
+@pytest.fixture
+def play_call(
+    simulated_claude: "SimulatedClaude", request: pytest.FixtureRequest
+) -> "Callable[..., PlayedCall]":
+    """Plays a `VoiceCall` with `simulated_claude`; takes the same arguments, and `real_time`.
+
+    When the test fails, its report shows the timeline of every call.
+    """
+    from resilient_claude.testing.voice.call import VoiceCall
+
+    def play(*arguments: Any, real_time: bool = False, **named: Any) -> "PlayedCall":
+        call = VoiceCall(*arguments, **{"claude": simulated_claude, **named})
+        played = call.play(real_time=real_time)
+        request.node.add_report_section("call", "timeline", played.timeline())
+        return played
+
+    return play

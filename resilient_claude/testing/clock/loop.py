@@ -22,7 +22,7 @@ def share(clock: SharedClock) -> None:
     Raises:
         RuntimeError: They follow another one.
     """
-    global _clock  # noqa: PLW0603
+    global _clock
     with _lock:
         if _clock is not None:
             raise RuntimeError("another call is being played in this process")
@@ -33,7 +33,7 @@ def share(clock: SharedClock) -> None:
 
 def unshare() -> None:
     """Let every loop follow the machine's clock again."""
-    global _clock  # noqa: PLW0603
+    global _clock
     with _lock:
         _clock = None
         for loop in list(_loops):

@@ -8,8 +8,8 @@ whose timers are due are woken. So an hour takes as long as what is done in it, 
 what happens is that of the timers, however busy the machine is.
 
 The invariant: a loop is in `_waiting` from when it has found nothing to do until it, or who sets
-the clock, finds something for it. Both hold the lock. What it cannot see: other threads and other
-processes. To a loop that waits for their bytes, time seems to fly.
+the clock, finds something for it. Both hold the lock. What it cannot see: other processes, and
+threads that serve for long. To a loop that waits for their bytes, time seems to fly.
 """
 
 import math
@@ -17,7 +17,10 @@ import threading
 import time
 from typing import Protocol
 
+from .threads import Threads
+
 _PATIENCE_S = 60.0
+_LOOK_AGAIN_S = 0.005
 
 
 class Waiter(Protocol):
@@ -45,6 +48,8 @@ class SharedClock:
         self._now_s = self._began_s = time.monotonic()
         self._members: set[Waiter] = set()
         self._waiting: dict[Waiter, float] = {}
+        self._threads = Threads()
+        self._threads_of_members: set[int] = set()
 
     def time(self) -> float:
         """The seconds of `time.monotonic`, and what was skipped on top."""
@@ -75,20 +80,33 @@ class SharedClock:
         Raises:
             NothingHappensError: Nobody has had anything to do for a minute of real time.
         """
+        due_s = math.inf if timeout_s is None else self._now_s + timeout_s
+        self._threads_of_members.add(threading.get_ident())
+        while not self._wait_once(member, due_s):
+            pass
+
+    def _wait_once(self, member: Waiter, due_s: float) -> bool:
+        """Wait like `wait`; False when it is to be done again."""
+        sleep_s = _PATIENCE_S
         with self._lock:
             if member not in self._members:  # it has left meanwhile
-                return
-            self._waiting[member] = math.inf if timeout_s is None else self._now_s + timeout_s
+                return True
+            self._waiting[member] = due_s
             if self._waiting.keys() == self._members and not self._busy():
-                self._jump()
-                if member not in self._waiting:
-                    return
+                if self._threads.at_work(self._threads_of_members):
+                    sleep_s = _LOOK_AGAIN_S
+                else:
+                    self._jump()
+                    if member not in self._waiting:
+                        return True
         try:
-            if not member.sleep(_PATIENCE_S) and member in self._waiting:
-                raise NothingHappensError(f"nothing has happened for {_PATIENCE_S:g} s")
+            woken = member.sleep(sleep_s)
         finally:
             with self._lock:
-                self._waiting.pop(member, None)
+                due = self._waiting.pop(member, None) is None
+        if not (woken or due) and sleep_s == _PATIENCE_S:
+            raise NothingHappensError(f"nothing has happened for {_PATIENCE_S:g} s")
+        return woken or due
 
     def _busy(self) -> bool:
         return any(member.has_work() for member in self._members)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any, TypeAlias
 
-from livekit.agents import Agent, AgentSession, CloseEvent, ErrorEvent, llm
+from livekit.agents import Agent, AgentSession, llm
 
 from resilient_claude.testing.clock.loop import ClockedLoop
 from resilient_claude.testing.clock.process_time import skipping_waits
@@ -78,7 +78,7 @@ class VoiceCall:
         lasts_s: float | None = None,
         linger_s: float = 10.0,
         word_s: float = 0.3,
-        first_byte_s: float = 0.3,
+        first_byte_s: float = 0.35,
         tts_down: Sequence[tuple[float, float]] = (),
         interim_s: float = 0.1,
         final_s: float = 0.3,
@@ -118,9 +118,11 @@ class VoiceCall:
         Raises:
             RuntimeError: A call is being played in this process already.
         """
-        with nullcontext() if real_time else skipping_waits():
-            with asyncio.Runner(loop_factory=ClockedLoop) as runner:
-                return runner.run(self._play())
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError("play() runs a loop of its own: await asyncio.to_thread(call.play)")
+        time = nullcontext() if real_time else skipping_waits()
+        with time, asyncio.Runner(loop_factory=ClockedLoop) as runner:
+            return runner.run(self._play())
 
     async def _play(self) -> PlayedCall:
         speaker = Speaker()
@@ -134,38 +136,45 @@ class VoiceCall:
             session.input.audio, session.output.audio = caller.microphone, speaker
             if self._prepare is not None:
                 await _prepared(self._prepare, session, stack)
-            speaking = asyncio.create_task(caller.speak())
-            timers = self._set_outages(watched)
-            try:
-                await session.start(self._made_agent())
-                await self._until_over(session, caller, watched)
-            finally:
-                for timer in timers:
-                    timer.cancel()
-                speaking.cancel()
-                await asyncio.gather(speaking, return_exceptions=True)
-                watched.end()
-            speaker.catch_up()
-            result = PlayedCall.of(watched, caller, speaker, session)
-        return result
+            await self._talk(session, caller, watched)
+            watched.end()
+            played = PlayedCall.of(watched, caller, speaker, session)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        played.left_over.extend(task.get_name() for task in left)
+        return played
 
-    async def _until_over(self, session: Session, caller: Caller, watched: "Watched") -> None:
-        loop = asyncio.get_running_loop()
-        while not watched.closed:
-            passed_s = loop.time() - watched.zero_s
-            if self._lasts_s is not None:
-                if passed_s >= self._lasts_s - 1e-6:
-                    return
-            elif caller.through and loop.time() - caller.quiet_since_s >= self._linger_s:
-                return
-            await asyncio.sleep(FRAME_S)
+    async def _talk(self, session: Session, caller: Caller, watched: Watched) -> None:
+        """Let the two talk until the call is over."""
+        timers = self._set_outages(watched)
+        speaking = asyncio.create_task(caller.speak())
+        try:
+            await session.start(self._made_agent())
+            while not self._is_over(caller, watched):
+                await asyncio.wait([speaking], timeout=FRAME_S)
+                if speaking.done():
+                    speaking.result()
+        finally:
+            for timer in timers:
+                timer.cancel()
+            for claude in {claude for each in self._outages for claude in self._struck(each)}:
+                claude.heal()
+            speaking.cancel()
+            await asyncio.wait([speaking])
+
+    def _is_over(self, caller: Caller, watched: Watched) -> bool:
+        now_s = asyncio.get_running_loop().time() + 1e-6
+        if watched.closed:
+            return True
+        if self._lasts_s is not None:
+            return now_s >= watched.zero_s + self._lasts_s
+        return caller.through and now_s >= caller.quiet_since_s + self._linger_s
 
     def _made_agent(self) -> Agent:
         if self._agent is None:
             return Agent(instructions="You are a receptionist.", tools=self._tools)
         return self._agent if isinstance(self._agent, Agent) else self._agent()
 
-    def _session_options(self, watched: "Watched") -> dict[str, Any]:
+    def _session_options(self, watched: Watched) -> dict[str, Any]:
         def down() -> bool:
             now_s = asyncio.get_running_loop().time() - watched.zero_s
             return any(start_s <= now_s < end_s for start_s, end_s in self._tts_down)
@@ -181,10 +190,13 @@ class VoiceCall:
             "turn_handling": handling,
         }
 
-    def _set_outages(self, watched: "Watched") -> list[asyncio.TimerHandle]:
+    def _struck(self, outage: Outage) -> Sequence[SimulatedClaude]:
+        return self._claudes if outage.claude is None else [outage.claude]
+
+    def _set_outages(self, watched: Watched) -> list[asyncio.TimerHandle]:
         loop, timers = asyncio.get_running_loop(), []
         for each in self._outages:
-            for claude in [each.claude] if each.claude is not None else self._claudes:
+            for claude in self._struck(each):
                 if each.from_s <= 0:
                     claude.outage(each.step)
                 else:
@@ -222,9 +234,6 @@ async def _prepared(
 
 
 def _watch(session: Session, watched: Watched) -> None:
-    def note(event: Any) -> None:
-        watched.note(event)
-
     for name in (
         "agent_state_changed",
         "user_state_changed",
@@ -236,7 +245,4 @@ def _watch(session: Session, watched: Watched) -> None:
         "error",
         "close",
     ):
-        session.on(name, note)  # type: ignore[arg-type]
-
-
-_ = (CloseEvent, ErrorEvent)
+        session.on(name, watched.note)

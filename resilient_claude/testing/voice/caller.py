@@ -2,18 +2,20 @@
 
 import array
 import asyncio
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from livekit import rtc
 from livekit.agents.voice import io
 
+from .heard import PAUSE_S
 from .marks import SAMPLE_RATE, Word, frame, samples_of, silence, split
 from .script import Coughs, Line, Says
 from .speaker import Speaker
 
-FRAME_S = 0.02
-"""Seconds per frame of the line; the caller makes up his mind once per frame."""
+FRAME_S = 0.05
+"""Seconds per frame of the line, as in livekit's rooms; the caller acts once per frame."""
 
 _FRAME_SAMPLES = round(FRAME_S * SAMPLE_RATE)
 _EPSILON_S = 1e-6
@@ -80,7 +82,7 @@ class Caller:
         self._repeated: list[Line] = []
         self._lines = list(lines)
         self._saying: array.array[int] = silence(0)
-        self._speech_began_s: float | None = None
+        self._speech_began_s = -math.inf
 
     @property
     def through(self) -> bool:
@@ -124,7 +126,7 @@ class Caller:
             return
         began_s = played[-1].start_s
         for each in reversed(played):
-            if began_s - each.end_s > SPEECH_GAP_S:
+            if began_s - each.end_s > PAUSE_S:
                 break
             began_s = each.start_s
         self._speech_began_s = began_s
@@ -139,14 +141,13 @@ class Caller:
         if line.when_silent_s is not None:
             silent_s = max(self.quiet_since_s, self._began_s if line.repeat else self._armed_s)
             return not self._speaker.sounding and now_s >= silent_s + line.when_silent_s
-        last_s = self._speaker.last_sound_s
-        if last_s is None or last_s <= self._armed_s:
-            return line.into_speech_s is None and line.after_answer_s is None
+        last_s = self._speaker.last_sound_s or -math.inf
         if line.into_speech_s is not None:
-            began_s = max(self._speech_began_s or 0.0, self._armed_s)
+            began_s = max(self._speech_began_s, self._armed_s)
             return self._speaker.sounding and now_s >= began_s + line.into_speech_s
         if line.after_answer_s is not None:
-            return not self._speaker.sounding and now_s >= last_s + line.after_answer_s
+            answered = last_s > self._armed_s and not self._speaker.sounding
+            return answered and now_s >= last_s + line.after_answer_s
         return True
 
     def _begin(self, line: Line, now_s: float) -> None:
@@ -158,10 +159,6 @@ class Caller:
         if not line.repeat:
             self._lines.pop(0)
             self._armed_s = end_s
-
-
-SPEECH_GAP_S = 0.3
-"""A pause of the agent that is longer begins a new utterance."""
 
 
 def _words(line: Line) -> list[Word]:

@@ -117,11 +117,7 @@ def utterances(sounds: Sequence[Sound]) -> list[Utterance]:
     groups: list[list[Sound]] = []
     for sound in sounds:
         last = groups[-1][-1] if groups else None
-        if (
-            last is None
-            or last.segment != sound.segment
-            or sound.start_s - last.end_s > PAUSE_S
-        ):
+        if last is None or last.segment != sound.segment or sound.start_s - last.end_s > PAUSE_S:
             groups.append([])
         groups[-1].append(sound)
     ends = {group[-1].segment: group for group in groups}
@@ -139,9 +135,7 @@ def _utterance(sounds: Sequence[Sound], *, is_last: bool) -> Utterance:
     )
 
 
-def silences(
-    said: Sequence[Utterance], heard: Sequence[Utterance], end_s: float
-) -> list[Silence]:
+def silences(said: Sequence[Utterance], heard: Sequence[Utterance], end_s: float) -> list[Silence]:
     """List each wait of the caller and each gap in what the agent says, in order.
 
     Args:

@@ -56,8 +56,9 @@ class Watched:
         self.closed = self.closed or isinstance(event, CloseEvent)
 
     def end(self) -> None:
-        """The call is over."""
-        self.end_s = asyncio.get_running_loop().time() - self.zero_s
+        """The call is over: now, or since the session was closed."""
+        closed = [each.at_s for each in self.events if isinstance(each.event, CloseEvent)]
+        self.end_s = closed[0] if closed else asyncio.get_running_loop().time() - self.zero_s
 
     def posts(self) -> list[Post]:
         """The requests so far."""
@@ -81,6 +82,7 @@ class PlayedCall:
         history: The chat history at the end.
         closed_at_s: The second at which the session closed by itself; None if it lived.
         sounds: The words as they came out of the loudspeaker.
+        left_over: The names of the tasks that were still running when all was closed.
     """
 
     lasted_s: float
@@ -90,12 +92,14 @@ class PlayedCall:
     sounds: list[Sound]
     _said: list[Utterance]
     _posts: list[Post]
+    left_over: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
         cls, watched: Watched, caller: Caller, speaker: Speaker, session: AgentSession[Any]
     ) -> "PlayedCall":
         """Read what was written down."""
+        speaker.hang_up()
         end_s = watched.end_s
         said = [
             Utterance(
@@ -112,12 +116,11 @@ class PlayedCall:
             for each in speaker.played
             if each.run.mark
         ]
-        closed = [each.at_s for each in watched.events if isinstance(each.event, CloseEvent)]
         return cls(
             lasted_s=end_s,
             events=list(watched.events),
             history=session.history.copy(),
-            closed_at_s=closed[0] if closed else None,
+            closed_at_s=end_s if watched.closed else None,
             sounds=sounds,
             _said=said,
             _posts=watched.posts(),
@@ -151,23 +154,27 @@ class PlayedCall:
 
     def timeline(self) -> str:
         """The call as text, a line for everything that was said, heard, asked or went wrong."""
-        rows = [(each.start_s, each.end_s, each.who, _quoted(each)) for each in self._said]
-        rows += [(each.start_s, each.end_s, each.who, _quoted(each)) for each in self.heard()]
+        rows: list[tuple[float, float | None, str, str]] = [
+            (each.start_s, each.end_s, each.who, _quoted(each))
+            for each in [*self._said, *self.heard()]
+        ]
         rows += [
             (each.start_s, each.end_s, each.kind, f"{each.lasted_s:.2f} s of silence")
             for each in self.silences()
         ]
-        rows += [(each.at_s, each.at_s, "request", f"to Claude {each.claude}") for each in self._posts]
+        rows += [(each.at_s, None, "request", f"to Claude {each.claude}") for each in self._posts]
         rows += [
-            (each.at_s, each.at_s, "error", type(each.event.error).__name__)
-            for each in self.errors
+            (each.at_s, None, "error", type(each.event.error).__name__) for each in self.errors
         ]
         if self.closed_at_s is not None:
-            rows.append((self.closed_at_s, self.closed_at_s, "closed", "the session"))
-        return "\n".join(
-            f"{start_s:7.2f}{f' - {end_s:6.2f}' if end_s > start_s else ' ' * 9}  {who:<8}{text}"
-            for start_s, end_s, who, text in sorted(rows)
-        )
+            rows.append((self.closed_at_s, None, "closed", "the session"))
+        rows.sort(key=lambda row: round(row[0], 3))
+        return "\n".join(_row(*row) for row in rows)
+
+
+def _row(start_s: float, end_s: float | None, who: str, text: str) -> str:
+    until = "" if end_s is None else f"- {end_s:6.2f}"
+    return f"{start_s:7.2f} {until:<8}  {who:<8}{text}"
 
 
 def _quoted(each: Utterance) -> str:

@@ -64,7 +64,7 @@ class Speaker(io.AudioOutput):
         """When the head of the queue began, or begins."""
         self._offset = 0
         self._segment = 0
-        self._flushed = self._started = self._paused = False
+        self._flushed = self._started = self._paused = self._cleared = False
         self._heard_samples = 0
         self._words: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -84,12 +84,20 @@ class Speaker(io.AudioOutput):
             return self._loop.time()
         return next((each.end_s for each in reversed(self.played) if each.run.mark), None)
 
+    def hang_up(self) -> None:
+        """The call is over: what has not been played by now was cut off."""
+        self.catch_up()
+        if self._queue:
+            self.cut.add(self._segment)
+
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         """Queue *frame*; a new segment waits until the one before is over."""
         if self._flushed:
             await self._over.wait()
         await super().capture_frame(frame)
         self._over.clear()
+        if self._cleared:
+            return
         self.catch_up()
         if not self._queue:
             self._head_s = self._loop.time()
@@ -108,17 +116,22 @@ class Speaker(io.AudioOutput):
         if self._over.is_set():  # nothing was captured
             return
         self._flushed = True
-        self._set_timer()
+        if self._cleared:
+            self._finish(interrupted=True)
+        else:
+            self._set_timer()
 
     def clear_buffer(self) -> None:
-        """Be silent at once, and forget the rest of the segment."""
+        """Be silent at once, and forget the rest of the segment, which ends once it is flushed."""
         if self._over.is_set():
             return
         self.catch_up()
         if self._queue:
             self.cut.add(self._segment)
         self._queue.clear()
-        self._finish(interrupted=True)
+        self._cleared = True
+        if self._flushed:
+            self._finish(interrupted=True)
 
     def pause(self) -> None:
         """Be silent at once, and keep the rest for `resume`."""
@@ -190,7 +203,7 @@ class Speaker(io.AudioOutput):
         self._segment += 1
         self._heard_samples = self._offset = 0
         self._words = []
-        self._flushed = self._started = False
+        self._flushed = self._started = self._cleared = False
         self._over.set()
         self.on_playback_finished(
             playback_position=position_s,

@@ -20,7 +20,7 @@ class _Heard:
     text: str
 
 
-class MarkedSTT(stt.STT):
+class MarkedSTT(stt.STT[Any]):
     """Understands everything, a little later.
 
     Args:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from livekit.agents import APIConnectionError, APIConnectOptions, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
@@ -9,7 +10,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 from .marks import SAMPLE_RATE, spoken
 
 
-class MarkedTTS(tts.TTS):
+class MarkedTTS(tts.TTS[Any]):
     """Speaks a sentence at a time, as livekit cuts them.
 
     Args:

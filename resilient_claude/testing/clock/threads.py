@@ -1,0 +1,43 @@
+"""Threads that may be at work for somebody who waits on the shared clock.
+
+A thread that loads certificates, say, is seen by no loop until it is done. Whether it works or
+waits cannot be seen either, so every thread is given some real seconds to end, in which no time
+passes; one that has not ended by then serves for longer, and is not waited for again. The workers
+of executors are left out: the loops know which of them are at work.
+"""
+
+import concurrent.futures.thread as pools
+import threading
+import time
+from collections.abc import Container, Set
+from weakref import WeakKeyDictionary
+
+NEW_S = 5.0
+"""Real seconds for a thread that was started during the call."""
+
+OLD_S = 0.5
+"""Real seconds for one that was there before; once in the life of the process."""
+
+_monotonic = time.monotonic
+_waited_for: "WeakKeyDictionary[threading.Thread, float]" = WeakKeyDictionary()
+_workers: Container[threading.Thread] = getattr(pools, "_threads_queues", ())
+
+
+class Threads:
+    """Whether any thread may be at work that no loop knows of."""
+
+    def __init__(self) -> None:
+        self._old = {thread.ident for thread in threading.enumerate()}
+
+    def at_work(self, ours: Set[int]) -> bool:
+        """Whether one may be; *ours* are the threads of the loops."""
+        others = [each for each in threading.enumerate() if each.ident not in ours]
+        may_work = [self._may_work(each) for each in others]  # all of them: their time runs
+        return any(may_work)
+
+    def _may_work(self, thread: threading.Thread) -> bool:
+        if thread in _workers:
+            return False
+        now_s = _monotonic()
+        first_s = _waited_for.setdefault(thread, now_s)
+        return now_s - first_s < (OLD_S if thread.ident in self._old else NEW_S)
