@@ -14,6 +14,7 @@ from .shared import SharedClock
 
 _real_time = time.time
 _real_monotonic = time.monotonic
+_TICK_NS = 100
 _BY_NAME = ("aiohttp.connector",)
 """Modules that have imported `monotonic` itself: they would not see another one in `time`."""
 
@@ -51,18 +52,19 @@ def skipping_waits() -> Iterator[SharedClock]:
 def _functions(clock: SharedClock) -> dict[str, Callable[[], Any]]:
     wall_s = _real_time()
     # Time stands still while somebody works. livekit orders speeches by `perf_counter_ns` and
-    # compares what cannot be compared when two are equal, so that one never tells the same twice.
-    ticks = itertools.count()
+    # cannot compare two of the same, and divides by what `perf_counter` says that an answer took:
+    # these two go on by a little each time that they are asked.
+    asked = itertools.count()
 
     def perf_counter_ns() -> int:
-        return int(clock.time() * 1e9) + next(ticks)
+        return int(clock.time() * 1e9) + _TICK_NS * next(asked)
 
     return {
         "time": lambda: wall_s + clock.passed_s,
         "time_ns": lambda: int((wall_s + clock.passed_s) * 1e9),
         "monotonic": clock.time,
         "monotonic_ns": lambda: int(clock.time() * 1e9),
-        "perf_counter": clock.time,
+        "perf_counter": lambda: perf_counter_ns() / 1e9,
         "perf_counter_ns": perf_counter_ns,
     }
 

@@ -1,0 +1,1 @@
+"""Tests of the time that is shared and skipped."""

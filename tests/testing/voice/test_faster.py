@@ -1,0 +1,78 @@
+"""Skipping the time in which everybody waits does not change what is heard."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from livekit.agents import function_tool
+
+from resilient_claude.testing import Answer, HttpError, SimulatedClaude, Step, ToolUse
+from resilient_claude.testing.voice import Coughs, PlayedCall, Says, VoiceCall
+
+from .calls import ours
+
+ASKS = Says("Open?", at_s=0.3)
+LONG = Answer("One two three four five.", first_token_s=0.4)
+TOLERANCE_S = 0.4
+"""In real time, the work of a busy machine comes on top."""
+
+
+@function_tool
+async def look() -> str:
+    """Look something up."""
+    await asyncio.sleep(0.6)
+    return "found"
+
+
+CALLS: dict[str, tuple[list[Step], list[Any]]] = {
+    "an answer": ([LONG], [ASKS]),
+    "a retry": ([HttpError(529), LONG], [ASKS]),
+    "a tool": ([Answer(tools=[ToolUse("look")], first_token_s=0.2), LONG], [ASKS]),
+    "barge-in": ([LONG, Answer("Yes?")], [ASKS, Says("Stop it now", into_speech_s=0.4)]),
+    "a cough": ([LONG], [ASKS, Coughs(lasts_s=0.6, into_speech_s=0.4)]),
+    "two sentences": ([LONG, LONG], [ASKS, Says("On Sunday?", after_own_s=0.7)]),
+}
+
+
+def play(name: str, *, real_time: bool) -> PlayedCall:
+    """Play the call of that name."""
+    steps, script = CALLS[name]
+    handling = {"interruption": {"false_interruption_timeout": 0.4}}
+    with SimulatedClaude(*steps) as claude:
+        return VoiceCall(
+            ours(claude),
+            script,
+            claude=claude,
+            tools=[look],
+            lasts_s=5.6,
+            word_s=0.4,
+            session_options={"turn_handling": handling},
+        ).play(real_time=real_time)
+
+
+async def test_what_is_heard_is_the_same_in_real_time() -> None:
+    """The same words at the same times, whole or cut off, after the same requests.
+
+    All calls in real time at once, each in a thread of its own.
+    """
+    skipped = {name: await asyncio.to_thread(play, name, real_time=False) for name in CALLS}
+
+    real = await asyncio.gather(*[asyncio.to_thread(play, name, real_time=True) for name in CALLS])
+
+    for name, waited in zip(CALLS, real, strict=True):
+        fast = skipped[name]
+        assert len(fast.posts()) == len(waited.posts()), name
+        assert len(fast.heard()) == len(waited.heard()), name
+        for one, other in zip(fast.heard(), waited.heard(), strict=True):
+            assert one.whole == other.whole, name
+            assert one.start_s == pytest.approx(other.start_s, abs=TOLERANCE_S), name
+            assert one.end_s == pytest.approx(other.end_s, abs=TOLERANCE_S), name
+        if name != "barge-in":  # there, some letters more or less are a matter of milliseconds
+            assert letters(fast) == letters(waited), name
+
+
+def letters(played: PlayedCall) -> str:
+    """All that was heard, wherever it was cut."""
+    return played.text.replace(" ", "")
