@@ -46,6 +46,7 @@ COUNTING = snippet(page("watching"), "def count")
 TESTING = snippet(page("testing"), "test_my_agent_survives")
 LOSING = snippet(page("testing"), "test_my_agent_loses")
 OUTAGE = snippet(page("testing"), "def overloaded")
+CALLING = snippet(page("testing-voice"), "test_my_caller_is_answered")
 BREAKING = snippet(page("testing"), "def broken_line")
 
 
@@ -175,6 +176,7 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
     """With the page's settings, and the plugin found through its entry point, as a user has it."""
     (tmp_path / "test_saved.py").write_text(TESTING)
     (tmp_path / "test_lost.py").write_text(LOSING)
+    (tmp_path / "test_calls.py").write_text(CALLING)
     (settings,) = blocks(page("testing"), "toml")
     (tmp_path / "pyproject.toml").write_text(settings)
 
@@ -187,7 +189,7 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "2 passed" in result.stdout, result.stdout + result.stderr
+    assert "5 passed" in result.stdout, result.stdout + result.stderr
     assert "warning" not in result.stdout
 
 

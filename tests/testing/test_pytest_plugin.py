@@ -71,3 +71,34 @@ def test_loading_the_plugin_loads_nothing_heavy() -> None:
     assert "livekit" not in result.stdout
     assert "anthropic" not in result.stdout
     assert "trustme" not in result.stdout
+
+
+FAILING = """
+from resilient_claude import ResilientClaudeLLM
+from resilient_claude.testing.voice import Says
+
+
+def test_a_call(simulated_claude, play_call):
+    claude = ResilientClaudeLLM(api_key="k", base_url=simulated_claude.base_url)
+    call = play_call(claude, [Says("Hello?", at_s=1.0)], linger_s=1)
+    assert len(call.posts()) == 1
+    assert call.text == "Something else."
+"""
+
+
+def test_a_call_that_fails_its_test_shows_its_timeline(tmp_path: Path) -> None:
+    """Else one would have to play it again to see why."""
+    (tmp_path / "test_call.py").write_text(FAILING)
+    arguments = ["-p", "resilient_claude.testing.pytest_plugin", "-q", "-W", "error", str(tmp_path)]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert "1 failed" in result.stdout, result.stdout + result.stderr
+    assert 'agent   "Hello."' in result.stdout

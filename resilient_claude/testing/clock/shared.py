@@ -17,7 +17,7 @@ import threading
 import time
 from typing import Protocol
 
-from .threads import Threads
+from .threads import at_work
 
 _PATIENCE_S = 60.0
 _LOOK_AGAIN_S = 0.005
@@ -48,7 +48,6 @@ class SharedClock:
         self._now_s = self._began_s = time.monotonic()
         self._members: set[Waiter] = set()
         self._waiting: dict[Waiter, float] = {}
-        self._threads = Threads()
         self._threads_of_members: set[int] = set()
 
     def time(self) -> float:
@@ -93,7 +92,7 @@ class SharedClock:
                 return True
             self._waiting[member] = due_s
             if self._waiting.keys() == self._members and not self._busy():
-                if self._threads.at_work(self._threads_of_members):
+                if at_work(self._threads_of_members):
                     sleep_s = _LOOK_AGAIN_S
                 else:
                     self._jump()

@@ -12,32 +12,23 @@ import time
 from collections.abc import Container, Set
 from weakref import WeakKeyDictionary
 
-NEW_S = 5.0
-"""Real seconds for a thread that was started during the call."""
-
-OLD_S = 0.5
-"""Real seconds for one that was there before; once in the life of the process."""
+PATIENCE_S = 5.0
+"""Real seconds for a thread to end, once in its life."""
 
 _monotonic = time.monotonic
 _waited_for: "WeakKeyDictionary[threading.Thread, float]" = WeakKeyDictionary()
 _workers: Container[threading.Thread] = getattr(pools, "_threads_queues", ())
 
 
-class Threads:
-    """Whether any thread may be at work that no loop knows of."""
+def at_work(ours: Set[int]) -> bool:
+    """Whether a thread may be at work that no loop knows of; *ours* are the threads of the loops."""
+    others = [each for each in threading.enumerate() if each.ident not in ours]
+    may_work = [_may_work(each) for each in others]  # all of them: their time runs
+    return any(may_work)
 
-    def __init__(self) -> None:
-        self._old = {thread.ident for thread in threading.enumerate()}
 
-    def at_work(self, ours: Set[int]) -> bool:
-        """Whether one may be; *ours* are the threads of the loops."""
-        others = [each for each in threading.enumerate() if each.ident not in ours]
-        may_work = [self._may_work(each) for each in others]  # all of them: their time runs
-        return any(may_work)
-
-    def _may_work(self, thread: threading.Thread) -> bool:
-        if thread in _workers:
-            return False
-        now_s = _monotonic()
-        first_s = _waited_for.setdefault(thread, now_s)
-        return now_s - first_s < (OLD_S if thread.ident in self._old else NEW_S)
+def _may_work(thread: threading.Thread) -> bool:
+    if thread in _workers or thread is threading.main_thread():
+        return False
+    now_s = _monotonic()
+    return now_s - _waited_for.setdefault(thread, now_s) < PATIENCE_S

@@ -5,7 +5,7 @@ which words came out of it, and when.
 """
 
 from resilient_claude.testing.voice.call import VoiceCall
-from resilient_claude.testing.voice.heard import Post, Silence, Utterance
+from resilient_claude.testing.voice.heard import Post, Silence, Sound, Utterance
 from resilient_claude.testing.voice.marks import recording
 from resilient_claude.testing.voice.played import Happened, PlayedCall
 from resilient_claude.testing.voice.script import Coughs, Outage, Says
@@ -18,6 +18,7 @@ __all__ = [
     "Post",
     "Says",
     "Silence",
+    "Sound",
     "Utterance",
     "VoiceCall",
     "recording",

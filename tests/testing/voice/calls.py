@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.testing import Answer, SimulatedClaude
@@ -23,9 +23,9 @@ class Makes(Protocol):
     def __call__(self) -> ResilientClaudeLLM: ...
 
 
-def ours(claude: SimulatedClaude) -> Makes:
+def ours(claude: SimulatedClaude, **arguments: Any) -> Makes:
     """What makes an adapter that asks *claude*."""
-    return lambda: ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+    return lambda: ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url, **arguments)
 
 
 def wait_s(played: PlayedCall) -> float:

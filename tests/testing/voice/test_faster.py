@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import pytest
 from livekit.agents import function_tool
 
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude, Step, ToolUse
 from resilient_claude.testing.voice import Coughs, PlayedCall, Says, VoiceCall
+from tests.support.adapters import shrunk_policy
 
 from .calls import ours
 
 ASKS = Says("Open?", at_s=0.3)
 LONG = Answer("One two three four five.", first_token_s=0.4)
-TOLERANCE_S = 0.4
-"""In real time, the work of a busy machine comes on top."""
+EARLIER_S, LATER_S = 0.15, 0.6
+"""By how much the times may differ: in real time, the work of a busy machine comes on top."""
 
 
 @function_tool
@@ -42,7 +42,7 @@ def play(name: str, *, real_time: bool) -> PlayedCall:
     handling = {"interruption": {"false_interruption_timeout": 0.4}}
     with SimulatedClaude(*steps) as claude:
         return VoiceCall(
-            ours(claude),
+            ours(claude, retry=shrunk_policy()),
             script,
             claude=claude,
             tools=[look],
@@ -67,8 +67,8 @@ async def test_what_is_heard_is_the_same_in_real_time() -> None:
         assert len(fast.heard()) == len(waited.heard()), name
         for one, other in zip(fast.heard(), waited.heard(), strict=True):
             assert one.whole == other.whole, name
-            assert one.start_s == pytest.approx(other.start_s, abs=TOLERANCE_S), name
-            assert one.end_s == pytest.approx(other.end_s, abs=TOLERANCE_S), name
+            assert -EARLIER_S <= other.start_s - one.start_s <= LATER_S, name
+            assert -EARLIER_S <= other.end_s - one.end_s <= LATER_S, name
         if name != "barge-in":  # there, some letters more or less are a matter of milliseconds
             assert letters(fast) == letters(waited), name
 

@@ -15,7 +15,8 @@ from resilient_claude.testing.voice import marks, recording
 def test_audio_is_read_however_it_is_cut(sizes: list[int], text: str) -> None:
     """Emitters, byte streams and queues of livekit cut it anew."""
     samples = marks.spoken(text, 0.05)
-    pieces, start = list[array.array[int]](), 0
+    pieces: list[array.array[int]] = []
+    start = 0
     while start < len(samples):
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(samples[start : start + size])
