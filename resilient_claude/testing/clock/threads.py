@@ -21,7 +21,7 @@ _workers: Container[threading.Thread] = getattr(pools, "_threads_queues", ())
 
 
 def at_work(ours: Set[int]) -> bool:
-    """Whether a thread may be at work that no loop knows of; *ours* are the threads of the loops."""
+    """Whether a thread may be at work that no loop knows of; *ours* are those of the loops."""
     others = [each for each in threading.enumerate() if each.ident not in ours]
     may_work = [_may_work(each) for each in others]  # all of them: their time runs
     return any(may_work)

@@ -190,10 +190,8 @@ class Speaker(io.AudioOutput):
 
     def _ran_dry(self) -> None:
         self.catch_up()
-        if self._queue:
-            self._set_timer()
-        else:
-            self._finish(interrupted=False)
+        assert not self._queue, "the timer is late by more than half a sample"
+        self._finish(interrupted=False)
 
     def _finish(self, *, interrupted: bool) -> None:
         if self._timer is not None:

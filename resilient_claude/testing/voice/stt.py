@@ -51,13 +51,10 @@ class _Stream(stt.RecognizeStream):
 
     async def _run(self) -> None:
         telling: asyncio.Queue[_Heard | None] = asyncio.Queue()
-        teller = asyncio.create_task(self._tell(telling))
-        try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell(telling))
             await self._listen(telling)
             telling.put_nowait(None)
-            await teller
-        finally:
-            teller.cancel()
 
     async def _listen(self, telling: "asyncio.Queue[_Heard | None]") -> None:
         """Note each word when it is over: when another mark follows."""

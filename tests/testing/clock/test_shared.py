@@ -15,7 +15,7 @@ from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.testing.clock import shared
 from resilient_claude.testing.clock.loop import ClockedLoop
 from resilient_claude.testing.clock.process_time import skipping_waits
-from resilient_claude.testing.clock.shared import NothingHappensError
+from resilient_claude.testing.clock.shared import NothingHappensError, SharedClock
 
 _T = TypeVar("_T")
 _sleep = time.sleep
@@ -193,3 +193,15 @@ def test_a_loop_that_is_closed_is_not_waited_for() -> None:
 
     with SimulatedClaude() as claude:
         assert run(main(claude)) == pytest.approx(10)
+
+
+def test_who_has_left_does_not_wait() -> None:
+    """Its loop follows another clock by now."""
+    clock = SharedClock()
+    with asyncio.Runner(loop_factory=ClockedLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, ClockedLoop)
+
+        clock.wait(loop, 3600)
+
+    assert clock.passed_s == 0

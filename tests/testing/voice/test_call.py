@@ -420,6 +420,28 @@ async def test_a_coroutine_plays_it_in_a_thread(simulated_claude: SimulatedClaud
     assert (await asyncio.to_thread(call.play)).text == "Hello."
 
 
+def test_a_line_without_a_moment_is_said_at_once(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """As soon as the call begins, and right after the line before."""
+    played = play_call(ours(simulated_claude), [Says("Good evening."), Says("Open?")])
+
+    first, second = played.said()
+    assert first.start_s == pytest.approx(0)
+    assert second.start_s == pytest.approx(first.end_s, abs=0.06)
+
+
+def test_what_goes_wrong_with_the_caller_is_raised(
+    simulated_claude: SimulatedClaude, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug of ours must not look like a silent caller."""
+    monkeypatch.setattr("resilient_claude.testing.voice.caller.FRAME_S", "a bug")
+    call = VoiceCall(ours(simulated_claude), [QUESTION], linger_s=1)
+
+    with pytest.raises(TypeError):
+        call.play()
+
+
 def test_wrong_arguments_say_what_is_wrong(simulated_claude: SimulatedClaude) -> None:
     """Before anything is played."""
     llm_of = ours(simulated_claude)

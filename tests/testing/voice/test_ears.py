@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+import pytest
 from livekit.agents import stt, vad
 
 from resilient_claude.testing.clock.loop import ClockedLoop
 from resilient_claude.testing.clock.process_time import skipping_waits
-from resilient_claude.testing.voice import Coughs, Says
+from resilient_claude.testing.voice import Coughs, Says, marks
 from resilient_claude.testing.voice.caller import FRAME_S, Caller
 from resilient_claude.testing.voice.script import Line
 from resilient_claude.testing.voice.speaker import Speaker
@@ -93,3 +94,42 @@ def test_a_voice_is_over_after_a_quarter_of_a_second() -> None:
     told = run(voices(Says("one two", at_s=1.0)))
 
     assert told == [(1.05, "start_of_speech", ""), (1.85, "end_of_speech", "")]
+
+
+async def test_what_was_understood_is_told_when_the_line_is_closed() -> None:
+    """A session that closes waits for the last words."""
+    stream = MarkedSTT(interim_s=0.1, final_s=0.02).stream()
+    (*words, pause) = [
+        marks.frame(marks.samples_of([marks.Word("Bye.", 160, final="Bye.")])),
+        marks.frame(marks.silence(160)),
+    ]
+    for frame in [*words, pause]:
+        stream.push_frame(frame)
+    stream.flush()
+    stream.end_input()
+
+    told = [event.alternatives[0].text async for event in stream]
+    await stream.aclose()
+
+    assert told == ["Bye."]
+
+
+async def test_a_recording_is_not_understood() -> None:
+    """livekit asks such a speech-to-text for a stream."""
+    with pytest.raises(NotImplementedError):
+        await MarkedSTT(interim_s=0.1, final_s=0.3).recognize([])
+
+
+async def test_a_voice_detection_that_is_flushed_begins_anew() -> None:
+    """livekit does it when speech-to-text has ended the turn."""
+    stream = MarkedVAD(update_s=FRAME_S).stream()
+    voice = marks.frame(marks.spoken("aah", 0.05))
+    for _ in range(2):
+        stream.push_frame(voice)
+        stream.flush()
+    stream.end_input()
+
+    told = [event.type.value async for event in stream]
+    await stream.aclose()
+
+    assert told == ["inference_done", "start_of_speech"] * 2

@@ -166,6 +166,22 @@ def test_the_next_segment_waits_for_the_end_of_the_one_before() -> None:
     run(main())
 
 
+def test_clearing_what_has_been_played_cuts_nothing() -> None:
+    """The text-to-speech was slower than the caller's interruption."""
+
+    async def main() -> None:
+        listener = Listener()
+        await listener.capture("We")
+        await asyncio.sleep(1)
+        listener.speaker.clear_buffer()
+        listener.speaker.flush()
+
+        assert listener.speaker.cut == set()
+        assert listener.finished[0].synchronized_transcript == "We"
+
+    run(main())
+
+
 def test_what_is_not_over_when_the_call_is_was_cut_off() -> None:
     """The caller has hung up."""
 
