@@ -49,7 +49,7 @@ class ClockedLoop(asyncio.SelectorEventLoop):
         selector = _Selector()
         super().__init__(selector)
         selector.loop = self
-        self._ears = selector
+        self._poller = selector
         with _lock:
             _loops.add(self)
             self.follow(_clock)
@@ -92,11 +92,11 @@ class ClockedLoop(asyncio.SelectorEventLoop):
 
     def has_work(self) -> bool:
         """Whether bytes are there for it, or a thread is at work for it."""
-        return bool(self._threads_at_work or self._ears.look(0))
+        return bool(self._threads_at_work or self._poller.ready(0))
 
     def sleep(self, timeout_s: float) -> bool:
         """Wait for bytes or a poke, which are left where they are."""
-        return bool(self._ears.look(timeout_s))
+        return bool(self._poller.ready(timeout_s))
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait on the shared clock; False when there is none."""
@@ -115,7 +115,7 @@ class _Selector(selectors.DefaultSelector):
 
     loop: ClockedLoop | None = None
 
-    def look(self, timeout_s: float) -> list[tuple[selectors.SelectorKey, int]]:
+    def ready(self, timeout_s: float) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready within *timeout_s* real seconds."""
         return super().select(timeout_s)
 

@@ -20,7 +20,7 @@ from typing import Protocol
 from .threads import at_work
 
 _PATIENCE_S = 60.0
-_LOOK_AGAIN_S = 0.005
+_POLL_S = 0.005
 
 
 class Waiter(Protocol):
@@ -93,7 +93,7 @@ class SharedClock:
             self._waiting[member] = due_s
             if self._waiting.keys() == self._members and not self._busy():
                 if at_work(self._threads_of_members):
-                    sleep_s = _LOOK_AGAIN_S
+                    sleep_s = _POLL_S
                 else:
                     self._jump()
                     if member not in self._waiting:

@@ -102,7 +102,7 @@ class VoiceCall:
         self._linger_s = linger_s
         self._voice = {"word_s": word_s, "first_byte_s": first_byte_s}
         self._tts_down = tuple(tts_down)
-        self._ears = {"interim_s": interim_s, "final_s": final_s}
+        self._hearing = {"interim_s": interim_s, "final_s": final_s}
         self._options = dict(session_options or {})
 
     def play(self, *, real_time: bool = False) -> PlayedCall:
@@ -182,7 +182,7 @@ class VoiceCall:
         handling = {"turn_detection": "vad", **(self._options.get("turn_handling") or {})}
         handling["interruption"] = {"mode": "vad", **(handling.get("interruption") or {})}
         return {
-            "stt": MarkedSTT(**self._ears),
+            "stt": MarkedSTT(**self._hearing),
             "vad": MarkedVAD(update_s=FRAME_S),
             "tts": MarkedTTS(**self._voice, down=down),
             "aec_warmup_duration": None,

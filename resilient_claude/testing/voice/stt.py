@@ -43,10 +43,10 @@ class MarkedSTT(stt.STT[Any]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> stt.RecognizeStream:
         """Listen."""
-        return _Stream(stt=self, conn_options=conn_options)
+        return _Recognition(stt=self, conn_options=conn_options)
 
 
-class _Stream(stt.RecognizeStream):
+class _Recognition(stt.RecognizeStream):
     _stt: MarkedSTT
 
     async def _run(self) -> None:

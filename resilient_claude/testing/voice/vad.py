@@ -24,10 +24,10 @@ class MarkedVAD(vad.VAD):
 
     def stream(self) -> vad.VADStream:
         """Listen."""
-        return _Stream(self)
+        return _Detection(self)
 
 
-class _Stream(vad.VADStream):
+class _Detection(vad.VADStream):
     """The clocks of livekit/agents/inference/vad.py, without its model.
 
     Before the voice of a frame is judged, the frame's event tells what was known so far.
