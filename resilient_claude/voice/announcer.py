@@ -1,0 +1,189 @@
+"""Says it: chooses the words, counts them, and tells the application and the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ..failures.failure import Failure, failure_of
+from .arguments import CLOSING, Arguments
+from .lines import Line, following
+from .payloads import (
+    EVENT_NAMES,
+    Answered,
+    Apology,
+    BrokeOff,
+    EventName,
+    GiveUp,
+    HoldLine,
+    Payload,
+)
+from .stats import SilenceMeter, VoiceStats
+from .wait import CallerWait
+
+log = logging.getLogger("livekit.plugins.resilient_claude")
+
+Listener = Callable[[Any], object]
+
+
+class Announcer:
+    """What is said to one caller, and who hears of it.
+
+    Attributes:
+        stats: what the caller heard.
+        meter: his silences, which end there.
+    """
+
+    def __init__(self, arguments: Arguments, wait: CallerWait) -> None:
+        self.stats = VoiceStats()
+        self.meter = SilenceMeter(self.stats)
+        self._arguments = arguments
+        self._wait = wait
+        self._last_line: Line | None = None
+        self._listeners: dict[EventName, list[Listener]] = {name: [] for name in EVENT_NAMES}
+
+    def listeners(self, event: str) -> list[Listener]:
+        """Those of *event*, to add to or to remove from.
+
+        Raises:
+            ValueError: there is no such event.
+        """
+        if event not in EVENT_NAMES:
+            raise ValueError(f"event must be one of {', '.join(EVENT_NAMES)}, got {event!r}")
+        return self._listeners[event]
+
+    def hold_line(self, now: float, *, during_tool: bool) -> Line | None:
+        """The next line, which goes out now; None if there is none to say."""
+        wait, waited_s = self._wait, self._wait.waited_s(now)
+        line = self._next_line()
+        if line is None:
+            wait.hold_line_left_out(now)
+            return None
+        wait.hold_line_said(now)
+        self._last_line = line
+        self.stats.hold_lines += 1
+        log.debug(
+            "hold line %d of this wait, after %.1f s",
+            wait.hold_lines,
+            waited_s,
+            extra={"event": "voice.hold_line", "number": wait.hold_lines, "waited_s": waited_s},
+        )
+        self._emit(
+            "hold_line",
+            HoldLine(
+                text=line.text,
+                number=wait.hold_lines,
+                waited_s=waited_s,
+                during_tool=during_tool,
+            ),
+        )
+        return line
+
+    def apology(self, now: float, error: BaseException | None) -> Line | None:
+        """The apology, which goes out now; None if the application has none to give."""
+        waited_s = self._wait.waited_s(now)
+        self._wait.apologised()
+        line = self._line_now("apology")
+        self.stats.apologies += line is not None
+        self._lost("apology", "the caller was told that his turn is lost", waited_s, error)
+        if line is not None:
+            self._emit(
+                "apology",
+                Apology(
+                    text=line.text,
+                    number=self._wait.lost,
+                    waited_s=waited_s,
+                    error=error,
+                    failure=failure_of(error),
+                ),
+            )
+        return line
+
+    def broke_off(self, error: BaseException) -> Line | None:
+        """What is said when an answer broke off, which goes out now."""
+        line = self._line_now("broke_off")
+        self.stats.broke_off += 1
+        cause = cause_of(error)
+        log.warning(
+            "an answer broke off after words, and the caller was told: %s",
+            cause,
+            extra={"event": "voice.broke_off", "cause": cause},
+        )
+        if line is not None:
+            self._emit(
+                "broke_off", BrokeOff(text=line.text, error=error, failure=failure_of(error))
+            )
+        return line
+
+    def give_up(self, now: float, error: BaseException | None) -> GiveUp:
+        """It is given up now: what `on_give_up` is called with."""
+        payload = GiveUp(
+            apologies=self._wait.lost,
+            waited_s=self._wait.waited_s(now),
+            error=error,
+            failure=failure_of(error),
+        )
+        self._wait.gave_up()
+        self.stats.give_ups += 1
+        self._lost("give_up", "given up after too many lost turns", payload.waited_s, error)
+        self.meter.ended(now, "gave_up", self._wait.hold_lines)
+        self._emit("give_up", payload)
+        return payload
+
+    def closing(self) -> Line:
+        """The last sentence, unless the application hands the caller over."""
+        return Line(CLOSING)
+
+    def answered(self, now: float, *, asked_again: bool) -> None:
+        """The caller hears the answer from now on."""
+        waited_s, lines = self._wait.waited_s(now), self._wait.hold_lines
+        self._wait.heard()
+        self.meter.ended(now, "answered", lines)
+        self._emit(
+            "answered", Answered(waited_s=waited_s, hold_lines=lines, asked_again=asked_again)
+        )
+
+    def _next_line(self) -> Line | None:
+        try:
+            lines = self._arguments.lines_now()
+        except Exception:  # the application's function: the call goes on
+            log.exception("hold_lines raised", extra={"event": "voice.handler_failed"})
+            return None
+        return following(lines, self._wait.hold_lines, self._last_line)
+
+    def _line_now(self, name: Any) -> Line | None:
+        try:
+            return self._arguments.line_now(name)
+        except Exception:  # likewise
+            log.exception("%s raised", name, extra={"event": "voice.handler_failed"})
+            return None
+
+    def _lost(
+        self, event: str, sentence: str, waited_s: float, error: BaseException | None
+    ) -> None:
+        cause = cause_of(error)
+        log.warning(
+            "%s, after %.1f s: %s",
+            sentence,
+            waited_s,
+            cause,
+            extra={"event": f"voice.{event}", "waited_s": round(waited_s, 3), "cause": cause},
+        )
+
+    def _emit(self, event: EventName, payload: Payload) -> None:
+        for listener in [*self._listeners[event]]:
+            try:
+                listener(payload)
+            except Exception:  # the application's: the call goes on
+                log.exception(
+                    "a handler of %r raised", event, extra={"event": "voice.handler_failed"}
+                )
+
+
+def cause_of(error: BaseException | None) -> str:
+    """What a log line says of *error*: its kind, or its class; no message, which may hold speech."""
+    if error is None:
+        return "no answer in time"
+    failure: Failure | None = failure_of(error)
+    return str(failure.kind) if failure is not None else type(error).__name__

@@ -1,0 +1,240 @@
+"""Attends the steps of replies: looks whether they are committed, and says what is due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from livekit.agents import AgentSession, llm
+from livekit.agents.types import FlushSentinel
+from livekit.agents.voice import SpeechHandle
+
+from .announcer import Announcer
+from .arguments import Arguments
+from .handing_over import HandingOver
+from .lines import Line
+from .node import Chunk
+from .reply import Step
+from .stats import FirstTokens
+from .wait import Action, CallerWait, State
+
+POLL_S = 0.05
+"""How often a step looks whether it was committed: no event says so."""
+TELL_WITHIN_S = 10.0
+"""How long a step that has failed waits until the caller may be told."""
+
+
+class Attending:
+    """The steps of one session's replies; implements `node.Attendance`.
+
+    Args:
+        session: whose steps they are.
+        arguments: of `keep_caller_informed`.
+        step_of: the step that a reply is at, None if it has none.
+    """
+
+    def __init__(
+        self,
+        session: AgentSession[Any],
+        arguments: Arguments,
+        step_of: Callable[[SpeechHandle], Step | None],
+    ) -> None:
+        auto = arguments.hold_after_s == "auto"
+        self._first_tokens = FirstTokens() if auto else None
+        after_s = FirstTokens().hold_after_s() if auto else float(arguments.hold_after_s)
+        self.wait = CallerWait(arguments.pace, after_s)
+        self.announcer = Announcer(arguments, self.wait)
+        self.handing_over = HandingOver(session, arguments.on_give_up)
+        self._session = session
+        self._arguments = arguments
+        self._step_of = step_of
+        self._wakes: set[asyncio.Future[None]] = set()
+
+    @property
+    def audible(self) -> bool:
+        """Whether the session has sound."""
+        return self._session.output.audio is not None and self._session.output.audio_enabled
+
+    # --- for nodes ------------------------------------------------------------------------------
+
+    def wake(self, step: Step) -> asyncio.Future[None]:
+        """Done when something may be due, or has happened."""
+        loop = asyncio.get_running_loop()
+        self.look()
+        wake: asyncio.Future[None] = loop.create_future()
+        if step.committed_at is None or step.reply.asked_again or step.failed_at is not None:
+            when = loop.time() + POLL_S
+        else:
+            when = self.wait.next_due()
+        timer = None
+        if when != float("inf"):
+            timer = loop.call_at(max(when, loop.time() + 0.001), _done, wake)
+        self._wakes.add(wake)
+
+        def forget(_: asyncio.Future[None]) -> None:
+            self._wakes.discard(wake)
+            if timer is not None:
+                timer.cancel()
+
+        wake.add_done_callback(forget)
+        return wake
+
+    def due(self, step: Step) -> Iterable[Chunk]:
+        """What is to be said now, while *step* has no words."""
+        if not self._is_awaited(step):
+            return ()
+        now = self.now()
+        if step.reply.asked_again:
+            assert step.committed_at is not None
+            step.over = now - step.committed_at >= self._arguments.give_up_after_s
+            return ()
+        action = self.wait.due(now)
+        if action is Action.HOLD_LINE:
+            return self._out(step, self.announcer.hold_line(now, during_tool=False))
+        return self._end(step, action, None)
+
+    def may_tell(self, step: Step) -> bool:
+        """Whether the caller may be told now that *step* has failed."""
+        now = self.now()
+        if step.failed_at is None:
+            step.failed_at = now
+        if now - step.failed_at > TELL_WITHIN_S:
+            return True
+        self.look()
+        return self._is_awaited(step) and self.wait.free(now)
+
+    def lost(self, step: Step, error: Exception) -> Iterable[Chunk]:
+        """What is to be said after *step* failed before a word."""
+        self.look()
+        if not self._is_awaited(step) or step.reply.asked_again:
+            return ()
+        return self._end(step, self.wait.failed(), error)
+
+    def broke_off(self, step: Step, error: Exception) -> Iterable[Chunk]:
+        """What is to be said after *step* failed behind a word."""
+        step.over = True
+        line = self.announcer.broke_off(error)
+        return () if line is None else [FlushSentinel(), *self._spoken(step, line, before=" ")]
+
+    def took(self, step: Step, chunk: Chunk) -> None:
+        """A *chunk* goes out; it may have the first word of the answer."""
+        text: object = chunk
+        if isinstance(chunk, llm.ChatChunk):
+            text = chunk.delta.content if chunk.delta else None
+            step.tools = step.tools or bool(chunk.delta and chunk.delta.tool_calls)
+        if not isinstance(text, str) or not text:
+            return
+        if not text.strip():
+            step.parts.append((text, False))
+            return
+        step.first_word_at = self.now()
+        self.look()
+        if step.committed_at is not None:
+            self._arrived(step)
+
+    # --- for the session's events ---------------------------------------------------------------
+
+    def now(self) -> float:
+        """The event loop's time."""
+        return asyncio.get_running_loop().time()
+
+    def look(self) -> None:
+        """See whether a reply has become what the caller waits for."""
+        speech = self._session.current_speech
+        if speech is None or speech.interrupted:
+            return
+        step = self._step_of(speech)
+        if step is None or step.committed_at is not None:
+            return
+        now = step.committed_at = self.now()
+        if not step.reply.asked_again:
+            if self.wait.committed(now):
+                self.announcer.meter.ended(now, "abandoned", self.wait.hold_lines)
+            if self.wait.state is not State.LOST:
+                self.announcer.meter.began(now)
+        if step.first_word_at is not None:
+            self._arrived(step)
+
+    def look_up(self) -> None:
+        """Something has happened: let every step see whether something is due."""
+        self.look()
+        for wake in [*self._wakes]:
+            _done(wake)
+
+    def heard(self, step: Step) -> None:
+        """The caller hears what the step had to say."""
+        if step.settled:
+            return
+        step.settled = True
+        now = self.now()
+        if step.apologised:
+            self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
+        else:
+            self.announcer.answered(now, asked_again=step.reply.asked_again)
+
+    # --------------------------------------------------------------------------------------------
+
+    def _is_awaited(self, step: Step) -> bool:
+        handle: SpeechHandle = step.reply.handle
+        current = self._session.current_speech is handle
+        return current and not (handle.interrupted or step.over or step.committed_at is None)
+
+    def _arrived(self, step: Step) -> None:
+        assert step.first_word_at is not None
+        assert step.committed_at is not None
+        self.wait.arrived()
+        if self._first_tokens is not None and not step.reply.asked_again:
+            self._first_tokens.add(max(step.first_word_at - step.committed_at, 0.0))
+            self.wait.hold_after_s = self._first_tokens.hold_after_s()
+        self._if_silent(step)
+
+    def _end(self, step: Step, action: Action, error: Exception | None) -> Iterable[Chunk]:
+        """The apology, or what stands in for it, after which the step has no more to say."""
+        if action not in (Action.APOLOGISE, Action.GIVE_UP):
+            return ()
+        step.over = True
+        if action is Action.APOLOGISE:
+            step.apologised = True
+            return self._spoken(step, self.announcer.apology(self.now(), error))
+        payload = self.announcer.give_up(self.now(), error)
+        step.settled = True
+        if self.handing_over.begin(payload, step.reply.handle):
+            return ()
+        return self._spoken(step, self.announcer.closing())
+
+    def _out(self, step: Step, line: Line | None) -> Iterable[Chunk]:
+        """A hold line, on its way into the reply."""
+        if line is None:
+            return ()
+        step.parts.append((f"{line.caption} ", True))
+        step.lines += 1
+        if not self.audible:
+            self._sounded()
+        return self._spoken(step, line, behind=" ")
+
+    def _spoken(
+        self, step: Step, line: Line | None, before: str = "", behind: str = ""
+    ) -> Iterable[Chunk]:
+        if line is None:
+            return ()
+        if line.sound is not None:
+            step.recordings.append(line)
+        self._if_silent(step)
+        return [f"{before}{line.caption}{behind}", FlushSentinel()]
+
+    def _if_silent(self, step: Step) -> None:
+        """Without sound, what is written is heard."""
+        if not self.audible and (step.apologised or step.first_word_at is not None):
+            self._sounded()
+            self.heard(step)
+
+    def _sounded(self) -> None:
+        now = self.now()
+        self.announcer.meter.voice_started(now)
+        self.announcer.meter.voice_stopped(now)
+
+
+def _done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,55 @@
+"""What happens when it is given up: the call is handed over, or ends politely."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from livekit.agents import AgentSession
+from livekit.agents.voice import SpeechHandle
+
+from .arguments import CLOSING, OnGiveUp
+from .payloads import GiveUp
+
+log = logging.getLogger("livekit.plugins.resilient_claude")
+
+
+class HandingOver:
+    """Calls the application's `on_give_up`, or closes the *session* after a last sentence."""
+
+    def __init__(self, session: AgentSession[Any], on_give_up: OnGiveUp | None) -> None:
+        self._session = session
+        self._on_give_up = on_give_up
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, payload: GiveUp, reply: SpeechHandle) -> bool:
+        """Give up; whether the application has taken over.
+
+        Otherwise the session is closed as soon as *reply*, in which the last sentence is said, is
+        through.
+        """
+        if self._on_give_up is None:
+            reply.add_done_callback(lambda _: self._session.shutdown())
+            return False
+        task = asyncio.create_task(self._hand_over(self._on_give_up, payload))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def aclose(self) -> None:
+        """Wait until the application has done what it does."""
+        tasks = self._tasks - {asyncio.current_task()}
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _hand_over(self, on_give_up: OnGiveUp, payload: GiveUp) -> None:
+        try:
+            await on_give_up(payload)
+        except Exception:  # the application's: the caller must not be left alone
+            log.exception("on_give_up raised", extra={"event": "voice.handler_failed"})
+            try:
+                self._session.say(CLOSING)
+            except RuntimeError:
+                return  # the session is closed, or closing
+            self._session.shutdown()

@@ -1,0 +1,122 @@
+"""What is done by itself while nobody speaks: lines during tools, and asking again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from livekit.agents import AgentSession
+from livekit.agents.types import NOT_GIVEN
+
+from .attending import Attending
+from .recordings import played
+from .wait import Action, State
+
+AGAIN_S = 0.25
+"""While somebody speaks, it is looked again after so many seconds."""
+ASK_AGAIN = (
+    "The caller's last question could not be answered because of a technical problem, and you have "
+    "apologised. Answer it now, in the language of the call, if you can. Do not mention the problem "
+    "again."
+)
+
+
+class Timer:
+    """A call that is due at one moment at most."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, when: float) -> None:
+        """Call it *when*, on the event loop's clock, and not when it was due before."""
+        self.cancel()
+        loop = asyncio.get_running_loop()
+        self._handle = loop.call_at(when, self._call)
+
+    def cancel(self) -> None:
+        """Do not call it."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+class ToolLines:
+    """Hold lines while a tool runs: then nothing stands in the session's queue."""
+
+    def __init__(self, session: AgentSession[Any], attending: Attending) -> None:
+        self._session = session
+        self._attending = attending
+        self._timer = Timer(self._fired)
+
+    def tool_started(self) -> None:
+        """A tool runs from now on."""
+        wait = self._attending.wait
+        wait.tools_started(self._attending.now())
+        if wait.state is State.WORKING and wait.next_due() != float("inf"):
+            self._timer.set(wait.next_due())
+
+    def aclose(self) -> None:
+        """Say nothing any more."""
+        self._timer.cancel()
+
+    def _fired(self) -> None:
+        wait, now = self._attending.wait, self._attending.now()
+        if wait.state is not State.WORKING:
+            return
+        if self._session.current_speech is not None or not wait.free(now):
+            self._timer.set(now + AGAIN_S)
+            return
+        if wait.due(now) is Action.HOLD_LINE:
+            self._say()
+        if wait.next_due() != float("inf"):
+            self._timer.set(max(wait.next_due(), now + AGAIN_S))
+
+    def _say(self) -> None:
+        line = self._attending.announcer.hold_line(self._attending.now(), during_tool=True)
+        if line is not None:
+            audio = NOT_GIVEN if line.sound is None else played(line)
+            self._session.say(line.caption, audio=audio, add_to_chat_ctx=False)
+
+
+class AskingAgain:
+    """Asks again every so often, as long as the caller waits after an apology.
+
+    Attributes:
+        asking: whether the reply that is being created is asked for by us.
+    """
+
+    def __init__(
+        self, session: AgentSession[Any], attending: Attending, every_s: float | None
+    ) -> None:
+        self.asking = False
+        self._session = session
+        self._attending = attending
+        self._every_s = every_s
+        self._timer = Timer(self._fired)
+
+    def apologised(self) -> None:
+        """An apology was said: the caller may wait for an answer still."""
+        if self._every_s is not None:
+            self._timer.set(self._attending.now() + self._every_s)
+
+    def aclose(self) -> None:
+        """Ask no more: the caller speaks, has an answer, or is gone."""
+        self._timer.cancel()
+
+    def _fired(self) -> None:
+        if self._attending.wait.state is not State.LOST or self._every_s is None:
+            return
+        idle = self._session.current_speech is None and self._session.agent_state == "listening"
+        if not idle or self._session.user_state == "speaking":
+            self._timer.set(self._attending.now() + AGAIN_S)
+            return
+        self._timer.set(self._attending.now() + self._every_s)
+        self.asking = True
+        try:
+            self._session.generate_reply(instructions=ASK_AGAIN)
+        except RuntimeError:  # the session is closing
+            self._timer.cancel()
+        finally:
+            self.asking = False

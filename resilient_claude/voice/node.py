@@ -1,0 +1,148 @@
+"""The agent's `llm_node`, accompanied: yields what it yields, and what is due while it does not.
+
+A line belongs to the reply that the caller waits for: it is said at once, waits for the commit while
+the reply is speculative, vanishes with it, and is cut by whoever interrupts it. livekit has nothing
+else that does all of that; `session.say()` would be queued behind the reply.
+
+A `FlushSentinel` ends what the text-to-speech gets as one piece, so that the line is spoken now and
+the answer is played right behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any, Protocol, TypeAlias
+
+from livekit.agents import llm
+from livekit.agents.types import FlushSentinel
+
+from .reply import Step
+from .stepping import Stepper
+
+Chunk: TypeAlias = llm.ChatChunk | str | FlushSentinel
+
+STEP: ContextVar[Step] = ContextVar("resilient_claude_voice_step")
+"""The step that the `llm_node` around us belongs to."""
+
+
+class Attendance(Protocol):
+    """What a step needs to know: implemented by the session's side."""
+
+    def wake(self, step: Step) -> asyncio.Future[None]:
+        """Done when `due` is to be asked."""
+
+    def due(self, step: Step) -> Iterable[Chunk]:
+        """What is to be said now, while the step has no words."""
+
+    def may_tell(self, step: Step) -> bool:
+        """Whether the caller may be told now that the step has failed."""
+
+    def lost(self, step: Step, error: Exception) -> Iterable[Chunk]:
+        """What is to be said after it failed before a word; nothing: raise the *error*."""
+
+    def broke_off(self, step: Step, error: Exception) -> Iterable[Chunk]:
+        """What is to be said after it failed behind a word; nothing: raise the *error*."""
+
+    def took(self, step: Step, chunk: Chunk) -> None:
+        """A *chunk* goes out."""
+
+
+async def accompanied(
+    node: Callable[[], Any], step: Step, attendance: Attendance
+) -> AsyncIterator[Chunk]:
+    """What *node*, an `llm_node` with its arguments, yields, and what is due meanwhile.
+
+    Raises:
+        Exception: what the node raised, if the caller was not told of it.
+    """
+    STEP.set(step)
+    outer, me = step.speaker, object()
+    step.speaker = me
+    iterator: AsyncIterator[Chunk] | None = None
+    pending: Stepper[Any] = Stepper(_opened(node))
+    chunk: Chunk | None = None
+    try:
+        while True:
+            while not pending.done:
+                wake = attendance.wake(step)
+                await pending.wait(wake)
+                wake.cancel()
+                if not pending.done and step.speaker is me:
+                    for said in attendance.due(step):
+                        yield said
+                    if step.over:
+                        return
+            if iterator is None:
+                iterator = pending.result()
+            else:
+                chunk = pending.result()
+                if step.speaker is me:
+                    attendance.took(step, chunk)
+                yield chunk
+                if step.first_word_at is not None:
+                    break
+            pending = Stepper(anext(iterator))
+        # From here on a token costs no more than this.
+        async for chunk in iterator:
+            yield chunk
+    except StopAsyncIteration:
+        pass
+    except Exception as exc:  # noqa: BLE001  # whatever the agent's node raises, the caller waits
+        for said in await _told(step, attendance, exc, chunk):
+            yield said
+    finally:
+        step.speaker = outer
+        await _closed(pending, iterator)
+
+
+async def _told(
+    step: Step, attendance: Attendance, error: Exception, last: Chunk | None
+) -> list[Chunk]:
+    """What the caller is told of *error*, as soon as he may be told.
+
+    Raises:
+        Exception: the *error*, if he is not.
+    """
+    if step.over or step.tools or _calls_tools(last):
+        raise error  # a reply to what the tools return will follow
+    while not attendance.may_tell(step):
+        await attendance.wake(step)
+    tell = attendance.lost if step.first_word_at is None else attendance.broke_off
+    said = list(tell(step, error))
+    if not said:
+        raise error
+    return said
+
+
+async def _opened(node: Callable[[], Any]) -> AsyncIterator[Chunk]:
+    """The iterator over what *node* returns, whichever of livekit's forms that has."""
+    given = node()
+    if isinstance(given, Awaitable):
+        given = await given
+    if isinstance(given, AsyncIterable):
+        return aiter(given)
+    return _single(given)
+
+
+async def _single(given: Chunk | None) -> AsyncIterator[Chunk]:
+    if given is not None:
+        yield given
+
+
+async def _closed(pending: Stepper[Any], iterator: AsyncIterator[Chunk] | None) -> None:
+    """End what still runs of the node, and close it."""
+    await pending.cancel()
+    if iterator is None and pending.exception is None:
+        iterator = pending.result()
+    close = getattr(iterator, "aclose", None)
+    if close is not None:
+        with suppress(RuntimeError):  # of a generator that is closed already, or ignored it
+            await close()
+
+
+def _calls_tools(chunk: Chunk | None) -> bool:
+    """Whether *chunk*, the last one, is a tool call: then the tools run, and a reply follows."""
+    return isinstance(chunk, llm.ChatChunk) and bool(chunk.delta and chunk.delta.tool_calls)

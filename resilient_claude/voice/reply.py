@@ -1,0 +1,69 @@
+"""A reply of the agent's, as far as the caller's wait is concerned. Written by node and session.
+
+A reply (livekit's `SpeechHandle`) has one step per request to the LLM: the answer, then one for the
+results of each round of tools.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from livekit.agents.voice import SpeechHandle
+
+from .lines import Line
+
+
+@dataclass(eq=False, slots=True)
+class Step:
+    """One run of the agent's `llm_node`.
+
+    Attributes:
+        reply: whose step it is.
+        committed_at: since when it is what the caller waits for; None while it is speculative.
+        first_word_at: when the first word of the answer came; None if none has.
+        parts: what went out before that word, in its order: (text, whether it is a line of ours).
+        lines: how many of them are lines, each of which is played by itself.
+        played: how many pieces of sound have begun to play.
+        tools: whether it called tools.
+        apologised: whether an apology went out.
+        settled: whether the caller has heard what was to be heard: the answer or the apology.
+        over: whether nothing more is to be said in it.
+        failed_at: when it failed; None if it has not.
+        recordings: the lines that went out as recordings.
+        speaker: the innermost of the nodes around it that say what is due.
+    """
+
+    reply: Reply
+    committed_at: float | None = None
+    first_word_at: float | None = None
+    parts: list[tuple[str, bool]] = field(default_factory=list)
+    lines: int = 0
+    played: int = 0
+    tools: bool = False
+    apologised: bool = False
+    settled: bool = False
+    over: bool = False
+    failed_at: float | None = None
+    recordings: list[Line] = field(default_factory=list)
+    speaker: object = None
+
+    @property
+    def due_to_be_heard(self) -> bool:
+        """Whether the answer or the apology has begun to play, if each line was played."""
+        words = self.apologised or self.first_word_at is not None
+        return words and self.played > self.lines
+
+
+@dataclass(eq=False, slots=True)
+class Reply:
+    """One reply and the step that it is at.
+
+    Attributes:
+        handle: livekit's.
+        asked_again: whether we asked for it, because the caller still waits.
+        step: the step that runs, or ran last.
+    """
+
+    handle: SpeechHandle
+    asked_again: bool = False
+    step: Step | None = None
