@@ -182,7 +182,7 @@ class Announcer:
 
 
 def cause_of(error: BaseException | None) -> str:
-    """What a log line says of *error*: its kind, or its class; no message, which may hold speech."""
+    """What a log line says of *error*: its kind, or its class; a message may hold speech."""
     if error is None:
         return "no answer in time"
     failure: Failure | None = failure_of(error)

@@ -1,10 +1,10 @@
 """What hangs on one `AgentSession`: its replies, its events, and the nodes of its agents.
 
-Theory of operation. `speech_created` comes before livekit looks up the agent's `llm_node`: there the
-agent's node is replaced by one that accompanies it, and a context variable says which reply it runs
-for (the task that plays the reply, and every task below it, inherits the context of the event). A
-reply is *committed*, that is what the caller waits for, when it is the session's `current_speech` and
-not interrupted; before, it is speculation.
+Theory of operation. `speech_created` comes before livekit looks up the agent's `llm_node`: there
+the agent's node is replaced by one that accompanies it, and a context variable says which reply it
+runs for (the task that plays the reply, and every task below it, inherits the context of the event).
+A reply is *committed*, that is what the caller waits for, when it is the session's `current_speech`
+and not interrupted; before, it is speculation.
 
 What is heard is told by the audio output: each line is a piece of sound of its own, so that the
 answer is heard when one piece more than there were lines has begun to play.
@@ -24,11 +24,13 @@ from livekit.agents import (
     AgentStateChangedEvent,
     CloseEvent,
     ConversationItemAddedEvent,
+    ErrorEvent,
     SpeechCreatedEvent,
     UserStateChangedEvent,
     llm,
 )
 from livekit.agents.voice import SpeechHandle
+from livekit.agents.tts import TTSError
 from livekit.agents.voice.io import AudioOutput
 
 from .arguments import Arguments
@@ -67,6 +69,7 @@ class Attachment:
             "user_state_changed": self._user_state_changed,
             "agent_state_changed": self._agent_state_changed,
             "tool_execution_updated": self._tool_updated,
+            "error": self._failed,
             "close": self._closed,
         }
         for event, handler in self._handlers.items():
@@ -133,9 +136,13 @@ class Attachment:
             elif not step.settled or attending.wait.state is State.WORKING:
                 attending.wait.cut(now)
             return
-        if step.apologised or step.first_word_at is not None:
+        if step.speech_error is not None and not step.settled:
+            attending.unspoken(step)
+        elif step.apologised or step.first_word_at is not None:
             attending.heard(step)
-        if attending.wait.state is State.WORKING or not step.settled:
+        if attending.wait.state is State.WORKING:
+            attending.wait.cut(now)  # a handoff, or a tool that wants no reply
+        elif not step.settled:
             attending.wait.ended()
             attending.announcer.meter.ended(now, "silent", attending.wait.hold_lines)
         if step.apologised:
@@ -184,9 +191,10 @@ class Attachment:
             return
         speech = self._session.current_speech
         step = None if speech is None else self._step_of(speech)
-        if item.role == "assistant" and step is not None and step.lines:
-            if erase_lines(item, step.parts):
-                self._erase(item)
+        if item.role != "assistant" or step is None or not step.lines:
+            return
+        if erase_lines(item, step.parts):
+            self._erase(item)
 
     def _erase(self, message: llm.ChatMessage) -> None:
         """Take *message*, of which nothing is left, out of every history."""
@@ -212,6 +220,12 @@ class Attachment:
     def _tool_updated(self, event: Any) -> None:
         if event.update.type == "tool_call_started":
             self._tool_lines.tool_started()
+
+    def _failed(self, event: ErrorEvent) -> None:
+        speech = self._session.current_speech
+        step = None if speech is None else self._step_of(speech)
+        if step is not None and isinstance(event.error, TTSError) and not event.error.recoverable:
+            step.speech_error = event.error.error
 
     def _listen_to(self, output: AudioOutput | None) -> None:
         if output is self._output:

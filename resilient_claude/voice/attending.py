@@ -15,6 +15,7 @@ from .arguments import Arguments
 from .handing_over import HandingOver
 from .lines import Line
 from .node import Chunk
+from .recordings import played
 from .reply import Step
 from .stats import FirstTokens
 from .wait import Action, CallerWait, State
@@ -107,7 +108,7 @@ class Attending:
     def lost(self, step: Step, error: Exception) -> Iterable[Chunk]:
         """What is to be said after *step* failed before a word."""
         self.look()
-        if not self._is_awaited(step) or step.reply.asked_again:
+        if not self._is_awaited(step):
             return ()
         return self._end(step, self.wait.failed(), error)
 
@@ -172,6 +173,19 @@ class Attending:
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
         else:
             self.announcer.answered(now, asked_again=step.reply.asked_again)
+
+    def unspoken(self, step: Step) -> None:
+        """What *step* had to say could not be spoken: only a recording can be heard now."""
+        now, error, reply = self.now(), step.speech_error, step.reply
+        action = Action.NOTHING if reply.asked_again else self.wait.unspoken()
+        step.settled = True
+        if action is Action.GIVE_UP:
+            self.handing_over.begin(self.announcer.give_up(now, error), reply.handle)
+        elif action is Action.APOLOGISE:
+            line = self.announcer.apology(now, error)
+            self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
+            if line is not None and line.sound is not None:
+                self._session.say(line.caption, audio=played(line))
 
     # --------------------------------------------------------------------------------------------
 

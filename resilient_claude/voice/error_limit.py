@@ -1,8 +1,8 @@
 """livekit's own limit of errors, out of force for the LLM's while `care` counts lost turns.
 
-livekit closes a session after `max_unrecoverable_errors` failed *generations* in a row, of which one
-sentence can cause four, and forgets them whenever the agent speaks, as he does with every hold line.
-The limit is one for all components. Those of the STT and the TTS are nobody else's to count: for
+livekit closes a session after `max_unrecoverable_errors` failed *generations* in a row, of which
+one sentence can cause four, and forgets them whenever the agent speaks, if only a hold line. The
+limit is one for all components. Those of the STT and the TTS are nobody else's to count: for
 the time of such an error the limit is what it was.
 """
 

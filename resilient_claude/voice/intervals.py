@@ -16,9 +16,9 @@ from .wait import Action, State
 AGAIN_S = 0.25
 """While somebody speaks, it is looked again after so many seconds."""
 ASK_AGAIN = (
-    "The caller's last question could not be answered because of a technical problem, and you have "
-    "apologised. Answer it now, in the language of the call, if you can. Do not mention the problem "
-    "again."
+    "The caller's last question could not be answered because of a technical problem, and you "
+    "have apologised. Answer it now, in the language of the call, if you can. Do not mention the "
+    "problem again."
 )
 
 

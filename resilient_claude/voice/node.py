@@ -1,8 +1,8 @@
 """The agent's `llm_node`, accompanied: yields what it yields, and what is due while it does not.
 
-A line belongs to the reply that the caller waits for: it is said at once, waits for the commit while
-the reply is speculative, vanishes with it, and is cut by whoever interrupts it. livekit has nothing
-else that does all of that; `session.say()` would be queued behind the reply.
+A line belongs to the reply that the caller waits for: it is said at once, waits for the commit
+while the reply is speculative, vanishes with it, and is cut by whoever interrupts it. livekit has
+nothing else that does all of that; `session.say()` would be queued behind the reply.
 
 A `FlushSentinel` ends what the text-to-speech gets as one piece, so that the line is spoken now and
 the answer is played right behind it.
@@ -108,6 +108,8 @@ async def _told(
     """
     if step.over or step.tools or _calls_tools(last):
         raise error  # a reply to what the tools return will follow
+    if step.reply.asked_again:
+        return []  # he did not ask, and is not told
     while not attendance.may_tell(step):
         await attendance.wake(step)
     tell = attendance.lost if step.first_word_at is None else attendance.broke_off

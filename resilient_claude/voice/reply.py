@@ -29,6 +29,7 @@ class Step:
         settled: whether the caller has heard what was to be heard: the answer or the apology.
         over: whether nothing more is to be said in it.
         failed_at: when it failed; None if it has not.
+        speech_error: why it could not be spoken; None if nothing is known of that.
         recordings: the lines that went out as recordings.
         speaker: the innermost of the nodes around it that say what is due.
     """
@@ -44,6 +45,7 @@ class Step:
     settled: bool = False
     over: bool = False
     failed_at: float | None = None
+    speech_error: BaseException | None = None
     recordings: list[Line] = field(default_factory=list)
     speaker: object = None
 

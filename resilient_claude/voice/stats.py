@@ -31,8 +31,8 @@ class WaitStats:
             was seen, from the commit of his turn) to the next sound of the agent's.
         waited_s: from there to the first sound of the answer or the apology, or to the end.
         hold_lines: lines said meanwhile.
-        outcome: "answered", "apologised", "gave_up"; "silent" if the reply had no words; "abandoned"
-            if nothing had come when he left or went on to something else.
+        outcome: "answered", "apologised", "gave_up"; "silent" if the reply had no words;
+            "abandoned" if nothing had come when he left or went on to something else.
     """
 
     silence_s: float

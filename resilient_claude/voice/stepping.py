@@ -1,13 +1,13 @@
 """Waits for an awaitable that is not one's own, and looks up from it now and then.
 
-Theory of operation. An agent's `llm_node` is waited for, and meanwhile a line may fall due that has
-to be yielded by the very generator that waits. A task of its own for the node would do it, but then
-the node would begin in one task and go on in another, and what a node may hold open across its
-chunks (`asyncio.timeout()`, a task group, a span) is bound to the task that opened it. So the
+Theory of operation. An agent's `llm_node` is waited for, and meanwhile a line may fall due that
+has to be yielded by the very generator that waits. A task of its own for the node would do it, but
+then the node would begin in one task and go on in another, and what a node may hold open across
+its chunks (`asyncio.timeout()`, a task group, a span) is bound to the task that opened it. So the
 awaitable is driven by hand, in the task of whoever waits: it is sent into until it names the future
 that it waits for, and that future is waited for together with the time to look up. The awaitable
-cannot tell this from being awaited: it runs in the same task and context, and a cancellation reaches
-it as `Task.cancel()` would have brought it.
+cannot tell this from being awaited: it runs in the same task and context, and a cancellation
+reaches it as `Task.cancel()` would have brought it.
 
     BUSY    it was not sent into yet, or its future is done
     PARKED  it waits for a future

@@ -21,9 +21,9 @@ new one with new budgets, but he has waited since the first.
 Beside that runs whether the caller speaks: while he does, nothing is said. What he says while he
 waits is part of the waiting if it is short (a "Hello?"); a longer utterance is not.
 
-A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`. None
-is said within `CLEARANCE_S` of the apology; one that would be is said a little earlier if that still
-makes sense. The invariant: at most one apology per wait.
+A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`.
+None is said within `CLEARANCE_S` of the apology; one that would be is said a little earlier if that
+still makes sense. The invariant: at most one apology per wait.
 
 What it cannot see: whether a line or an apology was heard. The shell tells with `heard` and
 `unheard`.
@@ -202,6 +202,12 @@ class CallerWait:
         if self.state in (State.LOST, State.IDLE):
             self.lost = max(self.lost - 1, 0)
             self.state, self._cut_at = State.CUT, now
+
+    def unspoken(self) -> Action:
+        """The reply could not be spoken: what is to be said in its place, by other means."""
+        if self.state is State.ARRIVING:
+            self.state = State.WAITING
+        return self.failed()
 
     def gave_up(self) -> None:
         """It is somebody else's call now; if not, it begins anew."""

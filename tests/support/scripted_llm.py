@@ -108,5 +108,3 @@ class _Stream(llm.LLMStream):
 
 def _chunk(**delta: Any) -> llm.ChatChunk:
     return llm.ChatChunk(id="x", delta=llm.ChoiceDelta(role="assistant", **delta))
-
-
