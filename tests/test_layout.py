@@ -241,6 +241,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 TESTS = Path(__file__).parent
 TESTED_ELSEWHERE = {
+    "voice.announcer": "tests/voice/test_care.py hears of everything that it tells",
+    "voice.attachment": "tests/voice/test_promises.py plays calls, tests/voice/test_care.py turns",
+    "voice.attending": "likewise",
+    "voice.intervals": "tests/voice/test_promises.py has lines during tools, and asks again",
+    "voice.payloads": "tests/voice/test_care.py compares them",
+    "voice.reply": "tests/voice/test_node.py plays steps",
     "request.history.writer": "tests/request/history/test_formatter.py compares what it writes",
     "telemetry.events": "tests/telemetry/test_record.py compares whole events",
     "transport.aiohttp_internals": "tests/transport/test_internals.py has a test for every name",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..failures.failure import Failure, failure_of
+from ..failures.failure import failure_of
 from .arguments import CLOSING, Arguments
 from .lines import Line, following
 from .payloads import (
@@ -20,9 +19,8 @@ from .payloads import (
     Payload,
 )
 from .stats import SilenceMeter, VoiceStats
+from .voice_log import cause_of, handler_failed, write
 from .wait import CallerWait
-
-log = logging.getLogger("livekit.plugins.resilient_claude")
 
 Listener = Callable[[Any], object]
 
@@ -63,12 +61,7 @@ class Announcer:
         wait.hold_line_said(now)
         self._last_line = line
         self.stats.hold_lines += 1
-        log.debug(
-            "hold line %d of this wait, after %.1f s",
-            wait.hold_lines,
-            waited_s,
-            extra={"event": "voice.hold_line", "number": wait.hold_lines, "waited_s": waited_s},
-        )
+        write("voice.hold_line", number=wait.hold_lines, waited_s=round(waited_s, 3))
         self._emit(
             "hold_line",
             HoldLine(
@@ -86,7 +79,7 @@ class Announcer:
         self._wait.apologised()
         line = self._line_now("apology")
         self.stats.apologies += line is not None
-        self._lost("apology", "the caller was told that his turn is lost", waited_s, error)
+        self._lost("voice.apology", self._wait.lost, waited_s, error)
         if line is not None:
             self._emit(
                 "apology",
@@ -104,12 +97,7 @@ class Announcer:
         """What is said when an answer broke off, which goes out now."""
         line = self._line_now("broke_off")
         self.stats.broke_off += 1
-        cause = cause_of(error)
-        log.warning(
-            "an answer broke off after words, and the caller was told: %s",
-            cause,
-            extra={"event": "voice.broke_off", "cause": cause},
-        )
+        write("voice.broke_off", cause=cause_of(error))
         if line is not None:
             self._emit(
                 "broke_off", BrokeOff(text=line.text, error=error, failure=failure_of(error))
@@ -126,7 +114,7 @@ class Announcer:
         )
         self._wait.gave_up()
         self.stats.give_ups += 1
-        self._lost("give_up", "given up after too many lost turns", payload.waited_s, error)
+        self._lost("voice.give_up", payload.apologies, payload.waited_s, error)
         self.meter.ended(now, "gave_up", self._wait.hold_lines)
         self._emit("give_up", payload)
         return payload
@@ -147,43 +135,24 @@ class Announcer:
     def _next_line(self) -> Line | None:
         try:
             lines = self._arguments.lines_now()
-        except Exception:  # the application's function: the call goes on
-            log.exception("hold_lines raised", extra={"event": "voice.handler_failed"})
+        except Exception as exc:  # noqa: BLE001  # the application's function: the call goes on
+            handler_failed("hold_lines", exc)
             return None
         return following(lines, self._wait.hold_lines, self._last_line)
 
     def _line_now(self, name: Any) -> Line | None:
         try:
             return self._arguments.line_now(name)
-        except Exception:  # likewise
-            log.exception("%s raised", name, extra={"event": "voice.handler_failed"})
+        except Exception as exc:  # noqa: BLE001  # likewise
+            handler_failed(name, exc)
             return None
 
-    def _lost(
-        self, event: str, sentence: str, waited_s: float, error: BaseException | None
-    ) -> None:
-        cause = cause_of(error)
-        log.warning(
-            "%s, after %.1f s: %s",
-            sentence,
-            waited_s,
-            cause,
-            extra={"event": f"voice.{event}", "waited_s": round(waited_s, 3), "cause": cause},
-        )
+    def _lost(self, event: str, number: int, waited_s: float, error: BaseException | None) -> None:
+        write(event, number=number, waited_s=round(waited_s, 3), cause=cause_of(error))
 
     def _emit(self, event: EventName, payload: Payload) -> None:
         for listener in [*self._listeners[event]]:
             try:
                 listener(payload)
-            except Exception:  # the application's: the call goes on
-                log.exception(
-                    "a handler of %r raised", event, extra={"event": "voice.handler_failed"}
-                )
-
-
-def cause_of(error: BaseException | None) -> str:
-    """What a log line says of *error*: its kind, or its class; a message may hold speech."""
-    if error is None:
-        return "no answer in time"
-    failure: Failure | None = failure_of(error)
-    return str(failure.kind) if failure is not None else type(error).__name__
+            except Exception as exc:  # noqa: BLE001  # the application's: the call goes on
+                handler_failed(event, exc)

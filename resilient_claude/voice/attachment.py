@@ -2,8 +2,8 @@
 
 Theory of operation. `speech_created` comes before livekit looks up the agent's `llm_node`: there
 the agent's node is replaced by one that accompanies it, and a context variable says which reply it
-runs for (the task that plays the reply, and every task below it, inherits the context of the event).
-A reply is *committed*, that is what the caller waits for, when it is the session's `current_speech`
+runs for (the task that plays the reply, and every task below it, inherits the event's context). A
+reply is *committed*, that is what the caller waits for, when it is the session's `current_speech`
 and not interrupted; before, it is speculation.
 
 What is heard is told by the audio output: each line is a piece of sound of its own, so that the
@@ -29,8 +29,8 @@ from livekit.agents import (
     UserStateChangedEvent,
     llm,
 )
-from livekit.agents.voice import SpeechHandle
 from livekit.agents.tts import TTSError
+from livekit.agents.voice import SpeechHandle
 from livekit.agents.voice.io import AudioOutput
 
 from .arguments import Arguments
@@ -78,7 +78,8 @@ class Attachment:
     def detach(self) -> None:
         """Leave the session as it was; a line that plays goes on."""
         for event, handler in self._handlers.items():
-            self._session.off(event, handler)
+            if handler != self._item_added or not self._replies:
+                self._session.off(event, handler)
         self._handlers = {}
         self._limit.give_back()
         self._tool_lines.aclose()
@@ -91,20 +92,17 @@ class Attachment:
                     if before is not None:
                         setattr(agent, name, before)
         self._nodes = {}
-        for reply in self._replies.values():
-            if reply.step is not None:
-                reply.step.over = True
+        self.attending.detach()
 
     async def over(self, stream: AsyncIterable[Chunk]) -> AsyncIterator[Chunk]:
         """Accompany *stream* in the reply that runs around us."""
-        step = STEP.get(None)
-        if step is None or step.over:
-            reply = REPLY.get(None)
-            if reply is None or not self._handlers:
-                async for chunk in stream:
-                    yield chunk
-                return
+        step, reply = STEP.get(None), REPLY.get(None)
+        if step is None and reply is not None:
             step = reply.step = Step(reply)
+        if step is None or step.over or not self._handlers:
+            async for chunk in stream:
+                yield chunk
+            return
         async for chunk in accompanied(lambda: stream, step, self.attending):
             yield chunk
 
@@ -126,6 +124,8 @@ class Attachment:
 
     def _reply_done(self, handle: SpeechHandle) -> None:
         reply = self._replies.pop(handle.id, None)
+        if not self._handlers and not self._replies:  # detached, and nothing is left to erase
+            self._session.off("conversation_item_added", self._item_added)
         step = None if reply is None else reply.step
         if step is None or step.committed_at is None or not self._handlers:
             return
@@ -184,7 +184,7 @@ class Attachment:
         item = event.item
         if not isinstance(item, llm.ChatMessage):
             return
-        if item.role == "user":
+        if item.role == "user" and self._handlers:
             self.attending.wait.asked()
             self._asking.aclose()
             self.attending.look()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -51,6 +52,12 @@ class Attending:
         self._arguments = arguments
         self._step_of = step_of
         self._wakes: set[asyncio.Future[None]] = set()
+        self._attached = True
+
+    def detach(self) -> None:
+        """Say nothing any more; what runs goes on as if we had never been there."""
+        self._attached = False
+        self.look_up()
 
     @property
     def audible(self) -> bool:
@@ -67,9 +74,9 @@ class Attending:
         if step.committed_at is None or step.reply.asked_again or step.failed_at is not None:
             when = loop.time() + POLL_S
         else:
-            when = self.wait.next_due()
+            when = self.wait.next_due(loop.time())
         timer = None
-        if when != float("inf"):
+        if when != math.inf and self._attached:
             timer = loop.call_at(max(when, loop.time() + 0.001), _done, wake)
         self._wakes.add(wake)
 
@@ -100,7 +107,7 @@ class Attending:
         now = self.now()
         if step.failed_at is None:
             step.failed_at = now
-        if now - step.failed_at > TELL_WITHIN_S:
+        if now - step.failed_at > TELL_WITHIN_S or not self._attached:
             return True
         self.look()
         return self._is_awaited(step) and self.wait.free(now)
@@ -114,6 +121,8 @@ class Attending:
 
     def broke_off(self, step: Step, error: Exception) -> Iterable[Chunk]:
         """What is to be said after *step* failed behind a word."""
+        if not self._attached:
+            return ()
         step.over = True
         line = self.announcer.broke_off(error)
         return () if line is None else [FlushSentinel(), *self._spoken(step, line, before=" ")]
@@ -143,7 +152,7 @@ class Attending:
     def look(self) -> None:
         """See whether a reply has become what the caller waits for."""
         speech = self._session.current_speech
-        if speech is None or speech.interrupted:
+        if speech is None or speech.interrupted or not self._attached:
             return
         step = self._step_of(speech)
         if step is None or step.committed_at is not None:
@@ -191,7 +200,7 @@ class Attending:
 
     def _is_awaited(self, step: Step) -> bool:
         handle: SpeechHandle = step.reply.handle
-        current = self._session.current_speech is handle
+        current = self._attached and self._session.current_speech is handle
         return current and not (handle.interrupted or step.over or step.committed_at is None)
 
     def _arrived(self, step: Step) -> None:

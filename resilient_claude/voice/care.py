@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, Literal, TypeVar, overload
+from weakref import WeakSet
 
 from livekit.agents import AgentSession
 
@@ -17,6 +18,9 @@ from .stats import VoiceStats
 
 F = TypeVar("F", bound=Callable[..., object])
 
+_ATTENDED: WeakSet[AgentSession[Any]] = WeakSet()
+"""Sessions whose callers are kept informed: twice would be every line twice."""
+
 
 class Care:
     """What `keep_caller_informed` returns.
@@ -26,6 +30,7 @@ class Care:
     """
 
     def __init__(self, session: AgentSession[Any], arguments: Arguments) -> None:
+        self._session = session
         self._attachment = Attachment(session, arguments)
         self._announcer = self._attachment.attending.announcer
         self.stats: VoiceStats = self._announcer.stats
@@ -92,6 +97,7 @@ class Care:
         When the session closes, this happens by itself.
         """
         self._attachment.detach()
+        _ATTENDED.discard(self._session)
         await self._attachment.attending.handing_over.aclose()
 
 
@@ -143,6 +149,7 @@ def keep_caller_informed(
         TypeError: an argument is of the wrong type.
         ValueError: an argument is out of its range.
         OSError: a recording cannot be read.
+        RuntimeError: the session's callers are kept informed already.
     """
     if not isinstance(session, AgentSession):
         raise TypeError(f"session must be an AgentSession, got {type(session).__name__}")
@@ -159,4 +166,7 @@ def keep_caller_informed(
         on_give_up=on_give_up,
         ask_again_every_s=ask_again_every_s,
     )
+    if session in _ATTENDED:
+        raise RuntimeError("the callers of this session are kept informed already; aclose() that")
+    _ATTENDED.add(session)
     return Care(session, arguments)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 from livekit.agents import AgentSession
@@ -11,8 +10,7 @@ from livekit.agents.voice import SpeechHandle
 
 from .arguments import CLOSING, OnGiveUp
 from .payloads import GiveUp
-
-log = logging.getLogger("livekit.plugins.resilient_claude")
+from .voice_log import handler_failed
 
 
 class HandingOver:
@@ -46,8 +44,8 @@ class HandingOver:
     async def _hand_over(self, on_give_up: OnGiveUp, payload: GiveUp) -> None:
         try:
             await on_give_up(payload)
-        except Exception:  # the application's: the caller must not be left alone
-            log.exception("on_give_up raised", extra={"event": "voice.handler_failed"})
+        except Exception as exc:  # noqa: BLE001  # the application's: the caller is not left alone
+            handler_failed("on_give_up", exc)
             try:
                 self._session.say(CLOSING)
             except RuntimeError:

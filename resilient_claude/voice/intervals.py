@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -52,10 +53,10 @@ class ToolLines:
 
     def tool_started(self) -> None:
         """A tool runs from now on."""
-        wait = self._attending.wait
-        wait.tools_started(self._attending.now())
-        if wait.state is State.WORKING and wait.next_due() != float("inf"):
-            self._timer.set(wait.next_due())
+        wait, now = self._attending.wait, self._attending.now()
+        wait.tools_started(now)
+        if wait.state is State.WORKING and wait.next_due(now) != math.inf:
+            self._timer.set(wait.next_due(now))
 
     def aclose(self) -> None:
         """Say nothing any more."""
@@ -70,8 +71,8 @@ class ToolLines:
             return
         if wait.due(now) is Action.HOLD_LINE:
             self._say()
-        if wait.next_due() != float("inf"):
-            self._timer.set(max(wait.next_due(), now + AGAIN_S))
+        if wait.next_due(now) != math.inf:
+            self._timer.set(max(wait.next_due(now), now + AGAIN_S))
 
     def _say(self) -> None:
         line = self._attending.announcer.hold_line(self._attending.now(), during_tool=True)

@@ -9,7 +9,8 @@ that it waits for, and that future is waited for together with the time to look 
 cannot tell this from being awaited: it runs in the same task and context, and a cancellation
 reaches it as `Task.cancel()` would have brought it.
 
-    BUSY    it was not sent into yet, or its future is done
+    NEW     it was not sent into yet
+    BUSY    its future is done, or it gave way to the loop
     PARKED  it waits for a future
     DONE    it has returned or raised
 
@@ -29,6 +30,7 @@ T = TypeVar("T")
 class State(Enum):
     """How far the awaitable is."""
 
+    NEW = "new"
     BUSY = "busy"
     PARKED = "parked"
     DONE = "done"
@@ -42,9 +44,10 @@ class Stepper(Generic[T]):
     """
 
     def __init__(self, awaitable: Awaitable[T]) -> None:
+        self._awaitable = awaitable
         self._steps: Generator[Any, None, T] = _steps_of(awaitable)
         self._parked_on: asyncio.Future[Any] | None = None
-        self._state = State.BUSY
+        self._state = State.NEW
         self._result: T | None = None
         self.exception: BaseException | None = None
 
@@ -70,7 +73,7 @@ class Stepper(Generic[T]):
         A cancellation of ours becomes its own; what it makes of that is told by `result`.
         """
         while self._state is not State.DONE and not wake.done():
-            if self._state is State.BUSY:
+            if self._state in (State.NEW, State.BUSY):
                 self._step(None)
             try:
                 if self._state is State.BUSY:
@@ -107,6 +110,8 @@ class Stepper(Generic[T]):
 
     def _cancel_now(self) -> None:
         """Cancel the future that it waits for, or tell it in its own place."""
+        if self._state is State.NEW and asyncio.iscoroutine(self._awaitable):
+            self._awaitable.close()
         if self._state is State.PARKED and self._parked_on is not None and self._parked_on.cancel():
             self._state = State.BUSY
         else:

@@ -227,11 +227,11 @@ class CallerWait:
             return Action.NOTHING
         if self.state is State.WAITING and now >= self._deadline():
             return self.failed()
-        return Action.HOLD_LINE if now >= self._next_line() else Action.NOTHING
+        return Action.HOLD_LINE if now >= self._next_line(now) else Action.NOTHING
 
-    def next_due(self) -> float:
+    def next_due(self, now: float) -> float:
         """When `due` is to be asked again, if nothing happens before; infinity for never."""
-        due = self._next_line()
+        due = self._next_line(now)
         if self.state is State.WAITING:
             due = min(due, self._deadline())
         return max(due, self._free_at())
@@ -246,7 +246,7 @@ class CallerWait:
     def _deadline(self) -> float:
         return self._began + self._not_waiting_s + self._pace.give_up_after_s
 
-    def _next_line(self) -> float:
+    def _next_line(self, now: float) -> float:
         """When the next line is due; infinity if there is none before the wait's end."""
         if self.state not in (State.WAITING, State.WORKING):
             return math.inf
@@ -255,14 +255,14 @@ class CallerWait:
         due = max(self._line_due, self._settled)
         if self.state is State.WORKING:
             return due
-        latest = self._deadline() - CLEARANCE_S
-        if due <= latest - TTS_S:
-            return due
-        latest -= TTS_S
-        if self._committed > self._began and not self._said_since_commit:
-            # In a later turn: better early than not at all.
-            return latest if latest > self._committed else math.inf
-        return latest if due - latest <= PULLED_FORWARD_S else math.inf
+        clear = self._deadline() - CLEARANCE_S
+        early = clear - TTS_S
+        if due > early:
+            # In a later turn better early than not at all; else only if it is not much earlier.
+            again = self._committed > self._began and not self._said_since_commit
+            forward = early > self._committed if again else due - early <= PULLED_FORWARD_S
+            due = early if forward else math.inf
+        return due if now <= clear else math.inf
 
     def _tool_ended(self, now: float) -> None:
         if self._tool_began is not None:

@@ -1,0 +1,76 @@
+"""Recorded lines are played in the place of being spoken."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from livekit import rtc
+
+from resilient_claude.voice.lines import Line
+from resilient_claude.voice.recordings import recorded_or_spoken
+
+FRAME = rtc.AudioFrame(b"\1\0" * 480, 24000, 1, 480)
+SPOKEN = rtc.AudioFrame(b"\2\0" * 480, 24000, 1, 480)
+LINE = Line("One moment.", audio=[FRAME, FRAME])
+
+
+async def made_of(text: list[str], *, recordings: list[Line]) -> tuple[list[rtc.AudioFrame], str]:
+    """The frames for *text*, and what was spoken of it."""
+    spoken: list[str] = []
+
+    async def node(text: AsyncIterator[str], _: object) -> AsyncIterator[rtc.AudioFrame]:
+        async for piece in text:
+            spoken.append(piece)
+            yield SPOKEN
+
+    async def pieces() -> AsyncIterator[str]:
+        for piece in text:
+            yield piece
+
+    frames = await recorded_or_spoken(node, lambda: recordings, pieces(), None)
+    return [frame async for frame in frames], "".join(spoken)
+
+
+@pytest.mark.parametrize("text", [["One moment. "], ["One ", "moment", "."]])
+async def test_a_recorded_line_is_played(text: list[str]) -> None:
+    """Whole, or in the pieces that livekit's text transforms make of it."""
+    assert await made_of(text, recordings=[LINE]) == ([FRAME, FRAME], "")
+
+
+@pytest.mark.parametrize("text", [["One more."], ["One ", "moment", " more."], ["", "We."], []])
+async def test_everything_else_is_spoken(text: list[str]) -> None:
+    """Every piece of it, in its order."""
+    frames, spoken = await made_of(text, recordings=[LINE])
+
+    assert spoken == "".join(text)
+    assert FRAME not in frames
+
+
+async def test_a_line_of_another_reply_is_spoken() -> None:
+    """Claude may say "One moment." by itself."""
+    assert (await made_of(["One moment."], recordings=[]))[1] == "One moment."
+
+
+async def test_a_function_is_called_each_time() -> None:
+    """An iterator can be read once."""
+
+    async def frames() -> AsyncIterator[rtc.AudioFrame]:
+        yield FRAME
+
+    line = Line("One moment.", audio=frames)
+
+    for _ in range(2):
+        assert await made_of(["One moment."], recordings=[line]) == ([FRAME], "")
+
+
+async def test_a_node_may_be_a_coroutine() -> None:
+    """livekit awaits those too."""
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    async def text() -> AsyncIterator[str]:
+        yield "We open."
+
+    assert await recorded_or_spoken(nothing, list, text(), None) is None

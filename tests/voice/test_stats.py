@@ -1,0 +1,98 @@
+"""Silence as heard, and what "auto" makes of first tokens."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resilient_claude.voice.stats import (
+    FirstTokens,
+    SilenceMeter,
+    VoiceStats,
+    WaitStats,
+    quantile,
+)
+
+
+def test_the_longest_silence_of_a_wait() -> None:
+    """From his last word to the line, and from its end to the answer."""
+    stats = VoiceStats()
+    meter = SilenceMeter(stats)
+    meter.caller_fell_silent(10.0)
+    meter.began(10.5)
+    meter.voice_started(13.3)
+    meter.voice_stopped(14.0)
+    meter.voice_started(19.0)
+    meter.ended(19.0, "answered", 1)
+
+    assert [*stats.waits] == [
+        WaitStats(silence_s=5.0, waited_s=9.0, hold_lines=1, outcome="answered")
+    ]
+    assert stats.abandoned == 0
+
+
+def test_without_voice_detection_it_begins_with_the_commit() -> None:
+    """In sessions without sound, and of a greeting."""
+    stats = VoiceStats()
+    meter = SilenceMeter(stats)
+    meter.began(1.0)
+    meter.began(2.0)
+    meter.ended(4.0, "abandoned", 0)
+    meter.ended(5.0, "answered", 0)
+
+    assert [*stats.waits] == [
+        WaitStats(silence_s=3.0, waited_s=3.0, hold_lines=0, outcome="abandoned")
+    ]
+    assert stats.abandoned == 1
+
+
+def test_the_quantiles_of_no_waits() -> None:
+    """A dashboard asks before the first turn."""
+    stats = VoiceStats()
+
+    assert stats.silence_p50_s is stats.silence_p95_s is stats.silence_max_s is None
+
+
+def test_the_quantiles() -> None:
+    """Each is one of the waits."""
+    stats = VoiceStats()
+    for number in range(1, 101):
+        stats.waits.append(
+            WaitStats(silence_s=number, waited_s=0.0, hold_lines=0, outcome="answered")
+        )
+
+    assert (stats.silence_p50_s, stats.silence_p95_s, stats.silence_max_s) == (50, 95, 100)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1), st.floats(0.01, 1.0))
+def test_a_quantile_is_not_exceeded_by_its_share(values: list[float], share: float) -> None:
+    """At most the rest is above it: "none in 95 % of turns" rests on that."""
+    found = quantile(values, share)
+
+    assert found is not None
+    assert sum(value <= found for value in values) >= math.floor(share * len(values))
+
+
+def test_auto_begins_at_the_default_and_learns() -> None:
+    """A few quick answers say nothing of the slow ones."""
+    tokens = FirstTokens()
+    assert tokens.hold_after_s() == 2.5
+    for _ in range(19):
+        tokens.add(0.6)
+    assert tokens.hold_after_s() == 2.5
+    tokens.add(0.6)
+
+    assert tokens.hold_after_s() == 1.5
+
+
+@pytest.mark.parametrize(("seconds", "after_s"), [(0.1, 1.5), (3.1, 3.1), (30.0, 4.0)])
+def test_auto_stays_within_its_bounds(seconds: float, after_s: float) -> None:
+    """Neither nervous nor absent."""
+    tokens = FirstTokens()
+    for _ in range(30):
+        tokens.add(seconds)
+
+    assert tokens.hold_after_s() == after_s
