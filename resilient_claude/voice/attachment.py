@@ -185,9 +185,8 @@ class Attachment:
         if not isinstance(item, llm.ChatMessage):
             return
         if item.role == "user" and self._handlers:
-            self.attending.wait.asked()
             self._asking.aclose()
-            self.attending.look()
+            self.attending.asked()
             return
         speech = self._session.current_speech
         step = None if speech is None else self._step_of(speech)

@@ -166,6 +166,15 @@ class Attending:
         if step.first_word_at is not None:
             self._arrived(step)
 
+    def asked(self) -> None:
+        """A turn of the caller's was written down, which may be later than it was committed."""
+        speech = self._session.current_speech
+        step = None if speech is None else self._step_of(speech)
+        if self.wait.state is State.LOST and step is not None and not step.over:
+            step.committed_at = None
+        self.wait.asked()
+        self.look_up()
+
     def look_up(self) -> None:
         """Something has happened: let every step see whether something is due."""
         self.look()

@@ -10,6 +10,7 @@ import pytest
 import resilient_claude
 import resilient_claude.testing
 import resilient_claude.testing.voice
+import resilient_claude.voice
 from resilient_claude import Failure, FailureKind, Origin, Phase
 from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.livekit_errors import to_api_error
@@ -82,7 +83,12 @@ def test_the_reference_has_every_public_name() -> None:
     reference = page("api")
     documented = {*re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)", reference, re.M)}
 
-    doors = (resilient_claude, resilient_claude.testing, resilient_claude.testing.voice)
+    doors = (
+        resilient_claude,
+        resilient_claude.testing,
+        resilient_claude.testing.voice,
+        resilient_claude.voice,
+    )
     assert documented == {name for door in doors for name in door.__all__}
 
 

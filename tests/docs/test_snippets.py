@@ -16,10 +16,12 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from resilient_claude import FailureKind, ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
+from resilient_claude.voice import keep_caller_informed
 
 from ..benchmarks import conversation as desk
 from ..support.adapters import KEY, shrunk_policy
 from ..support.listening import conversation, read_stream
+from ..support.scripted_llm import ScriptedLLM, Turn
 from .pages import README, blocks, page, pages
 
 _RUN_HERE: set[str] = set()
@@ -47,6 +49,9 @@ TESTING = snippet(page("testing"), "test_my_agent_survives")
 LOSING = snippet(page("testing"), "test_my_agent_loses")
 OUTAGE = snippet(page("testing"), "def overloaded")
 CALLING = snippet(page("testing-voice"), "test_my_caller_is_answered")
+ATTENDING = snippet(page("voice"), 'hold_after_s="auto"')
+ACCOMPANYING = snippet(page("voice"), "class Librarian")
+COUNTING_APOLOGIES = snippet(page("voice"), "def attend(")
 BREAKING = snippet(page("testing"), "def broken_line")
 
 
@@ -275,3 +280,65 @@ async def test_the_lines_of_the_swap_run(text: str, monkeypatch: pytest.MonkeyPa
     assert isinstance(session.llm, ResilientClaudeLLM)
     assert len(added) <= 3
     await session.llm.aclose()
+
+
+async def test_a_caller_is_kept_informed_and_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four lost turns: three apologies, and the colleague."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    entrypoint = run(ATTENDING)["entrypoint"]
+    sessions: list[AgentSession[None]] = []
+    start = AgentSession.start
+
+    async def started(session: AgentSession[None], *arguments: Any, **keywords: Any) -> Any:
+        sessions.append(session)
+        return await start(session, *arguments, **keywords)
+
+    monkeypatch.setattr(AgentSession, "start", started)
+    with SimulatedClaude() as claude:
+        claude.outage(HttpError(401))
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", claude.base_url)
+        await entrypoint(SimpleNamespace(room=NOT_GIVEN, add_shutdown_callback=callable))
+        (session,) = sessions
+        closed = asyncio.Event()
+        session.on("close", lambda _: closed.set())
+        for _ in range(3):
+            await session.run(user_input="When do you open?")
+        session.generate_reply(user_input="Hello?")
+        await closed.wait()
+        assert isinstance(session.llm, ResilientClaudeLLM)
+        await session.llm.aclose()
+
+    said = [i for i in session.history.items if i.type == "message" and i.role == "assistant"]
+    assert len(said) == 4
+    assert said[-1].text_content == "I'll put you through to a colleague."
+
+
+async def test_lines_over_a_part_of_a_node() -> None:
+    """The librarian is slow, and says so."""
+    librarian = run(ACCOMPANYING)["Librarian"]
+    session: AgentSession[None] = AgentSession(
+        llm=ScriptedLLM(Turn("In the cellar.", first_s=0.4)), vad=None
+    )
+    lines: list[str] = []
+    care = keep_caller_informed(session, hold_after_s=0.1)
+    care.on("hold_line", lambda line: lines.append(line.text))
+    async with session:
+        await session.start(librarian(care))
+        result = await session.run(user_input="Where are the maps?")
+
+    assert lines == ["One moment."]
+    assert result.events[0].item.text_content == "In the cellar."  # type: ignore[union-attr]
+
+
+async def test_apologies_are_counted_by_their_cause() -> None:
+    """By the failure's kind, as everywhere."""
+    apologies: list[str] = []
+    with SimulatedClaude(HttpError(401)) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        session: AgentSession[None] = AgentSession(llm=adapter, vad=None)
+        run(COUNTING_APOLOGIES)["attend"](session, apologies)
+        async with adapter, session:
+            await session.start(Agent(instructions="x"))
+            await session.run(user_input="When do you open?")
+
+    assert apologies == [FailureKind.AUTH]
