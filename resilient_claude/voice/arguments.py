@@ -17,6 +17,9 @@ OnGiveUp: TypeAlias = Callable[[GiveUp], Awaitable[None]]
 HOLD_LINES = ("One moment.", "Still with you.", "Nearly there.")
 APOLOGY = "I'm sorry, I can't think straight right now. Could you say that again?"
 BROKE_OFF = "Sorry, where was I?"
+HEARD_AFTER_S = 0.25
+"""About what a text-to-speech takes from a short text to its first sound. Seconds given by the
+application mean what is heard, so that things are said so much earlier."""
 CLOSING = "I'm sorry, I can't help you right now. Please call again later. Goodbye."
 
 
@@ -66,11 +69,12 @@ class Arguments:
     @property
     def pace(self) -> Pace:
         """When what is said."""
+        tool_s = self.tool_hold_after_s
         return Pace(
             hold_every_s=self.hold_every_s,
             max_hold_lines=self.max_hold_lines,
-            tool_hold_after_s=self.tool_hold_after_s,
-            give_up_after_s=self.give_up_after_s,
+            tool_hold_after_s=None if tool_s is None else said_after_s(tool_s),
+            give_up_after_s=said_after_s(self.give_up_after_s),
             max_apologies=self.max_apologies,
         )
 
@@ -92,6 +96,11 @@ class Arguments:
         """The apology, or what is said when an answer broke off, in the language of the moment."""
         given = getattr(self, name)
         return line_of(name, given() if callable(given) else given)
+
+
+def said_after_s(heard_after_s: float) -> float:
+    """When to say what is to be heard *heard_after_s*; hardly earlier where that is soon."""
+    return heard_after_s - min(HEARD_AFTER_S, heard_after_s / 10)
 
 
 def check_seconds(name: str, value: object, otherwise: str = "") -> None:

@@ -12,7 +12,7 @@ from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import SpeechHandle
 
 from .announcer import Announcer
-from .arguments import Arguments
+from .arguments import Arguments, said_after_s
 from .handing_over import HandingOver
 from .lines import Line
 from .node import Chunk
@@ -44,7 +44,9 @@ class Attending:
     ) -> None:
         auto = arguments.hold_after_s == "auto"
         self._first_tokens = FirstTokens() if auto else None
-        after_s = FirstTokens().hold_after_s() if auto else float(arguments.hold_after_s)
+        after_s = (
+            FirstTokens().hold_after_s() if auto else said_after_s(float(arguments.hold_after_s))
+        )
         self.wait = CallerWait(arguments.pace, after_s)
         self.announcer = Announcer(arguments, self.wait)
         self.handing_over = HandingOver(session, arguments.on_give_up)

@@ -127,8 +127,8 @@ def keep_caller_informed(
         hold_lines: said while an answer keeps him waiting, in this order and never the same twice
             in a row; four words at most, because an answer waits for the end of one; () for none;
             a function that returns them, for other languages.
-        hold_after_s: seconds from the commit of a turn to its first line; "auto" for the p95 of
-            this session's first tokens, within 1.5 to 4 s.
+        hold_after_s: seconds from the commit of a turn until its first line is heard; "auto" for
+            the p95 of this session's first tokens, within 1.5 to 4 s.
         hold_every_s: seconds from line to line.
         max_hold_lines: per wait.
         tool_hold_after_s: seconds of a running tool until a line; None for no lines then.

@@ -21,8 +21,6 @@ EVENTS = ("hold_line", "apology", "broke_off", "give_up", "answered")
 SORRY = "I'm sorry, I can't think straight right now. Could you say that again?"
 COMMIT_S = 0.5
 """From the caller's last word to the commit of his turn: livekit's end of turn."""
-SPOKEN_S = 0.3
-"""From a text to its first sound, of the kit's text-to-speech."""
 
 
 @dataclass

@@ -10,7 +10,7 @@ import pytest
 from livekit.agents import AgentSession
 
 from resilient_claude.voice import Line, keep_caller_informed
-from resilient_claude.voice.arguments import Arguments
+from resilient_claude.voice.arguments import Arguments, said_after_s
 
 from ..support.scripted_llm import ScriptedLLM, Turn
 
@@ -111,3 +111,10 @@ async def test_nothing_is_attached_when_an_argument_is_wrong() -> None:
             keep_caller_informed(session, give_up_after_s=0)
 
         assert session.conn_options.max_unrecoverable_errors == 3
+
+
+@pytest.mark.parametrize(("heard_s", "said_s"), [(2.5, 2.25), (12.0, 11.75), (0.1, 0.09)])
+def test_what_is_to_be_heard_is_said_a_little_earlier(heard_s: float, said_s: float) -> None:
+    """A promise is about what the caller hears; text-to-speech takes its time."""
+    assert said_after_s(heard_s) == pytest.approx(said_s)
+    assert arguments(give_up_after_s=heard_s).pace.give_up_after_s == pytest.approx(said_s)

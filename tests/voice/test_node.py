@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -232,3 +233,30 @@ async def test_what_is_cancelled_is_not_told() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await read(node, Attendance("Sorry."))
+
+
+async def test_a_token_behind_the_first_word_costs_one_resumption() -> None:
+    """A healthy call pays for nothing that it does not need."""
+
+    async def calls(chunks: int, *, accompany: bool) -> int:
+        step = a_step()
+        node = slowly(*["word "] * chunks)
+        stream = accompanied(lambda: node, step, Attendance()) if accompany else node
+        seen = 0
+
+        def count(_: object, event: str, __: object) -> None:
+            nonlocal seen
+            seen += event == "call"
+
+        sys.setprofile(count)
+        try:
+            async for _ in stream:
+                pass
+        finally:
+            sys.setprofile(None)
+        return seen
+
+    plain = await calls(1100, accompany=False) - await calls(100, accompany=False)
+    accompanied_ = await calls(1100, accompany=True) - await calls(100, accompany=True)
+
+    assert (accompanied_ - plain) / 1000 == pytest.approx(1.0, abs=0.01)
