@@ -50,9 +50,12 @@ REPLY: ContextVar[Reply] = ContextVar("resilient_claude_voice_reply")
 
 
 class Attachment:
-    """Everything that is attached to *session*, until `detach`."""
+    """Everything that is attached to *session*, until `detach`, which calls *detached*."""
 
-    def __init__(self, session: AgentSession[Any], arguments: Arguments) -> None:
+    def __init__(
+        self, session: AgentSession[Any], arguments: Arguments, detached: Callable[[], None]
+    ) -> None:
+        self._detached = detached
         self.attending = Attending(session, arguments, self._step_of)
         self._session = session
         self._recorded = arguments.recorded
@@ -93,6 +96,7 @@ class Attachment:
                         setattr(agent, name, before)
         self._nodes = {}
         self.attending.detach()
+        self._detached()
 
     async def over(self, stream: AsyncIterable[Chunk]) -> AsyncIterator[Chunk]:
         """Accompany *stream* in the reply that runs around us."""

@@ -30,8 +30,7 @@ class Care:
     """
 
     def __init__(self, session: AgentSession[Any], arguments: Arguments) -> None:
-        self._session = session
-        self._attachment = Attachment(session, arguments)
+        self._attachment = Attachment(session, arguments, lambda: _ATTENDED.discard(session))
         self._announcer = self._attachment.attending.announcer
         self.stats: VoiceStats = self._announcer.stats
 
@@ -97,7 +96,6 @@ class Care:
         When the session closes, this happens by itself.
         """
         self._attachment.detach()
-        _ATTENDED.discard(self._session)
         await self._attachment.attending.handing_over.aclose()
 
 

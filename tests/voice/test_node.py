@@ -32,7 +32,7 @@ class Attendance:
         self.woken += 1
         loop = asyncio.get_running_loop()
         wake: asyncio.Future[None] = loop.create_future()
-        loop.call_later(0.01, lambda: wake.done() or wake.set_result(None))
+        loop.call_later(0.01, lambda: None if wake.done() else wake.set_result(None))
         return wake
 
     def due(self, step: Step) -> Iterable[Chunk]:

@@ -18,7 +18,7 @@ def soon() -> asyncio.Future[None]:
     """Done in a moment."""
     loop = asyncio.get_running_loop()
     wake: asyncio.Future[None] = loop.create_future()
-    loop.call_later(0.01, lambda: wake.done() or wake.set_result(None))
+    loop.call_later(0.01, lambda: None if wake.done() else wake.set_result(None))
     return wake
 
 
