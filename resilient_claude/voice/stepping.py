@@ -27,7 +27,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class State(Enum):
+class Progress(Enum):
     """How far the awaitable is."""
 
     NEW = "new"
@@ -47,14 +47,14 @@ class Stepper(Generic[T]):
         self._awaitable = awaitable
         self._steps: Generator[Any, None, T] = _steps_of(awaitable)
         self._parked_on: asyncio.Future[Any] | None = None
-        self._state = State.NEW
+        self._state = Progress.NEW
         self._result: T | None = None
         self.exception: BaseException | None = None
 
     @property
     def done(self) -> bool:
         """Whether it has returned or raised."""
-        return self._state is State.DONE
+        return self._state is Progress.DONE
 
     def result(self) -> T:
         """What it returned.
@@ -72,22 +72,22 @@ class Stepper(Generic[T]):
 
         A cancellation of ours becomes its own; what it makes of that is told by `result`.
         """
-        while self._state is not State.DONE and not wake.done():
-            if self._state in (State.NEW, State.BUSY):
+        while self._state is not Progress.DONE and not wake.done():
+            if self._state in (Progress.NEW, Progress.BUSY):
                 self._step(None)
             try:
-                if self._state is State.BUSY:
+                if self._state is Progress.BUSY:
                     await asyncio.sleep(0)  # as it did itself: it gave way to the loop
-                elif self._state is State.PARKED:
+                elif self._state is Progress.PARKED:
                     await self._until_either(wake)
             except asyncio.CancelledError:
                 self._cancel_now()
 
     async def cancel(self) -> None:
         """End it, as the cancellation of its task would, and wait until it has ended."""
-        if self._state is not State.DONE:
+        if self._state is not Progress.DONE:
             self._cancel_now()
-        while self._state is not State.DONE:
+        while self._state is not Progress.DONE:
             await self.wait(asyncio.get_running_loop().create_future())
 
     async def _until_either(self, wake: asyncio.Future[None]) -> None:
@@ -106,14 +106,18 @@ class Stepper(Generic[T]):
             parked_on.remove_done_callback(ring)
             wake.remove_done_callback(ring)
         if parked_on.done():
-            self._state = State.BUSY
+            self._state = Progress.BUSY
 
     def _cancel_now(self) -> None:
         """Cancel the future that it waits for, or tell it in its own place."""
-        if self._state is State.NEW and asyncio.iscoroutine(self._awaitable):
+        if self._state is Progress.NEW and asyncio.iscoroutine(self._awaitable):
             self._awaitable.close()
-        if self._state is State.PARKED and self._parked_on is not None and self._parked_on.cancel():
-            self._state = State.BUSY
+        if (
+            self._state is Progress.PARKED
+            and self._parked_on is not None
+            and self._parked_on.cancel()
+        ):
+            self._state = Progress.BUSY
         else:
             self._step(asyncio.CancelledError())
 
@@ -121,12 +125,12 @@ class Stepper(Generic[T]):
         try:
             future = self._steps.send(None) if thrown is None else self._steps.throw(thrown)
         except StopIteration as stop:
-            self._state, self._result = State.DONE, stop.value
+            self._state, self._result = Progress.DONE, stop.value
         except BaseException as exc:  # noqa: BLE001  # it is `result`'s to raise
-            self._state, self.exception = State.DONE, exc
+            self._state, self.exception = Progress.DONE, exc
         else:
             self._parked_on = future
-            self._state = State.BUSY if future is None else State.PARKED
+            self._state = Progress.BUSY if future is None else Progress.PARKED
             if future is not None:
                 future._asyncio_future_blocking = False  # says that its yield was received
 

@@ -29,7 +29,7 @@ from resilient_claude.voice import (
 )
 
 from ..support.adapters import KEY
-from ..support.calls import COMMIT_S, OPENING, QUESTION, SORRY, booking, play
+from ..support.attended_calls import COMMIT_S, OPENING, QUESTION, SORRY, booking, play
 from ..support.scripted_llm import FAILS, HANGS, Foreign, ScriptedLLM, Turn
 
 HELLO = Says("Hello?", when_silent_s=5.0, repeat=True)
