@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resilient_claude.policy.retry_policy import RetryPolicy as RetryPolicy
     from resilient_claude.policy.timeouts import Timeouts as Timeouts
     from resilient_claude.response.outcomes import Outcome as Outcome
+    from resilient_claude.telemetry.events import Thinking as Thinking
     from resilient_claude.telemetry.events import TurnEnded as TurnEnded
     from resilient_claude.turn.stream import ResilientClaudeStream as ResilientClaudeStream
 
@@ -31,6 +32,7 @@ __all__ = [
     "ResilientClaudeLLM",
     "ResilientClaudeStream",
     "RetryPolicy",
+    "Thinking",
     "Timeouts",
     "TurnEnded",
     "__version__",
@@ -46,6 +48,7 @@ _HOMES = {
     "ResilientClaudeLLM": "llm",
     "ResilientClaudeStream": "turn.stream",
     "RetryPolicy": "policy.retry_policy",
+    "Thinking": "telemetry.events",
     "Timeouts": "policy.timeouts",
     "TurnEnded": "telemetry.events",
     "failure_of": "failures.failure",

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
@@ -21,7 +22,7 @@ from livekit.agents.types import (
     APIConnectOptions,
     NotGivenOr,
 )
-from livekit.agents.utils import aio
+from livekit.agents.utils import aio, is_given
 
 from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
@@ -37,6 +38,7 @@ from resilient_claude.telemetry.log import (
     model_unknown,
     request_adjusted,
 )
+from resilient_claude.transport.sdk import is_first_party
 from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.livekit_internals import call_alone, handlers_of
 from resilient_claude.turn.rehearsal import Rehearsal, check_tools
@@ -46,12 +48,13 @@ from resilient_claude.turn.stream import ResilientClaudeStream
 from resilient_claude.version import __version__
 
 if TYPE_CHECKING:
-    from anthropic.types import ModelParam
+    from anthropic.types import MetadataParam, ModelParam, OutputConfigParam
 
+    from resilient_claude.request.model_facts import Effort
     from resilient_claude.transport.sdk import AnyClient
 
 
-class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
+class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended", "claude_thinking"]]):
     """Claude for `AgentSession(llm=...)`, in place of `livekit.plugins.anthropic.LLM`.
 
     Args:
@@ -64,9 +67,30 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         client: a client of the SDK to use instead: Bedrock, Vertex, a proxy, your own transport.
             It needs no API key here, and it is yours to close. Its own key and address count: an
             `api_key` or `base_url` beside it is one warning.
+        model_like: id of the model that *model* is like, where its id does not say so: an ARN, a
+            deployment, a gateway's alias.
+        thinking: what the API takes, such as `{"type": "adaptive"}`; None sends nothing. Default:
+            what lets the model speak early, see docs/parameters.md.
+        effort: how much Claude puts into an answer; None sends nothing. Default: "low" for models
+            that think by default, else nothing.
+        progress: whether what Claude notes while it works, between calls of tools, is asked for:
+            "speak", "event" or "off".
         top_k: sent as it is to models that accept it, else left out with one warning.
-        max_tokens: longest answer, in tokens. Default: 1024.
+        top_p: likewise.
+        max_tokens: longest answer with its thinking, in tokens. Default: 1024 where nothing thinks,
+            else 8192.
         temperature: from 0 to 1; sent to models that accept it, else left out with one warning.
+        stop_sequences: texts that end an answer.
+        output_config: format of the answer and effort, as the API takes them.
+        metadata: `{"user_id": ...}`, as *user*.
+        speed: "fast" on the models that have it; tokens come faster, the first one does not.
+        service_tier: "auto" or "standard_only".
+        inference_geo: where the model runs, such as "us".
+        mcp_servers: servers whose tools the API calls by itself, as it takes them; their toolsets
+            and the beta are added.
+        betas: names of betas to switch on.
+        extra_headers: headers of every request.
+        extra_body: fields of every request's body, beyond these arguments.
         parallel_tool_calls: whether Claude may call several tools at once.
         tool_choice: "auto", "required", "none" or a named function.
         caching: "ephemeral" caches tools, system prompt and history at the API.
@@ -81,7 +105,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
 
     Raises:
         TypeError: an argument has the wrong type.
-        ValueError: an argument has a value that cannot work; its message says what to do.
+        ValueError: an argument has a value that cannot work, or that the model rejects; its message
+            says what to do, or what the model takes.
     """
 
     def __init__(
@@ -92,9 +117,24 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         base_url: NotGivenOr[str | None] = NOT_GIVEN,
         user: NotGivenOr[str] = NOT_GIVEN,
         client: AnyClient | None = None,
+        model_like: NotGivenOr[str | None] = NOT_GIVEN,
+        thinking: NotGivenOr[Mapping[str, Any] | None] = NOT_GIVEN,
+        effort: NotGivenOr[Effort | None] = NOT_GIVEN,
+        progress: NotGivenOr[Literal["speak", "event", "off"]] = NOT_GIVEN,
         top_k: NotGivenOr[int] = NOT_GIVEN,
+        top_p: NotGivenOr[float] = NOT_GIVEN,
         max_tokens: NotGivenOr[int | None] = NOT_GIVEN,
         temperature: NotGivenOr[float] = NOT_GIVEN,
+        stop_sequences: NotGivenOr[Sequence[str]] = NOT_GIVEN,
+        output_config: NotGivenOr[OutputConfigParam] = NOT_GIVEN,
+        metadata: NotGivenOr[MetadataParam] = NOT_GIVEN,
+        speed: NotGivenOr[Literal["standard", "fast"]] = NOT_GIVEN,
+        service_tier: NotGivenOr[Literal["auto", "standard_only"]] = NOT_GIVEN,
+        inference_geo: NotGivenOr[str] = NOT_GIVEN,
+        mcp_servers: NotGivenOr[Sequence[Mapping[str, Any]]] = NOT_GIVEN,
+        betas: NotGivenOr[Sequence[str]] = NOT_GIVEN,
+        extra_headers: NotGivenOr[Mapping[str, str]] = NOT_GIVEN,
+        extra_body: NotGivenOr[Mapping[str, Any]] = NOT_GIVEN,
         parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
         tool_choice: NotGivenOr[ToolChoice] = NOT_GIVEN,
         caching: NotGivenOr[Literal["ephemeral"]] = NOT_GIVEN,
@@ -106,12 +146,27 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         _strict_tool_schema: bool = True,
     ) -> None:
         super().__init__()
-        self._options = RequestOptions.of(
+        options = RequestOptions.of(
             model=model,
+            model_like=model_like,
+            thinking=thinking,
+            effort=effort,
+            progress=progress,
             user=user,
             temperature=temperature,
             top_k=top_k,
+            top_p=top_p,
             max_tokens=max_tokens,
+            stop_sequences=stop_sequences,
+            output_config=output_config,
+            metadata=metadata,
+            speed=speed,
+            service_tier=service_tier,
+            inference_geo=inference_geo,
+            mcp_servers=mcp_servers,
+            betas=betas,
+            extra_headers=extra_headers,
+            extra_body=extra_body,
             parallel_tool_calls=parallel_tool_calls,
             tool_choice=tool_choice,
             caching=caching,
@@ -122,34 +177,56 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         if not isinstance(filter_thinking, bool):
             raise TypeError(f"filter_thinking must be a bool, got {filter_thinking!r}")
         self._log = make_logger(logger)
-        self._schemas = ToolSchemas()
-        self._requests = TurnRequests(self._options, self._schemas, self._log)
-        self._warming: set[asyncio.Task[None]] = set()
-        self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
-        self._closed = False
-        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
-        self._target = Target.of(
-            Model.parse(self._options.model), client=client, api_key=api_key, base_url=base_url
-        )
-        self._settings = TurnSettings(
-            target=self._target,
-            policy=policy,
-            timeouts=timeouts,
-            filter_thinking=filter_thinking,
-        )
-        self._rehearsal = Rehearsal(self._target, self._options, self._schemas, timeouts)
-        others = {"api_key": api_key, "base_url": base_url} if client is not None else {}
+        named = Model.parse(options.model, options.model_like)
+        target = Target.of(named, client=client, api_key=api_key, base_url=base_url)
+        self._begin(options, target, policy, timeouts, filter_thinking=filter_thinking)
+        if client is not None:
+            self._say_what_is_unused(api_key=api_key, base_url=base_url)
+
+    def _say_what_is_unused(self, **others: Any) -> None:
+        """One line if there are arguments beside a client that counts for them."""
         unused = [name for name, value in others.items() if or_default(value, None) is not None]
         if unused:
             reason = "not used: those of client= are"
             request_adjusted(self._log, " and ".join(unused), reason, model=self.model)
+
+    def _begin(
+        self,
+        options: RequestOptions,
+        target: Target,
+        policy: RetryPolicy,
+        timeouts: Timeouts,
+        *,
+        filter_thinking: bool,
+    ) -> None:
+        """Make what the turns are played with."""
+        self._settings = settings = TurnSettings(
+            target=target,
+            policy=policy,
+            timeouts=timeouts,
+            filter_thinking=filter_thinking,
+        )
+        self._target = target
+        self._schemas = ToolSchemas()
+        self._requests = TurnRequests(
+            options, self._schemas, self._log, is_first_party=is_first_party(target.client)
+        )
+        self._rehearsal = Rehearsal(target, self._requests, settings.timeouts, self._log)
+        self._warming: set[asyncio.Task[None]] = set()
+        self._streams: weakref.WeakSet[ResilientClaudeStream] = weakref.WeakSet()
+        self._closed = False
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+        self._question_model()
+
+    def _question_model(self) -> None:
+        """One line if Anthropic's own API is unlikely to know the model."""
         if self.provider.endswith("anthropic.com") and (meant := did_you_mean(self.model)):
             model_unknown(self._log, model=self.model, suggestion=meant)
 
     @property
     def model(self) -> str:
         """The model's id, as given."""
-        return self._target.model.id
+        return self._requests.options.model
 
     @property
     def provider(self) -> str:
@@ -217,7 +294,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
             self,
             request,
             self._settings,
-            repair=self._requests.repair,
+            requests=self._requests,
             chat_ctx=chat_ctx,
             tools=tools or [],
             conn_options=conn_options,
@@ -226,6 +303,60 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended"]]):
         )
         self._streams.add(stream)
         return stream
+
+    def update_options(
+        self,
+        *,
+        model: NotGivenOr[ModelParam] = NOT_GIVEN,
+        model_like: NotGivenOr[str | None] = NOT_GIVEN,
+        temperature: NotGivenOr[float | None] = NOT_GIVEN,
+        max_tokens: NotGivenOr[int | None] = NOT_GIVEN,
+        tool_choice: NotGivenOr[ToolChoice | None] = NOT_GIVEN,
+        thinking: NotGivenOr[Mapping[str, Any] | None] = NOT_GIVEN,
+        effort: NotGivenOr[Effort | None] = NOT_GIVEN,
+        caching: NotGivenOr[Literal["ephemeral"] | None] = NOT_GIVEN,
+        user: NotGivenOr[str | None] = NOT_GIVEN,
+        retry: NotGivenOr[RetryPolicy] = NOT_GIVEN,
+        timeout: NotGivenOr[Timeouts | httpx2.Timeout | float] = NOT_GIVEN,
+    ) -> None:
+        """Change arguments of the constructor, in mid-call if need be.
+
+        Turns that begin from now on take the new ones; those that run keep theirs. What is not
+        given stays as it is; None takes an argument back, as if the constructor had not been given
+        it, but that for *thinking* and *effort* it sends nothing, as there. Another *model* is like
+        none but itself, unless *model_like* says so. The first turn with another model, thinking,
+        effort or tool choice finds less in the prompt cache.
+
+        Raises:
+            TypeError: an argument has the wrong type; nothing has changed.
+            ValueError: an argument has a value that cannot work, or that the model rejects;
+                nothing has changed.
+        """
+        if is_given(model) and not is_given(model_like):
+            model_like = None
+        changes: dict[str, Any] = {
+            "model": model,
+            "model_like": model_like,
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "tool_choice": tool_choice,
+            "thinking": thinking,
+            "effort": effort,
+            "caching": caching,
+            "user": user,
+        }
+        given = {name: value for name, value in changes.items() if is_given(value)}
+        policy = policy_of(retry, NOT_GIVEN) if is_given(retry) else self.retry
+        timeouts = timeouts_of(
+            timeout if is_given(timeout) else self.timeouts, max_silence_s=policy.max_silence_s
+        )
+        before = self.model
+        self._requests.change(replace(self._requests.options, **given))
+        self._target.model = self._requests.model
+        self._settings = replace(self._settings, policy=policy, timeouts=timeouts)
+        self._rehearsal.timeouts = timeouts
+        if self.model != before:
+            self._question_model()
 
     def emit(self, event: Any, *arguments: Any) -> None:
         """Tell the application's handlers of *event*, each by itself: what one raises ends nothing.

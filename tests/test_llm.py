@@ -299,6 +299,93 @@ async def test_an_argument_that_cannot_be_sent_is_logged_once(
     assert (line["argument"], line["model"]) == ("temperature", "claude-opus-4-7")
 
 
+# --- other options in mid-call --------------------------------------------------------------------
+
+
+async def test_the_turns_that_follow_take_other_options(make_llm: MakeLLM) -> None:
+    """One agent after the other speaks in a call, each as it should."""
+    with SimulatedClaude(default=GREETING) as claude:
+        adapter = make_llm(claude, max_tokens=300, user="a")
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        adapter.update_options(
+            model="claude-sonnet-5-5",
+            effort="medium",
+            max_tokens=None,
+            user="b",
+            caching="ephemeral",
+        )
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        first, second = [request.body for request in claude.requests]
+    assert (first["model"], first["max_tokens"]) == ("claude-sonnet-4-6", 300)
+    assert adapter.model == "claude-sonnet-5-5"
+    assert {name: second[name] for name in second.keys() - {"messages"}} == {
+        "model": "claude-sonnet-5-5",
+        "max_tokens": 1024,
+        "stream": True,
+        "thinking": {"type": "between_tools"},
+        "output_config": {"effort": "medium"},
+        "metadata": {"user_id": "b"},
+    }
+
+
+async def test_a_turn_that_runs_keeps_its_options(make_llm: MakeLLM) -> None:
+    """Its second attempt asks for what the first one asked for, of the same model."""
+    ended: list[Any] = []
+    with SimulatedClaude(HttpError(529), default=GREETING) as claude:
+        adapter = make_llm(claude)
+        adapter.on("claude_turn_ended", ended.append)
+        stream = adapter.chat(chat_ctx=conversation())
+        adapter.update_options(model="claude-haiku-4-5", retry=RetryPolicy(max_attempts=1))
+        heard = await read_stream(stream)
+        await adapter.aclose()
+
+        assert [request.body["model"] for request in claude.requests] == ["claude-sonnet-4-6"] * 2
+    assert heard.error is None
+    assert ended[0].attempts == 2
+    assert adapter.retry == RetryPolicy(max_attempts=1)
+
+
+async def test_options_that_cannot_work_change_nothing(make_llm: MakeLLM) -> None:
+    """The call goes on as it was."""
+    with SimulatedClaude(default=GREETING) as claude:
+        adapter = make_llm(claude, model="claude-opus-5-5", effort="max")
+        timeouts, retry = adapter.timeouts, adapter.retry
+
+        for change, message in (
+            ({"model": "claude-haiku-4-5", "timeout": 3}, "effort must be left out"),
+            ({"temperature": 7}, "temperature must be a number from 0 to 1"),
+            ({"model": "claude-opus-5-5", "timeout": 0}, "timeout must be finite and > 0"),
+            ({"model": "", "retry": RetryPolicy(max_attempts=1)}, "model must be a model id"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                adapter.update_options(**change)
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        (request,) = claude.requests
+    assert request.body["model"] == "claude-opus-5-5"
+    assert request.body["output_config"] == {"effort": "max"}
+    assert (adapter.timeouts, adapter.retry) == (timeouts, retry)
+
+
+async def test_another_model_is_like_none_but_itself(make_llm: MakeLLM) -> None:
+    """Whom the one before was like says nothing of it."""
+    with SimulatedClaude(default=GREETING) as claude:
+        adapter = make_llm(claude, model="my-deployment", model_like="claude-sonnet-5-5")
+        adapter.update_options(model="claude-haiku-5-5", timeout=Timeouts(stall_s=9))
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        adapter.update_options(effort=None, thinking=None)
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        first, second = [request.body for request in claude.requests]
+    assert first["thinking"] == {"type": "disabled"}
+    assert not {"thinking", "output_config"} & second.keys()
+    assert adapter.timeouts == Timeouts(stall_s=9)
+
+
 # --- constructor --------------------------------------------------------------------------------
 
 

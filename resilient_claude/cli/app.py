@@ -1,4 +1,4 @@
-"""The `resilient-claude` command: `demo` and `chat`.
+"""The `resilient-claude` command: `demo`, `chat` and `models`.
 
 livekit and the SDK take seconds to import, so each command imports what it needs when it runs.
 """
@@ -97,6 +97,16 @@ def chat(
     except (TypeError, ValueError) as exc:
         _fail(str(exc))
     converse(claude, system)
+
+
+@app.command()
+def models() -> None:
+    """Print what is known of every Claude model, and what is asked of it by default."""
+    from .model_table import WIDTH, model_table
+
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)
+    console.print(model_table())
 
 
 def _say_that_it_starts(console: Console) -> None:

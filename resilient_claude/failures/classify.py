@@ -80,7 +80,7 @@ def _kind_of_chain(chain: list[BaseException], phase: Phase) -> FailureKind:
     if fault is not None:
         return fault.kind
     if isinstance(root, ClockExpired):
-        streaming = root.clock in ("stall_s", "thinking_s")
+        streaming = root.clock in ("stall_s", "thinking_s", "max_thinking_s")
         return FailureKind.STALL if streaming else FailureKind.TIMEOUT
     known = kind_of_class(chain[0]) is not None or _is_network_error(chain[0])
     if known and any(kind_of_class(error) is FailureKind.AUTH for error in chain):

@@ -34,6 +34,9 @@ class Timeouts:
         stall_s: nothing new inside or after a text or tool block.
         thinking_s: no sign of life, a ping neither, inside or after a thinking or server-tool
             block, where minutes of work are healthy and the API sends something every few seconds.
+        max_thinking_s: thinking, whatever signs of life it shows, before anything was heard. Ends
+            an attempt only if another one fits in the budget, which then is asked with effort
+            "low" and twice the `max_tokens`; once in a turn.
 
     Raises:
         TypeError: a value is not a number.
@@ -44,6 +47,7 @@ class Timeouts:
     first_token_s: float = 6.0
     stall_s: float = 4.0
     thinking_s: float = 30.0
+    max_thinking_s: float = 12.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -27,15 +27,13 @@ from resilient_claude.request.tools.definitions import (
 from resilient_claude.request.tools.schemas import ToolSchemas
 
 from .caching import with_cache_breakpoints
-from .extra import SAMPLING, Extra, overridden
+from .extra import Extra, overridden
+from .fixed_fields import FixedFields
 from .given import or_default
 from .models import Model
-from .options import RequestOptions
 from .request import Adjustment, Request
-from .thinking import thinking_mode, with_thinking
+from .thinking import with_thinking
 
-# The only version under which the sampling arguments exist; from 2026-10-21 on they are a 400.
-_SAMPLING_VERSION = {"anthropic-version": "2023-06-01"}
 # SDK 1 marks a beta request in the URL as well; SDK 2, with the API version 2026-10-21, does not.
 _BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
 
@@ -52,7 +50,7 @@ class Unbuildable(Fault):
 
 
 def build_request(
-    options: RequestOptions,
+    fixed: FixedFields,
     chat_ctx: llm.ChatContext,
     *,
     tools: Sequence[llm.Tool | llm.Toolset] = (),
@@ -62,9 +60,10 @@ def build_request(
     schemas: ToolSchemas,
     histories: HistoryCache | None = None,
 ) -> Request:
-    """The request for one turn; *extra_kwargs* win over everything else.
+    """The request for one turn; *extra_kwargs* win over everything else, field by field.
 
-    *schemas* and *histories* know what earlier turns have made of their tools and their history.
+    *fixed* is what all turns have in common; *schemas* and *histories* know what earlier ones have
+    made of their tools and their history.
 
     Raises:
         Unbuildable: The history is one that nothing can be sent of, whatever the caller does.
@@ -72,15 +71,15 @@ def build_request(
         ValueError: An argument has a value that no request can be built from.
     """
     extra = Extra.of(or_default(extra_kwargs, {}))
-    model = Model.parse(extra.fields.get("model", options.model))
-    offered = tool_definitions(tools, schemas, strict=_is_strict(options, model))
-    sampling, unsent_sampling = _sampling(options, extra, model)
+    fixed = fixed.with_extra(extra)
+    options, model = fixed.options, fixed.model
+    offered = tool_definitions(tools, schemas, strict=fixed.strict_tools)
     try:
         history = conversation(chat_ctx, model, histories or HistoryCache())
     except Exception as exc:  # a history may hold anything, and must not end the call
         raise Unbuildable("the history cannot be turned into messages") from exc
     body, unsent = _completed(
-        _fields(options, extra, history, offered.definitions, sampling),
+        _fields(fixed, history, [*offered.definitions, *fixed.toolsets]),
         history,
         model,
         own_messages="messages" in extra.fields,
@@ -88,19 +87,20 @@ def build_request(
         parallel=or_default(parallel_tool_calls, options.parallel_tool_calls),
         caching=options.caching is not None,
     )
-    unsent = {"strict_tool_schema": offered.not_strict, **unsent_sampling, **unsent}
-    unsent["timeout"] = extra.no_timeout
-    betas = tuple(dict.fromkeys((*extra.betas, *offered.betas)))
+    unsent = {"strict_tool_schema": offered.not_strict, **unsent, "timeout": extra.no_timeout}
+    betas = tuple(dict.fromkeys((*fixed.betas, *offered.betas)))
     request = Request(
-        body=_in_sdk_order(body, last=(*sampling, *extra.body_only)),
-        headers=_headers(body, betas, extra),
+        body=_in_sdk_order(body, last=fixed.last),
+        headers=_headers(fixed, betas),
         query=(_BETA_QUERY if betas else {}) | extra.query,
         adjustments=(
+            *fixed.adjustments,
             *(Adjustment(name, why) for name, why in unsent.items() if why),
             *(Adjustment("tools", why) for why in offered.left_out),
             *(Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out),
         ),
         timeout_s=extra.timeout_s,
+        asked=model,
         aliases=offered.aliases,
         known_json=history.known_json,
     )
@@ -109,59 +109,23 @@ def build_request(
 
 
 def build_schemas(
-    options: RequestOptions, tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas
+    fixed: FixedFields, tools: Sequence[llm.Tool | llm.Toolset], schemas: ToolSchemas
 ) -> Iterator[None]:
     """Build what *schemas* lacks of *tools*, one tool with each step: there may be a lot to do."""
-    functions = function_tools(tools)
-    strict = _is_strict(options, Model.parse(options.model))
-    for _ in schemas.definitions(functions, strict=strict):
+    for _ in schemas.definitions(function_tools(tools), strict=fixed.strict_tools):
         yield
 
 
-def _is_strict(options: RequestOptions, model: Model) -> bool:
-    return options.strict_tool_schema and model.accepts_strict_tools
-
-
 def _fields(
-    options: RequestOptions,
-    extra: Extra,
-    history: Conversation,
-    tools: list[dict[str, Any]],
-    sampling: Mapping[str, Any],
+    fixed: FixedFields, history: Conversation, tools: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """The body before the steps that depend on all of it."""
-    body = {
-        "max_tokens": options.max_tokens,
-        "messages": history.messages,
-        "model": options.model,
-        "stream": True,
-        **({"system": history.system} if history.system else {}),
-        **({"tools": tools} if tools else {}),
-        **sampling,
-        **extra.fields,
-    }
-    if options.user is not None:
-        body["metadata"] = {"user_id": options.user, **extra.fields.get("metadata", {})}
+    body = {"messages": history.messages, **fixed.body}
+    if history.system and "system" not in body:
+        body["system"] = history.system
+    if tools and "tools" not in body:
+        body["tools"] = tools
     return body
-
-
-def _sampling(
-    options: RequestOptions, extra: Extra, model: Model
-) -> tuple[dict[str, Any], dict[str, str | None]]:
-    """The sampling arguments to send, and why the API would reject each that is left out."""
-    wanted = {"temperature": options.temperature, "top_k": options.top_k} | extra.sampling
-    wanted = {name: value for name, value in wanted.items() if value is not None}
-    if not wanted:  # as in most turns
-        return {}, {}
-    unsent: dict[str, str | None] = {}
-    if not model.accepts_sampling:
-        unsent = dict.fromkeys(wanted, f"not sent: model {model.id} rejects it")
-    elif thinking_mode(extra.fields, model) != "off":
-        # Source: platform.claude.com/docs/en/build-with-claude/thinking, "Sampling parameters"; a
-        # top_p from 0.95 on is allowed there.
-        rejected = (name for name in wanted if name != "top_p")
-        unsent = dict.fromkeys(rejected, "not sent: it cannot be combined with thinking")
-    return {name: value for name, value in wanted.items() if name not in unsent}, unsent
 
 
 def _completed(
@@ -191,13 +155,10 @@ def _completed(
     return body, {"thinking": no_thinking, "tool_choice": other_choice}
 
 
-def _headers(body: Mapping[str, Any], betas: Sequence[str], extra: Extra) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    if not body.keys().isdisjoint(SAMPLING):
-        headers |= _SAMPLING_VERSION
-    if betas:
-        headers["anthropic-beta"] = ",".join(betas)
-    return overridden(headers, extra.headers)
+def _headers(fixed: FixedFields, betas: Sequence[str]) -> dict[str, str]:
+    if not betas:
+        return {**fixed.headers}
+    return overridden({"anthropic-beta": ",".join(betas)}, fixed.headers)
 
 
 def _in_sdk_order(body: dict[str, Any], *, last: Sequence[str]) -> dict[str, Any]:

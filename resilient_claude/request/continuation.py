@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from .content import finite, is_blank, prefill
-from .models import Model
 from .request import Request
 from .thinking import thinking_mode
 
@@ -49,7 +48,7 @@ def resumed(request: Request, said: str, *, instruction: str) -> Request:
     if not said.strip():
         return request
     messages = request.body["messages"]
-    model = Model.parse(request.model)
+    model = request.asked
     if model.accepts_prefill and thinking_mode(request.body, model) == "off":
         messages = _appended(messages, "assistant", [{"type": "text", "text": prefill(said)}])
     else:

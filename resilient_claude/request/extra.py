@@ -54,7 +54,7 @@ class Extra:
             ValueError: one of them has a value that cannot be sent.
         """
         if not extra_kwargs:
-            return _NOTHING
+            return NOTHING
         if not isinstance(extra_kwargs, Mapping):
             raise TypeError(f"extra_kwargs must be a mapping, got {type(extra_kwargs).__name__}")
         extra = {key: value for key, value in extra_kwargs.items() if not is_absent(value)}
@@ -93,7 +93,8 @@ class Extra:
         return cls(fields, last, sampling, headers, query, betas, timeout, no_timeout)
 
 
-_NOTHING = Extra({}, (), {}, {}, {}, (), None, None)  # of most turns: nobody may change it
+NOTHING = Extra({}, (), {}, {}, {}, (), None, None)
+"""That of most turns: nobody may change it."""
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -1,29 +1,22 @@
-"""What each Claude model accepts, read off its id.
+"""Which Claude model an id names, whatever platform it is written for.
 
-There is no list of ids: a family and a version are parsed from the id, whatever platform it is
-written for, and every fact is a comparison of versions. An id that says nothing is treated as the
-newest model, because what the newest rejects no older one needs.
+A family and a version are read off the id; what is known of them stands in `model_facts`.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+
+from .model_facts import ModelFacts, facts_of
 
 # What names the model in an id: not a gateway's prefix, a region or an ARN's resource type.
 _NAME = re.compile(r"claude[-_.]v?(?P<tokens>.*)", re.DOTALL)
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 # Of a version one or two digits, of a snapshot's date eight (`claude-sonnet-4-20250514`).
 _NUMBER = re.compile(r"\d{1,2}")
-
-# The first version of a family that answers a forced `tool_choice` with 400.
-# Source: platform.claude.com/docs/en/models/opus-5-5/whats-new-opus-5-5 ("forced tool use returns
-# an error", which "also applies on Claude Fable 5.1") and .../sonnet-5-5/whats-new-sonnet-5-5.
-# Haiku 5.5 still takes one: forced tool use is not among the breaking changes of
-# .../haiku-5-5/whats-new-haiku-5-5. A later Haiku is unknown and counts as the newest.
-_FORCED_TOOL_CHOICE_ENDS = {"opus": (5, 5), "sonnet": (5, 5), "haiku": (5, 6)}
-_FORCED_TOOL_CHOICE_ENDS_ELSEWHERE = (5, 1)
+_PREVIEW = "mythos-preview"  # the only one that is named without a version
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,69 +26,75 @@ class Model:
     Attributes:
         id: The id as the caller wrote it.
         family: ``"opus"``, ``"sonnet"``, ``"haiku"``, ...; empty when the id names none.
-        version: ``(major, minor)``; None when the id names none, which counts as the newest.
+        version: ``(major, minor)``; None when the id names none.
+        facts: What is known of it.
     """
 
     id: str
     family: str
     version: tuple[int, int] | None
+    facts: ModelFacts = field(default_factory=lambda: facts_of("", None), compare=False, repr=False)
 
     @staticmethod
     @lru_cache(maxsize=256)
-    def parse(model_id: str) -> Model:
-        """The model an id names: an Anthropic, Bedrock, Vertex or gateway id, or an ARN."""
-        name = _NAME.search(model_id.lower())
-        if name is None:
-            return Model(model_id, "", None)
-        family = ""
-        numbers: list[int] = []
-        for token in _SEPARATORS.split(name["tokens"]):
-            if _NUMBER.fullmatch(token):
-                numbers.append(int(token))
-            elif family or not token.isalpha():
-                break  # a date, `v1`, `latest`: the version is over
-            else:
-                family = token
-        if not numbers:
-            return Model(model_id, family, None)
-        major, minor = (*numbers, 0)[:2]
-        return Model(model_id, family, (major, minor))
+    def parse(model_id: str, like: str | None = None) -> Model:
+        """The model an id names: an Anthropic, Bedrock, Vertex or gateway id, or an ARN.
+
+        Args:
+            model_id: The id.
+            like: The id of a model that it is like, where it does not say so itself.
+        """
+        if like is not None:
+            return replace(Model.parse(like), id=model_id)
+        family, version = _family_and_version(model_id.lower())
+        known_as = family if version is not None or _PREVIEW in model_id.lower() else ""
+        return Model(model_id, family, version, facts_of(known_as, version))
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the id tells which model it is."""
+        return self.version is not None or self.facts.known
 
     @property
     def accepts_prefill(self) -> bool:
-        """Whether a request may end with an assistant turn for the model to continue (before 4.6).
-
-        Where it may not, an interrupted answer is continued by a user turn that quotes it.
-        """
-        return self._is_before((4, 6))
+        """See `ModelFacts.prefill`."""
+        return self.facts.prefill
 
     @property
     def accepts_sampling(self) -> bool:
-        """Whether temperature, top_p and top_k may be sent (before 4.7; later ones answer 400)."""
-        return self._is_before((4, 7))
+        """See `ModelFacts.sampling`."""
+        return self.facts.sampling
 
     @property
     def accepts_forced_tool_choice(self) -> bool:
-        """Whether a tool call may be forced; elsewhere the API answers 400."""
-        ends = _FORCED_TOOL_CHOICE_ENDS.get(self.family, _FORCED_TOOL_CHOICE_ENDS_ELSEWHERE)
-        return self._is_before(ends)
+        """See `ModelFacts.forced_tools`."""
+        return self.facts.forced_tools
 
     @property
     def accepts_forced_tool_choice_with_thinking(self) -> bool:
-        """Whether a tool call may be forced in a request that also asks for thinking (from 4.8).
-
-        Source: github.com/langchain-ai/langchain-aws/pull/1141 and 1151, tried on Bedrock. Before
-        4.8 the API answers "Thinking may not be enabled when tool_choice forces tool use".
-        """
-        return self.accepts_forced_tool_choice and not self._is_before((4, 8))
+        """See `ModelFacts.forced_tools_with_thinking`."""
+        return self.facts.forced_tools_with_thinking
 
     @property
     def accepts_strict_tools(self) -> bool:
-        """Whether a tool's `strict` is known (from 4.5).
+        """See `ModelFacts.strict_tools`."""
+        return self.facts.strict_tools
 
-        Source: platform.claude.com/docs/en/build-with-claude/structured-outputs.
-        """
-        return not self._is_before((4, 5))
 
-    def _is_before(self, version: tuple[int, int]) -> bool:
-        return self.version is not None and self.version < version
+def _family_and_version(model_id: str) -> tuple[str, tuple[int, int] | None]:
+    name = _NAME.search(model_id)
+    if name is None:
+        return "", None
+    family = ""
+    numbers: list[int] = []
+    for token in _SEPARATORS.split(name["tokens"]):
+        if _NUMBER.fullmatch(token):
+            numbers.append(int(token))
+        elif family or not token.isalpha():
+            break  # a date, `v1`, `latest`: the version is over
+        else:
+            family = token
+    if not numbers:
+        return family, None
+    major, minor = (*numbers, 0)[:2]
+    return family, (major, minor)

@@ -1,18 +1,32 @@
 """What of the constructor's arguments shapes a request. Pure.
 
-One more of them is one more field of `RequestOptions`, with its check beside it.
+One more of them is one more field of `RequestOptions`, with its check beside it. What depends on
+the model is checked in `refusals`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, TypeAlias
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias
 
 from livekit.agents.llm import ToolChoice
 
+from .argument_checks import (
+    check_betas,
+    check_headers,
+    check_mapping,
+    check_mcp_servers,
+    check_metadata,
+    check_output_config,
+    check_stop_sequences,
+    check_thinking,
+    one_of,
+)
 from .given import is_absent, is_int, is_number
+from .model_facts import EVERY_EFFORT, Effort
 from .tools.choice import api_tool_choice, check_parallel
 
 _Check: TypeAlias = Callable[[str, Any], object]
@@ -51,6 +65,16 @@ def _check_user(name: str, value: Any) -> None:
 _MAX_USER_CHARS = 256
 
 
+class Unset(Enum):
+    """Stands for "what is right for a voice", where None stands for "send nothing"."""
+
+    UNSET = "unset"
+
+
+UNSET: Final = Unset.UNSET
+_NONE_IS_A_VALUE = "none_is_a_value"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOptions:
     """The constructor's arguments that shape a request; None leaves the API's default.
@@ -61,13 +85,26 @@ class RequestOptions:
     """
 
     model: str = field(
-        metadata=_must_be(
-            "a model id without white space",
-            lambda value: isinstance(value, str) and re.fullmatch(r"\S+", value) is not None,
-        )
+        metadata=_must_be("a model id without white space", lambda value: _is_model_id(value))
     )
-    max_tokens: int = field(
-        default=1024, metadata=_must_be("an int >= 1", lambda value: is_int(value) and value >= 1)
+    model_like: str | None = field(
+        default=None,
+        metadata=_must_be("a model id without white space", lambda value: _is_model_id(value)),
+    )
+    max_tokens: int | None = field(
+        default=None, metadata=_must_be("an int >= 1", lambda value: is_int(value) and value >= 1)
+    )
+    thinking: Mapping[str, Any] | Unset | None = field(
+        default=UNSET, metadata={**_checked_by(check_thinking), _NONE_IS_A_VALUE: True}
+    )
+    effort: Effort | Unset | None = field(
+        default=UNSET, metadata={**_checked_by(one_of(*EVERY_EFFORT)), _NONE_IS_A_VALUE: True}
+    )
+    progress: Literal["speak", "event", "off"] = field(
+        default="speak", metadata=_checked_by(one_of("speak", "event", "off"))
+    )
+    output_config: Mapping[str, Any] | None = field(
+        default=None, metadata=_checked_by(check_output_config)
     )
     temperature: float | None = field(
         default=None,
@@ -75,8 +112,17 @@ class RequestOptions:
             "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
         ),
     )
+    top_p: float | None = field(
+        default=None,
+        metadata=_must_be(
+            "a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1
+        ),
+    )
     top_k: int | None = field(
         default=None, metadata=_must_be("an int >= 0", lambda value: is_int(value) and value >= 0)
+    )
+    stop_sequences: Sequence[str] | None = field(
+        default=None, metadata=_checked_by(check_stop_sequences)
     )
     caching: Literal["ephemeral"] | None = field(
         default=None, metadata=_must_be('"ephemeral" or None', lambda value: value == "ephemeral")
@@ -86,13 +132,39 @@ class RequestOptions:
     )
     parallel_tool_calls: bool | None = field(default=None, metadata=_checked_by(check_parallel))
     user: str | None = field(default=None, metadata=_checked_by(_check_user))
+    metadata: Mapping[str, Any] | None = field(default=None, metadata=_checked_by(check_metadata))
+    speed: Literal["standard", "fast"] | None = field(
+        default=None, metadata=_checked_by(one_of("standard", "fast"))
+    )
+    service_tier: Literal["auto", "standard_only"] | None = field(
+        default=None, metadata=_checked_by(one_of("auto", "standard_only"))
+    )
+    inference_geo: str | None = field(
+        default=None,
+        metadata=_must_be(
+            'a region, such as "us"', lambda value: isinstance(value, str) and value.strip() != ""
+        ),
+    )
+    mcp_servers: Sequence[Mapping[str, Any]] | None = field(
+        default=None, metadata=_checked_by(check_mcp_servers)
+    )
+    betas: Sequence[str] | None = field(default=None, metadata=_checked_by(check_betas))
+    extra_headers: Mapping[str, str] | None = field(
+        default=None, metadata=_checked_by(check_headers)
+    )
+    extra_body: Mapping[str, Any] | None = field(default=None, metadata=_checked_by(check_mapping))
     strict_tool_schema: bool = True
 
     def __post_init__(self) -> None:
         for option in fields(self):
             value = getattr(self, option.name)
-            if "check" in option.metadata and not (value is None and option.default is None):
+            unset = value is option.default or (
+                value is None and (option.default is None or _NONE_IS_A_VALUE in option.metadata)
+            )
+            if "check" in option.metadata and not unset:
                 option.metadata["check"](option.name, value)
+        _check_said_once("effort", self.effort, "output_config", self.output_config, "effort")
+        _check_said_once("user", self.user, "metadata", self.metadata, "user_id")
 
     @classmethod
     def of(
@@ -103,8 +175,9 @@ class RequestOptions:
         Args:
             model: As there.
             _strict_tool_schema: As there.
-            arguments: The others, by the names of the fields. One that is None, or livekit's or
-                the SDK's "not given", leaves the field's default.
+            arguments: The others, by the names of the fields. One that is livekit's or the SDK's
+                "not given" leaves the field's default, and so does None, but where it is a value:
+                no thinking and no effort are to be named.
 
         Raises:
             TypeError: There is no argument of that name, or it has the wrong type.
@@ -113,6 +186,25 @@ class RequestOptions:
         given = {
             name: value
             for name, value in arguments.items()
-            if value is not None and not is_absent(value)
+            if not is_absent(value) and (value is not None or name in _NONE_COUNTS)
         }
         return cls(model=model, strict_tool_schema=_strict_tool_schema, **given)
+
+
+_NONE_COUNTS = {
+    option.name for option in fields(RequestOptions) if _NONE_IS_A_VALUE in option.metadata
+}
+
+
+def _is_model_id(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\S+", value) is not None
+
+
+def _check_said_once(
+    name: str, value: object, holder_name: str, holder: Mapping[str, Any] | None, key: str
+) -> None:
+    """Check that the argument *name* and the *key* of another one do not contradict each other."""
+    if holder is None or key not in holder or value is None or value is UNSET:
+        return
+    if holder[key] != value:
+        raise ValueError(f"{name} and {holder_name}[{key!r}] must not differ: give one of them")

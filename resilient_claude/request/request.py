@@ -11,6 +11,7 @@ from resilient_claude.request.history.plain_json import KnownJson
 from resilient_claude.request.tools.names import ToolAlias, as_called
 
 from .encoding import encode
+from .models import Model
 from .thinking import prefix_of
 
 
@@ -32,6 +33,7 @@ class Request:
         query: Query parameters.
         adjustments: What had to be changed.
         timeout_s: The caller's own timeout for this call, seconds.
+        asked: Who is asked, and what it accepts.
         aliases: What the agent calls those tools that have another name at the API, by that name.
         known_json: The JSON of what the messages begin with, or did before they were changed.
     """
@@ -41,6 +43,7 @@ class Request:
     query: Mapping[str, object] = field(repr=False)
     adjustments: tuple[Adjustment, ...] = ()
     timeout_s: float | None = None
+    asked: Model = field(default_factory=lambda: Model.parse(""), compare=False, repr=False)
     aliases: Mapping[str, ToolAlias] = field(default_factory=dict, repr=False)
     known_json: KnownJson | None = field(default=None, repr=False)
 

@@ -17,10 +17,6 @@ _KEY = "claude"  # in a call's `extra`, where other providers leave things of th
 # By type of block: its text, if any, and then what is signed.
 _THINKING_FIELDS = {"thinking": ("thinking", "signature"), "redacted_thinking": ("data",)}
 
-# Source: platform.claude.com/docs/en/build-with-claude/thinking-troubleshooting, its table of
-# defaults: from Opus 5 and Sonnet 5 on, a request that says nothing thinks.
-_THINKING_IS_DEFAULT_FROM = (5, 0)
-
 
 @dataclass(frozen=True, slots=True)
 class ThinkingRecord:
@@ -136,9 +132,7 @@ def asks_for_thinking(body: Mapping[str, Any]) -> bool:
 def thinking_mode(body: Mapping[str, Any], model: Model) -> str:
     """How *body* is answered: "manual", "adaptive" (which anything unknown counts as) or "off"."""
     if body.get("thinking") is None:
-        version = model.version
-        by_default = version is None or version >= _THINKING_IS_DEFAULT_FROM
-        return "adaptive" if by_default else "off"
+        return "off" if model.facts.thinks == "if asked" else "adaptive"
     kind = _thinking_type(body)
     if kind == "disabled":
         return "off"

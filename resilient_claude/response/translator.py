@@ -49,6 +49,7 @@ class Activity(StrEnum):
 
     WAITING = "waiting"
     SPEAKING = "speaking"
+    THINKING = "thinking"
     WORKING = "working"
 
 
@@ -85,7 +86,17 @@ class Translator:
         block = message.open_block or next(reversed(message.blocks.values()))
         if not (block.counts or block.is_tool or block.type in TAKE_THEIR_TIME):
             return Activity.WAITING  # a block that has begun says nothing yet
-        return Activity.SPEAKING if block.type in _SPEAKING else Activity.WORKING
+        activity = _ACTIVITIES.get(block.type, Activity.WORKING)
+        if activity is Activity.THINKING and self.output_started:
+            return Activity.WORKING  # the limit is for those who wait for the first word
+        return activity
+
+    @property
+    def has_thought(self) -> bool:
+        """Whether there was thinking in it, shown or not."""
+        return any(
+            _ACTIVITIES.get(b.type) is Activity.THINKING for b in self.message.blocks.values()
+        )
 
     @property
     def leading_thinking(self) -> list[dict[str, Any]]:
@@ -203,4 +214,9 @@ class Translator:
         return llm.ChatChunk(id=self.message.message_id, delta=delta)
 
 
-_SPEAKING = ("text", "tool_use")
+_ACTIVITIES = {
+    "text": Activity.SPEAKING,
+    "tool_use": Activity.SPEAKING,
+    "thinking": Activity.THINKING,
+    "redacted_thinking": Activity.THINKING,
+}

@@ -13,6 +13,22 @@ from .record import TurnRecord
 
 
 @dataclass(frozen=True, slots=True)
+class Thinking:
+    """What the event `claude_thinking` tells, at most once in a turn: that it will take a while.
+
+    Claude has been thinking for two seconds, and nothing was heard yet. An application may say or
+    play something meanwhile.
+
+    Attributes:
+        turn_id: what the log lines of the turn have in common.
+        elapsed_s: seconds since `chat()`.
+    """
+
+    turn_id: str
+    elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class TurnEnded:
     """What the event `claude_turn_ended` tells about a turn, however it ended.
 

@@ -97,6 +97,13 @@ def times(attempts: Scalar) -> str:
     return "1 attempt" if attempts == 1 else f"{attempts} attempts"
 
 
+def _model_retires(fields: Mapping[str, Scalar]) -> str:
+    day = f" on {fields['retires_at']}" if fields.get("retires_at") else ""
+    if fields.get("lifecycle") == "retired":
+        return f"model {fields['model']} is retired, requests for it fail: move to another one"
+    return f"model {fields['model']} is to retire{day}: move to another one"
+
+
 EVENTS: Mapping[str, LogEvent] = {
     "claude.attempt_failed": LogEvent(
         "warning",
@@ -161,7 +168,15 @@ EVENTS: Mapping[str, LogEvent] = {
     "claude.model_unknown": LogEvent(
         "warning",
         ("model", "suggestion"),
-        lambda f: f"Claude has no model {f['model']}; did you mean {f['suggestion']}?",
+        lambda f: (
+            f"Claude has no model {f['model']}"
+            + (f"; did you mean {f['suggestion']}?" if f.get("suggestion") else "")
+        ),
+    ),
+    "claude.model_retires": LogEvent(
+        "warning",
+        ("model", "lifecycle", "retires_at"),
+        _model_retires,
     ),
 }
 """Every event there is. The documentation's table is held against this one."""
@@ -199,6 +214,12 @@ def request_adjusted(log: Any, argument: str, reason: str, *, model: str) -> Non
     write(log, "claude.request_adjusted", facts)
 
 
-def model_unknown(log: Any, *, model: str, suggestion: str) -> None:
-    """The API is unlikely to know *model*; did the application mean *suggestion*?"""
+def model_unknown(log: Any, *, model: str, suggestion: str | None) -> None:
+    """The API does not know *model*, or hardly; did the application mean *suggestion*?"""
     write(log, "claude.model_unknown", {"model": model, "suggestion": suggestion})
+
+
+def model_ends(log: Any, model: str, *, lifecycle: str | None, retires_at: str | None) -> None:
+    """The API will not serve *model* for ever, or does not any more."""
+    facts = {"model": model, "lifecycle": lifecycle, "retires_at": retires_at}
+    write(log, "claude.model_retires", facts)

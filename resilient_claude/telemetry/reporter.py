@@ -12,7 +12,7 @@ from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.response.outcomes import deserves_warning
 
 from . import log, span
-from .events import TurnEnded
+from .events import Thinking, TurnEnded
 from .record import AttemptRecord, TurnRecord
 
 
@@ -26,11 +26,12 @@ class Reporter:
     """
 
     def __init__(
-        self, record: TurnRecord, *, logger: Any, emit: Callable[[str, TurnEnded], None]
+        self, record: TurnRecord, *, logger: Any, emit: Callable[[str, Any], None]
     ) -> None:
         self._record = record
         self._logger = logger
         self._emit = emit
+        self._told_of_thinking = False
 
     def attempt_failed(self, attempt: AttemptRecord) -> None:
         """An attempt failed. A repetition is counted at the end, not written at the same level.
@@ -41,6 +42,17 @@ class Reporter:
         level = "debug" if attempt.repeats or attempt.speculative else None
         fields = log.write(self._logger, "claude.attempt_failed", facts, level=level)
         span.add_event("claude.attempt_failed", fields)
+
+    def thinking(self, now: float) -> None:
+        """Claude thinks and says nothing, for a while now; told once in a turn.
+
+        Args:
+            now: the event loop's clock.
+        """
+        if not self._told_of_thinking:
+            self._told_of_thinking = True
+            record = self._record
+            self._emit("claude_thinking", Thinking(record.turn_id, now - record.started))
 
     def turn_ended(self) -> None:
         """The turn has ended, in one way or another."""

@@ -119,26 +119,6 @@ async def rehearse(client: AnyClient, transport: AiohttpTransport | None, reques
         transport.envelopes.keep(sdk_client, request, envelope)
 
 
-async def list_models(client: AnyClient, evidence: Evidence) -> None:
-    """Show the key to the API on a connection that the first turn will use, if it can be shown.
-
-    Args:
-        client: the SDK's; some platforms' have no list of models, and send nothing.
-        evidence: told how far it has come.
-
-    Raises:
-        anthropic.APIError: there is no connection, or the key is refused.
-    """
-    models = getattr(client, "models", None)
-    if models is None:
-        return
-    token = current_evidence.set(evidence)
-    try:
-        await models.list(limit=1)
-    finally:
-        current_evidence.reset(token)
-
-
 def _note(evidence: Evidence, status: int, headers: Mapping[str, str]) -> None:
     """Write down what a response that has come tells of where it comes from."""
     evidence.status = status

@@ -76,6 +76,11 @@ def is_async_client(client: object) -> bool:
     return isinstance(client, AsyncAPIClient)
 
 
+def is_first_party(client: object) -> bool:
+    """Whether *client* speaks with Anthropic's own API, or with what stands before it."""
+    return type(client) is anthropic.AsyncAnthropic
+
+
 def is_sync_client(client: object) -> bool:
     """Whether *client* is one of the SDK's, but blocks."""
     return isinstance(client, SyncAPIClient)
@@ -243,7 +248,7 @@ def _body(client: AnyClient, request: Request) -> dict[str, Any]:
 
     Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
     """
-    if type(client) is anthropic.AsyncAnthropic:
+    if is_first_party(client):
         return {"content": request.content()}
     return {"body": request.body}
 

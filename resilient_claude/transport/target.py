@@ -22,8 +22,9 @@ from resilient_claude.request.models import Model
 from resilient_claude.request.request import Request
 
 from .aiohttp_internals import idle_connections
-from .exchange import Exchange, list_models, open_exchange, rehearse
+from .exchange import Exchange, open_exchange, rehearse
 from .httpx2_internals import close_idle
+from .models_endpoint import describe_model
 from .pool import AiohttpTransport
 from .sdk import (
     NO_KEY_YET,
@@ -141,9 +142,9 @@ class Target:
         """Learn what the SDK puts around *request*, so that the first turn need not."""
         await rehearse(client, self.transport, request)
 
-    async def show_key(self, client: AnyClient, evidence: Evidence) -> None:
-        """Open a connection, and show the key on it; see `exchange.list_models`."""
-        await list_models(client, evidence)
+    async def describe_model(self, client: AnyClient, evidence: Evidence) -> object | None:
+        """What the API says of the model; see `models_endpoint.describe_model`."""
+        return await describe_model(client, self.model.id, evidence)
 
     async def retire_connections(self) -> None:
         """After a transport failure: no later request uses a connection that was open before.

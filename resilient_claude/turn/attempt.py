@@ -25,6 +25,8 @@ from resilient_claude.transport.target import Target
 
 from .clocks import Clocks
 
+_SHOWS_LIFE = (Activity.THINKING, Activity.WORKING)
+
 Deliver = Callable[[list[llm.ChatChunk]], None]
 """Hands chunks on to the caller."""
 
@@ -109,7 +111,7 @@ class Attempt:
             self._feed(events)
             activity = translator.activity
             # While Claude thinks, a ping is a sign of life; of speech, only words are.
-            if message.progress != seen or (events and activity is Activity.WORKING):
+            if message.progress != seen or (events and activity in _SHOWS_LIFE):
                 seen = message.progress
                 self._clocks.progressed(activity)
         if empty:

@@ -17,6 +17,10 @@ told to cancel the attempt (`EXPIRING`), which it does one turn later.
     all three        --the adapter closes-->   ABORTED
     any              --leave-->                OUTSIDE
 
+Thinking shows signs of life all the time and says nothing. So it has a limit of its own, counted
+from where it began and as long as nothing was heard, if another attempt could do better; and it is
+told of once it has lasted for a while (`Mute`).
+
 Invariant: the scope of `asyncio.timeout` is scheduled exactly in `EXPIRING` and `ABORTED`. Once it
 has begun to cancel, no progress brings the attempt back, and leaving raises what it was ended by.
 
@@ -31,8 +35,10 @@ does is not seen; it is shorter than a tick.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
+from math import inf
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -50,6 +56,24 @@ A tick costs some 10 us; a block that is shorter may go unseen.
 
 LATE_S = 0.05
 """What a timer may be late before the loop counts as blocked, in seconds."""
+
+
+THINKING_S = 2.0
+"""From when on an application is told that Claude thinks, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """What to do about a Claude who thinks, before the caller has heard a word.
+
+    Attributes:
+        on_thinking: called when it has lasted for `THINKING_S`.
+        latest: when another attempt may begin at the latest, on the event loop's clock: if
+            `max_thinking_s` ends later, it ends nothing. None if no other may follow.
+    """
+
+    on_thinking: Callable[[], None]
+    latest: float | None
 
 
 Cap: TypeAlias = tuple[float, str, float]
@@ -79,6 +103,7 @@ class Clocks:
         turn_cap: likewise, when the attempt ends whatever progress it makes.
         observed: whether the transport reports the phases of the connection; if it does not, one
             clock covers everything up to the first content.
+        mute: what to do while it thinks; None if words have come before.
 
     Raises:
         ClockExpired: on leaving, when a clock ran out inside.
@@ -94,6 +119,7 @@ class Clocks:
         caps: Sequence[Cap],
         turn_cap: Cap,
         observed: bool,
+        mute: Mute | None = None,
     ) -> None:
         self.evidence = evidence
         evidence.on_phase = self._phase_began
@@ -102,8 +128,12 @@ class Clocks:
         self._first_token_s = first_token_s
         self._clock_by_activity = {
             Activity.SPEAKING: ("stall_s", timeouts.stall_s),
+            Activity.THINKING: ("thinking_s", timeouts.thinking_s),
             Activity.WORKING: ("thinking_s", timeouts.thinking_s),
         }
+        self._mute = mute
+        self._thinking_timer: asyncio.TimerHandle | None = None
+        self._thinking_deadline = inf
         self._observed = observed
         self._started = self._loop.time()
         self._caps = [*caps, turn_cap]
@@ -135,6 +165,7 @@ class Clocks:
         self._state = ClockState.OUTSIDE
         if self._timer is not None:
             self._timer.cancel()
+        self._thinking_ended()
         try:
             await self._scope.__aexit__(exc_type, exc, traceback)
         except TimeoutError:  # asyncio's, which says nothing: hence `from None`
@@ -152,12 +183,35 @@ class Clocks:
         self._waiting = False
         clock, limit_s = self._clock_by_activity[activity]
         deadline = self._loop.time() + limit_s
+        if activity is Activity.THINKING:
+            if self._thinking_timer is None and self._mute is not None:
+                self._thinking_began(self._mute)
+            if deadline > self._thinking_deadline:
+                clock, limit_s = "max_thinking_s", self._timeouts.max_thinking_s
+                deadline = self._thinking_deadline
+        elif self._mute is not None:
+            self._thinking_ended()
+            if activity is Activity.SPEAKING:
+                self._mute = None
         if deadline > self._turn_deadline:
             deadline = self._turn_deadline
         if clock == self._clock and self._state is ClockState.WATCHING:
             self._deadline = deadline  # as with almost every token
         else:
             self._watch(deadline, clock, limit_s)
+
+    def _thinking_began(self, mute: Mute) -> None:
+        now = self._loop.time()
+        self._thinking_timer = self._loop.call_at(now + THINKING_S, mute.on_thinking)
+        deadline = now + self._timeouts.max_thinking_s
+        if mute.latest is not None and deadline < mute.latest:
+            self._thinking_deadline = deadline
+
+    def _thinking_ended(self) -> None:
+        if self._thinking_timer is not None:
+            self._thinking_timer.cancel()
+            self._thinking_timer = None
+        self._thinking_deadline = inf
 
     def stop(self) -> None:
         """The answer is whole: no clock may end it any more."""

@@ -10,12 +10,13 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
+from resilient_claude.failures.causes import root_cause
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Failure, FailureKind
-from resilient_claude.failures.faults import Fault
+from resilient_claude.failures.faults import ClockExpired, Fault
 from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.private import Private
@@ -25,48 +26,21 @@ from resilient_claude.policy.waits import first_token_clock_s, last_start, resum
 from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
-from resilient_claude.response.text_filters import AfterPrefill, Join, TextFilter, ThinkingTags
 from resilient_claude.response.translator import Translator
 from resilient_claude.telemetry.record import TurnRecord
 
 from .attempt import Attempt, Deliver
-from .clocks import Cap, Clocks
+from .clocks import Cap, Clocks, Mute
+from .part import Part
 from .settings import TurnSettings
 from .speculation import Speculation
-
-MAX_PAUSES = 5
-"""How often a turn that server tools paused is continued."""
-
 
 Repair: TypeAlias = Callable[[Request, Failure], Request | None]
 """Makes another request of one that was rejected; None if it does not know how."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One request of a turn.
-
-    Attributes:
-        request: what is asked.
-        resumed: whether it goes on with an answer that broke off.
-        pauses: how often server tools have paused the turn before it.
-        follows_tool: whether it answers the result of a tool.
-    """
-
-    request: Request
-    resumed: bool = False
-    pauses: int = 0
-    follows_tool: bool = False
-
-    @property
-    def may_be_empty(self) -> bool:
-        """Whether Claude may rightly have nothing to say."""
-        return self.resumed or self.follows_tool
-
-    @property
-    def may_pause(self) -> bool:
-        """Whether it is continued if server tools pause it once more."""
-        return self.pauses < MAX_PAUSES
+LessThinking: TypeAlias = Callable[[Request], Request | None]
+"""Makes a request with more room for the answer; None if that is not possible."""
 
 
 class Parts:
@@ -81,6 +55,8 @@ class Parts:
             and the wait in seconds.
         repair: makes another request of one that was rejected, if it knows how.
         speculation: whether the caller's turn may not be over yet.
+        less_thinking: makes another request of one to which Claude thought and said nothing.
+        on_thinking: called once Claude has thought for a while without a word.
         follows_tool: whether the turn answers the result of a tool.
     """
 
@@ -94,6 +70,8 @@ class Parts:
         on_retry: Callable[[AttemptFailed, float], None],
         repair: Repair,
         speculation: Speculation,
+        less_thinking: LessThinking,
+        on_thinking: Callable[[], None],
         follows_tool: bool = False,
     ) -> None:
         self._settings = settings
@@ -103,6 +81,8 @@ class Parts:
         self._on_retry = on_retry
         self._repair: Repair | None = repair  # once per turn
         self._speculation = speculation
+        self._less_thinking: LessThinking | None = less_thinking  # likewise
+        self._on_thinking = on_thinking
         self._follows_tool = follows_tool
         self._loop = asyncio.get_running_loop()
         self._attempt: Attempt | None = None
@@ -160,13 +140,10 @@ class Parts:
         policy, record, broken = self._settings.policy, self._record, self.translator
         if record.resumed or not broken.text_chars or broken.message.tool_block_began:
             return None
-        latest = last_start(
-            policy, silent_since=record.silent_since, turn_deadline=self._turn_deadline
-        )
         return resume_wait_s(
             policy,
             failed.failure,
-            remaining_s=latest - self._loop.time(),
+            remaining_s=self._latest - self._loop.time(),
             random=random.random,
         )
 
@@ -212,6 +189,8 @@ class Parts:
                 )
             except AttemptFailed as failed:
                 repaired = self._repaired(part, failed)
+                if repaired is None and number < policy.max_attempts:
+                    repaired = self._relieved(part, failed)
                 if repaired is not None:
                     part = repaired
                     self._on_retry(failed, 0.0)
@@ -229,6 +208,12 @@ class Parts:
     def _turn_deadline(self) -> float:
         return self._record.started + self._settings.policy.max_turn_s
 
+    @property
+    def _latest(self) -> float:
+        """When the last attempt may start."""
+        silent_since, policy = self._record.silent_since, self._settings.policy
+        return last_start(policy, silent_since=silent_since, turn_deadline=self._turn_deadline)
+
     def _repaired(self, part: Part, failed: AttemptFailed) -> Part | None:
         """*part* with a request that may be taken, if this one was rejected for a known reason."""
         repair = self._repair
@@ -239,6 +224,24 @@ class Parts:
             return None
         self._repair = None
         return replace(part, request=request)
+
+    def _relieved(self, part: Part, failed: AttemptFailed) -> Part | None:
+        """*part* with more room for the answer, if all there was has gone into thinking."""
+        relieve, thought = self._less_thinking, self.translator
+        in_vain = (
+            thought.has_thought
+            and not thought.output_started
+            and not thought.message.tool_block_began
+        )
+        if relieve is None or not in_vain or self._loop.time() >= self._latest:
+            return None
+        root = root_cause(failed.error)
+        too_long = isinstance(root, ClockExpired) and root.clock == "max_thinking_s"
+        if not too_long and thought.message.stop_reason != "max_tokens":
+            return None
+        self._less_thinking = None
+        request = relieve(part.request)
+        return None if request is None else replace(part, request=request)
 
     def _policy_of(self, part: Part) -> RetryPolicy:
         policy, failed = self._settings.policy, len(self._record.failed)
@@ -265,23 +268,24 @@ class Parts:
             caps=caps,
             turn_cap=(self._turn_deadline, "max_turn_s", policy.max_turn_s),
             observed=settings.target.transport is not None,
+            mute=self._mute(policy, number),
         )
         return Attempt(
             settings.target,
             part.request,
             clocks,
-            filters=self._filters(part),
+            filters=part.filters(self._record.said, filter_thinking=settings.filter_thinking),
             said=self._record.said,
             deliver=self._deliver,
             connect_s=settings.timeouts.connect_s,
         )
 
-    def _filters(self, part: Part) -> list[TextFilter]:
-        filters: list[TextFilter] = [ThinkingTags()] if self._settings.filter_thinking else []
-        if not part.resumed:
-            return filters
-        prefilled = part.request.body["messages"][-1]["role"] == "assistant"
-        return [*filters, (AfterPrefill if prefilled else Join)("".join(self._record.said))]
+    def _mute(self, policy: RetryPolicy, number: int) -> Mute | None:
+        """How long Claude may think without a word; None if something was heard in this turn."""
+        if self._record.heard:
+            return None
+        relievable = self._less_thinking is not None and number < policy.max_attempts
+        return Mute(self._on_thinking, self._latest if relievable else None)
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, unless the adapter is closed: then the next attempt fails at once."""

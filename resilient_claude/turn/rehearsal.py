@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from livekit.agents.llm import ChatContext, Tool, Toolset
+from livekit.agents.llm import Tool, Toolset
 
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.faults import ClockExpired
@@ -14,12 +14,14 @@ from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.private import Private
 from resilient_claude.policy.timeouts import Timeouts
-from resilient_claude.request.build import build_request, build_schemas
-from resilient_claude.request.options import RequestOptions
-from resilient_claude.request.request import Request
-from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.request.model_ids import did_you_mean
+from resilient_claude.request.model_info import ModelInfo
+from resilient_claude.telemetry.log import model_ends, model_unknown
+from resilient_claude.transport.models_endpoint import UnknownModelError
 from resilient_claude.transport.sdk import credentials_of
 from resilient_claude.transport.target import Target
+
+from .requests import TurnRequests
 
 if TYPE_CHECKING:
     from resilient_claude.transport.sdk import AnyClient
@@ -30,27 +32,27 @@ class Rehearsal:
 
     Args:
         target: who will be asked.
-        options: what shapes a request.
-        schemas: keeps the definitions of tools.
+        requests: makes the requests, and learns what the API says of their model.
         timeouts: bound the wait for the connection and the answer on it.
+        logger: from `telemetry.log.make_logger`; learns of a model that is none, or will be none.
     """
 
     def __init__(
-        self, target: Target, options: RequestOptions, schemas: ToolSchemas, timeouts: Timeouts
+        self, target: Target, requests: TurnRequests, timeouts: Timeouts, logger: Any
     ) -> None:
         self._target = target
-        self._options = options
-        self._schemas = schemas
-        self._timeouts = timeouts
+        self._requests = requests
+        self.timeouts = timeouts
+        self._logger = logger
 
     async def build_tools(self, tools: Sequence[Tool | Toolset]) -> None:
         """Build the schemas of *tools*, one between two turns of the event loop, and a request."""
-        for _ in build_schemas(self._options, tools, self._schemas):
+        for _ in self._requests.build_schemas(tools):
             await asyncio.sleep(0)
-        self._request(tools)
+        self._requests.first(tools)
 
     async def connect(self) -> None:
-        """Open a connection, and show the key on it, where the client can list models.
+        """Open a connection, and ask on it for the model, where the client can ask for models.
 
         Raises:
             livekit.agents.APIError: that failed.
@@ -58,8 +60,8 @@ class Rehearsal:
         evidence = Evidence(https=self._target.https)
         try:
             client = await self._target.client_for_attempt()
-            await self._target.rehearse(client, self._request())
-            await self._show_key(client, evidence)
+            await self._target.rehearse(client, self._requests.first())
+            await self._ask_for_model(client, evidence)
         except Exception as exc:  # noqa: BLE001 - whatever it is, it gets a name
             secrets = credentials_of(self._target.client)
             failure, shown = name_failure(exc, evidence, private=lambda: Private(secrets))
@@ -68,21 +70,33 @@ class Rehearsal:
         # Out here, what it was is not the context of what is raised.
         raise to_api_error(failure, summary="warming failed") from shown
 
-    async def _show_key(self, client: AnyClient, evidence: Evidence) -> None:
-        limit_s = self._timeouts.connect_s + self._timeouts.first_token_s
+    async def _ask_for_model(self, client: AnyClient, evidence: Evidence) -> None:
+        """Learn of the model; a wrong id and one that is to retire are one line each.
+
+        Raises:
+            anthropic.APIStatusError: the key is refused, or the model is none.
+            anthropic.APIConnectionError: there is no connection.
+            ClockExpired: there is no answer.
+        """
+        limit_s = self.timeouts.connect_s + self.timeouts.first_token_s
+        model = self._requests.model
         scope = asyncio.timeout(limit_s)
         try:
             async with scope:
-                await self._target.show_key(client, evidence)
+                answer = await self._target.describe_model(client, evidence)
         except TimeoutError:
             if scope.expired():
                 raise ClockExpired("first_token_s", limit_s) from None
             raise
-
-    def _request(self, tools: Sequence[Tool | Toolset] = ()) -> Request:
-        context = ChatContext.empty()
-        context.add_message(role="user", content="?")
-        return build_request(self._options, context, tools=tools, schemas=self._schemas)
+        except UnknownModelError as exc:
+            model_unknown(self._logger, model=model.id, suggestion=did_you_mean(model.id))
+            raise exc.error from exc.error.__cause__
+        if answer is None:
+            return
+        info = ModelInfo.of(model, answer)
+        self._requests.learn(info)
+        if info.ends:
+            model_ends(self._logger, model.id, lifecycle=info.lifecycle, retires_at=info.retires_at)
 
 
 def check_tools(tools: object) -> None:

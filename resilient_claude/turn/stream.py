@@ -19,7 +19,6 @@ from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
-from resilient_claude.telemetry.events import TurnEnded
 from resilient_claude.telemetry.record import TurnRecord
 from resilient_claude.telemetry.reporter import Reporter
 
@@ -31,7 +30,8 @@ from .livekit_internals import (
     task_of,
 )
 from .output import Output
-from .parts import Parts, Repair
+from .parts import Parts
+from .requests import TurnRequests
 from .settings import TurnSettings
 from .speculation import Speculation
 
@@ -48,12 +48,12 @@ class ResilientClaudeStream(llm.LLMStream):
         request: Request | Fault,
         settings: TurnSettings,
         *,
-        repair: Repair,
+        requests: TurnRequests,
         chat_ctx: ChatContext,
         tools: list[Tool],
         conn_options: APIConnectOptions,
         logger: Any,
-        emit: Callable[[str, TurnEnded], None],
+        emit: Callable[[str, Any], None],
     ) -> None:
         super().__init__(claude, chat_ctx=chat_ctx, tools=tools, conn_options=once(conn_options))
         self._output = Output(channel_of(self))
@@ -73,7 +73,9 @@ class ResilientClaudeStream(llm.LLMStream):
             self._record,
             deliver=self._deliver,
             on_retry=self._report_retry,
-            repair=repair,
+            repair=requests.repair,
+            less_thinking=requests.less_thinking,
+            on_thinking=self._report_thinking,
             speculation=self._speculation,
             follows_tool=_follows_tool(chat_ctx),
         )
@@ -150,6 +152,9 @@ class ResilientClaudeStream(llm.LLMStream):
         self._record_failure(failed, wait_s=wait_s)
         summary = f"attempt {self._record.attempts} failed, the next follows in {wait_s:.2f} s"
         report_recoverable(self, to_api_error(failed.failure, summary=summary))
+
+    def _report_thinking(self) -> None:
+        self._reporter.thinking(self._now())
 
 
 def _limited(

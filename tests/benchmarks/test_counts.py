@@ -81,7 +81,7 @@ def test_the_first_turn_of_a_long_history_costs_no_more_than_it_did() -> None:
 
     sys.setprofile(profile)
     try:
-        build_request(adapter._options, context, schemas=ToolSchemas()).content()
+        build_request(adapter._requests._fixed, context, schemas=ToolSchemas()).content()
     finally:
         sys.setprofile(None)
 

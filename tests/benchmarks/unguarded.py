@@ -24,7 +24,7 @@ class UnguardedLLM(ResilientClaudeLLM):
     def chat(self, **arguments: Any) -> Any:
         context, tools = arguments["chat_ctx"], arguments["tools"]
         request = build_request(
-            self._options,
+            self._requests._fixed,
             context,
             tools=tools,
             schemas=self._schemas,

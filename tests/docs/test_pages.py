@@ -30,6 +30,7 @@ RUN_BY = {
     "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && "
     ".venv/bin/python -m pytest -q -n auto": "readme_command 2",
     ".venv/bin/resilient-claude demo --plugin": 'run_demo("--plugin"',
+    ".venv/bin/resilient-claude models": 'invoke(app, ["models"]',
     ".venv/bin/resilient-claude chat": '["chat", "--base-url"',
     ".venv/bin/python -m pytest tests/faults -k silent/": 'f"{row.key}/" in',
     ".venv/bin/pip install -q -e '.[dev,docs]' && .venv/bin/sphinx-build docs site": (

@@ -10,7 +10,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from resilient_claude import Outcome, failure_of
 from resilient_claude.transport.exchange import DRAIN_S
-from resilient_claude.turn.parts import MAX_PAUSES
+from resilient_claude.turn.part import MAX_PAUSES
 
 from .playing import TurnResult
 from .scripted_answers import AttemptSeen

@@ -20,6 +20,7 @@ from livekit.agents import llm
 from resilient_claude.failures.faults import Fault
 from resilient_claude.request.build import build_request
 from resilient_claude.request.continuation import continued, resumed
+from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
@@ -92,7 +93,10 @@ async def book(city: str) -> None:
 
 def build(context: llm.ChatContext, model: str, **options: Any) -> Request:
     return build_request(
-        RequestOptions(model=model, **options), context, tools=[book], schemas=ToolSchemas()
+        FixedFields.of(RequestOptions(model=model, **options)),
+        context,
+        tools=[book],
+        schemas=ToolSchemas(),
     )
 
 
@@ -186,7 +190,7 @@ def test_what_a_turn_leaves_behind_can_be_sent(
         "enabled": {"thinking": {"type": "enabled", "budget_tokens": 1024}},
     }
     extra = kinds.get(thinking, {"thinking": {"type": thinking}})
-    options = RequestOptions(model=next_model, max_tokens=2048)
+    options = FixedFields.of(RequestOptions(model=next_model, max_tokens=2048))
     request = build_request(
         options, context, tools=[book], extra_kwargs=extra, schemas=ToolSchemas()
     )

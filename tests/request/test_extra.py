@@ -14,6 +14,7 @@ from livekit.agents.types import NOT_GIVEN
 from pydantic import BaseModel, Field
 
 from resilient_claude.request.build import build_request
+from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Adjustment
 from resilient_claude.request.tools.schemas import ToolSchemas
@@ -109,7 +110,10 @@ def test_absent_values_are_not_sent(absent: object) -> None:
     assert build(extra=extra) == build()
     assert (
         build_request(
-            RequestOptions(model=SAMPLING), HELLO, extra_kwargs=NOT_GIVEN, schemas=ToolSchemas()
+            FixedFields.of(RequestOptions(model=SAMPLING)),
+            HELLO,
+            extra_kwargs=NOT_GIVEN,
+            schemas=ToolSchemas(),
         )
         == build()
     )

@@ -12,6 +12,7 @@ from livekit.agents.types import NOT_GIVEN
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.request.build import build_request
+from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.tools.schemas import ToolSchemas
 from tests.request.tools.test_definitions import weather
@@ -26,18 +27,42 @@ PRIVATE = {"strict_tool_schema": "_strict_tool_schema"}
 NAMES = tuple(name for name in FIELDS if name not in {"model", *PRIVATE})
 """The arguments that may be left out."""
 
+SHOWS_WITH: dict[str, dict[str, Any]] = {
+    "model_like": {"model": "my-deployment"},
+    "progress": {"model": NEWEST},
+}
+"""What else a field needs to make a difference."""
+
 OTHER: dict[str, Any] = {
     "model": NEWEST,
+    "model_like": "claude-sonnet-4-5",
     "max_tokens": 7,
+    "thinking": {"type": "adaptive"},
+    "effort": "medium",
+    "progress": "off",
+    "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
     "temperature": 0.5,
+    "top_p": 0.5,
     "top_k": 3,
+    "stop_sequences": ["END"],
     "caching": "ephemeral",
     "tool_choice": "required",
     "parallel_tool_calls": False,
     "user": "caller-7",
+    "metadata": {"user_id": "caller-8"},
+    "speed": "standard",
+    "service_tier": "standard_only",
+    "inference_geo": "us",
+    "mcp_servers": [{"type": "url", "name": "shop", "url": "https://shop.example/mcp"}],
+    "betas": ["x-2026"],
+    "extra_headers": {"x-team": "voice"},
+    "extra_body": {"fallbacks": "default"},
     "strict_tool_schema": False,
 }
 """Of every field a value that is not its default."""
+
+EFFORTS = '"low", "medium", "high", "xhigh" or "max"'
+SERVER = {"type": "url", "name": "shop", "url": "https://shop.example/mcp"}
 
 NOT_OF_THE_REQUEST = {
     *("api_key", "base_url", "client"),  # whom it goes to
@@ -71,7 +96,7 @@ async def test_every_argument_of_the_constructor_reaches_its_field(name: str) ->
     argument: dict[str, Any] = {PRIVATE.get(name, name): OTHER[name]}
 
     adapter = ResilientClaudeLLM(api_key=KEY, **argument)
-    options = asdict(adapter._options)
+    options = asdict(adapter._requests.options)
     await adapter.aclose()
 
     assert options == {**asdict(RequestOptions(model=MODEL)), name: OTHER[name]}
@@ -80,15 +105,15 @@ async def test_every_argument_of_the_constructor_reaches_its_field(name: str) ->
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_field_changes_the_request(name: str) -> None:
     """A field that nothing reads is a setting that does nothing, and nobody notices."""
-    default = RequestOptions(model=MODEL)
+    default = RequestOptions(**{"model": MODEL, **SHOWS_WITH.get(name, {})})
     changed = replace(default, **{name: OTHER[name]})
 
-    bodies = [
-        build_request(options, HELLO, tools=[weather], schemas=ToolSchemas()).body
+    sent = [
+        build_request(FixedFields.of(options), HELLO, tools=[weather], schemas=ToolSchemas())
         for options in (default, changed)
     ]
 
-    assert bodies[0] != bodies[1]
+    assert (sent[0].body, sent[0].headers) != (sent[1].body, sent[1].headers)
 
 
 # --- what is given, and what is not ---------------------------------------------------------------
@@ -97,12 +122,19 @@ def test_every_field_changes_the_request(name: str) -> None:
 @pytest.mark.parametrize("absent", [NOT_GIVEN, None, anthropic.NOT_GIVEN, anthropic.omit])
 def test_what_is_not_given_keeps_its_default(absent: object) -> None:
     """Applications pass on what they were not given themselves."""
-    arguments: dict[str, Any] = dict.fromkeys(NAMES, absent)
+    names = [name for name in NAMES if absent is not None or name not in {"thinking", "effort"}]
+    arguments: dict[str, Any] = dict.fromkeys(names, absent)
 
     options = RequestOptions.of(model=MODEL, **arguments)
 
     assert options == RequestOptions(model=MODEL)
-    assert options.max_tokens == 1024
+
+
+def test_none_is_a_value_where_nothing_is_to_be_sent() -> None:
+    """The default of thinking and effort is what is right for a voice, so there is a way out."""
+    options = RequestOptions.of(model=MODEL, thinking=None, effort=None)
+
+    assert (options.thinking, options.effort) == (None, None)
 
 
 def test_what_is_given_is_kept() -> None:
@@ -115,8 +147,14 @@ def test_what_is_given_is_kept() -> None:
         "parallel_tool_calls": False,
         "tool_choice": "none",
         "caching": "ephemeral",
+        "stop_sequences": [],
+        "betas": [],
+        "mcp_servers": [],
+        "metadata": {},
+        "output_config": {},
+        "extra_headers": {},
+        "extra_body": {},
     }
-    assert arguments.keys() == {*NAMES}
 
     options = RequestOptions.of(model=MODEL, _strict_tool_schema=False, **arguments)
 
@@ -163,6 +201,67 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
         ("temperature", "hot", "temperature must be a number from 0 to 1, got 'hot'"),
         ("top_k", -1, "top_k must be an int >= 0, got -1"),
         ("caching", "1h", "caching must be \"ephemeral\" or None, got '1h'"),
+        ("model_like", "", "model_like must be a model id without white space, got ''"),
+        ("effort", "extreme", f"effort must be {EFFORTS}, got 'extreme'"),
+        (
+            "output_config",
+            {"effort": "off"},
+            f"output_config['effort'] must be {EFFORTS}, got 'off'",
+        ),
+        ("progress", "loud", 'progress must be "speak", "event" or "off", got \'loud\''),
+        ("speed", "slow", 'speed must be "standard" or "fast", got \'slow\''),
+        (
+            "service_tier",
+            "priority",
+            'service_tier must be "auto" or "standard_only", got \'priority\'',
+        ),
+        ("inference_geo", " ", "inference_geo must be a region, such as \"us\", got ' '"),
+        ("top_p", 2, "top_p must be a number from 0 to 1, got 2"),
+        (
+            "stop_sequences",
+            ["\n"],
+            "stop_sequences must not be blank: the API takes no white space alone",
+        ),
+        ("betas", ["a,b"], "betas must be names of betas, got 'a,b'"),
+        ("metadata", {"name": "Ada"}, "metadata must have nothing but user_id, got name"),
+        (
+            "extra_headers",
+            {"a b": "c"},
+            "extra_headers must have names of headers for keys, got 'a b'",
+        ),
+        (
+            "extra_headers",
+            {"x-key": "secret\n"},
+            "extra_headers['x-key'] has a character that no header has",
+        ),
+        (
+            "extra_body",
+            {"stream": False},
+            "extra_body must not have 'stream': only streams are read here",
+        ),
+        ("mcp_servers", [{"name": "a"}], "mcp_servers must each have a name and a url"),
+        ("mcp_servers", [SERVER, SERVER], "mcp_servers must have names of their own"),
+        (
+            "thinking",
+            {"type": "on"},
+            'thinking must have the type "adaptive", "between_tools", "disabled" or "enabled", '
+            "got 'on'",
+        ),
+        (
+            "thinking",
+            {"type": "disabled", "display": "omitted"},
+            'thinking of the type "disabled" must not have a display: nothing is shown',
+        ),
+        (
+            "thinking",
+            {"type": "adaptive", "display": "all"},
+            'thinking must have the display "summarized", "omitted" or "updates", got \'all\'',
+        ),
+        (
+            "thinking",
+            {"type": "enabled", "budget_tokens": 100},
+            'thinking of the type "enabled" must have budget_tokens >= 1024, got 100',
+        ),
         (
             "tool_choice",
             "any",
@@ -188,6 +287,14 @@ def test_bad_option_is_refused_with_its_name_and_value(
     [
         ({"user": 7}, "user must be a str, got int"),
         ({"parallel_tool_calls": "no"}, "parallel_tool_calls must be a bool, got 'no'"),
+        ({"thinking": "adaptive"}, "thinking must be a dict, got str"),
+        ({"extra_body": {"a": {1}}}, "extra_body must hold nothing but JSON"),
+        ({"extra_body": {1: 2}}, "extra_body must have strings for keys"),
+        ({"extra_headers": "x: y"}, "extra_headers must be a dict, got str"),
+        ({"extra_headers": {"x": 1}}, "extra_headers must have strings for names and values"),
+        ({"stop_sequences": "END"}, "stop_sequences must be a list of strings, got str"),
+        ({"betas": [1]}, "betas must be a list of strings"),
+        ({"mcp_servers": "https://x"}, "mcp_servers must be a list of dicts, got str"),
         ({"parallel_tool_calls": 0}, "parallel_tool_calls must be a bool, got 0"),
     ],
 )
@@ -196,7 +303,20 @@ def test_the_wrong_type_is_refused(arguments: dict[str, Any], message: str) -> N
     with pytest.raises(TypeError) as caught:
         RequestOptions.of(model=MODEL, **arguments)
 
-    assert str(caught.value) == message
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"effort": "low", "output_config": {"effort": "high"}}, "effort and output_config"),
+        ({"user": "a", "metadata": {"user_id": "b"}}, "user and metadata"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """One of the two would win, and which one nobody remembers."""
+    with pytest.raises(ValueError, match=message):
+        RequestOptions.of(model=MODEL, **arguments)
 
 
 def test_an_address_of_the_user_is_refused_and_not_shown() -> None:

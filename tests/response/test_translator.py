@@ -493,7 +493,7 @@ def test_any_json_is_an_answer_or_a_fault(events: list[tuple[str, dict[str, Any]
         ([start(), *text(0, "x"), text(1)[0]], Activity.WAITING),
         ([start(), *text(0, " ")], Activity.WAITING),
         ([start(), tool(0)[0]], Activity.SPEAKING),
-        ([start(), block(0, {"type": "thinking"})[0]], Activity.WORKING),
+        ([start(), block(0, {"type": "thinking"})[0]], Activity.THINKING),
         ([start(), *block(0, {"type": "server_tool_use"})], Activity.WORKING),
         ([start(), *block(0, {"type": "hologram"})], Activity.WAITING),
         ([start(), *text(0, "x"), block(1, {"type": "hologram", "id": "h"})[0]], Activity.WAITING),

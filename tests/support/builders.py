@@ -9,6 +9,7 @@ from livekit.agents import llm
 from livekit.agents.types import NOT_GIVEN
 
 from resilient_claude.request.build import build_request
+from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.conversation import conversation
 from resilient_claude.request.models import Model
@@ -91,7 +92,7 @@ def build(
     **options: Any,
 ) -> Request:
     return build_request(
-        RequestOptions(model=model, **options),
+        FixedFields.of(RequestOptions(model=model, **options)),
         chat_ctx,
         tools=tools,
         tool_choice=tool_choice,

@@ -21,7 +21,13 @@ from structlog.testing import capture_logs
 import resilient_claude
 from resilient_claude import ResilientClaudeLLM, TurnEnded
 from resilient_claude.failures.causes import cause_chain
-from resilient_claude.telemetry.log import LOGGER_NAME, make_logger, write
+from resilient_claude.telemetry.log import (
+    LOGGER_NAME,
+    make_logger,
+    model_ends,
+    model_unknown,
+    write,
+)
 from resilient_claude.telemetry.record import Scalar
 from resilient_claude.testing import (
     Answer,
@@ -442,11 +448,53 @@ async def test_what_is_told_of_a_model_that_claude_has_not(worker: Worker) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        (
+            {"lifecycle": "deprecated", "retires_at": "2026-11-30"},
+            "model claude-x is to retire on 2026-11-30: move to another one",
+        ),
+        ({"lifecycle": "deprecated"}, "model claude-x is to retire: move to another one"),
+        (
+            {"lifecycle": "retired", "retires_at": "2026-06-30"},
+            "model claude-x is retired, requests for it fail: move to another one",
+        ),
+    ],
+)
+def test_what_is_told_of_a_model_that_ends(
+    worker: Worker, facts: dict[str, str], message: str
+) -> None:
+    """When an adapter is warmed: it is the last day to move, or one of the last."""
+    known: dict[str, str | None] = {"lifecycle": None, "retires_at": None, **facts}
+
+    model_ends(make_logger(), "claude-x", **known)
+
+    assert worker.lines("api.anthropic.com") == [
+        line("claude.model_retires", message, "WARNING", model="claude-x", **facts)
+    ]
+
+
+def test_what_is_told_of_a_model_of_which_nothing_is_near(worker: Worker) -> None:
+    """Its id is written rightly, and the API has not got it."""
+    model_unknown(make_logger(), model="claude-opus-4", suggestion=None)
+
+    assert worker.lines("api.anthropic.com") == [
+        line(
+            "claude.model_unknown",
+            "Claude has no model claude-opus-4",
+            "WARNING",
+            model="claude-opus-4",
+        )
+    ]
+
+
 def test_every_event_of_the_package_is_told_above() -> None:
     """A new event needs a turn that writes it, and its whole line."""
     written = {line["event"] for told in TOLD.values() for line in told.lines}
 
-    assert written | {"claude.model_unknown"} == events_of_the_package()
+    written |= {"claude.model_unknown", "claude.model_retires"}
+    assert written == events_of_the_package()
 
 
 def events_of_the_package() -> set[str]:

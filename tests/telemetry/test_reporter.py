@@ -20,6 +20,7 @@ from resilient_claude import (
     Origin,
     Outcome,
     Phase,
+    Thinking,
     TurnEnded,
     failure_of,
 )
@@ -60,6 +61,7 @@ class Desk:
         reporter: what is tested.
         lines: log lines, as structlog has them.
         ended: the events `claude_turn_ended`.
+        thinking: the events `claude_thinking`.
         now: the clock.
     """
 
@@ -69,6 +71,7 @@ class Desk:
         )
         self.lines = lines
         self.ended: list[TurnEnded] = []
+        self.thinking: list[Thinking] = []
         self.reporter = Reporter(
             self.turn,
             logger=make_logger(structlog.get_logger()),
@@ -76,9 +79,13 @@ class Desk:
         )
         self.now = 102.5
 
-    def _emit(self, event: str, ended: TurnEnded) -> None:
-        assert event == "claude_turn_ended"
-        self.ended.append(ended)
+    def _emit(self, event: str, told: TurnEnded | Thinking) -> None:
+        if isinstance(told, Thinking):
+            assert event == "claude_thinking"
+            self.thinking.append(told)
+        else:
+            assert event == "claude_turn_ended"
+            self.ended.append(told)
 
     def fail(self, failure: Failure, *, wait_s: float | None, speculative: bool = False) -> None:
         """An attempt fails now, and nothing has come of it."""
@@ -112,6 +119,15 @@ class Desk:
 def desk() -> Iterator[Desk]:
     with capture_logs() as lines:
         yield Desk(lines)
+
+
+def test_thinking_is_told_once(desk: Desk) -> None:
+    """An application that plays a sound starts it once, whatever number of attempts think."""
+    desk.reporter.thinking(102.0)
+    desk.reporter.thinking(110.0)
+
+    assert desk.thinking == [Thinking("turn_1", 2.0)]
+    assert desk.lines == []
 
 
 def test_a_failed_attempt_is_a_line(desk: Desk) -> None:

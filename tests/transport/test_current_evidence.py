@@ -17,7 +17,7 @@ async def connect(claude: SimulatedClaude, evidence: Evidence) -> None:
     target = Target.of(
         Model.parse("claude-sonnet-4-6"), client=None, api_key=KEY, base_url=claude.base_url
     )
-    await target.show_key(target.client, evidence)
+    await target.describe_model(target.client, evidence)
     await target.aclose()
 
 

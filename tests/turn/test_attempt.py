@@ -13,6 +13,7 @@ from resilient_claude.failures.evidence import Evidence
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.build import build_request
+from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
@@ -29,7 +30,9 @@ MODEL = "claude-sonnet-4-6"
 def request(text: str) -> Request:
     context = llm.ChatContext.empty()
     context.add_message(role="user", content=text)
-    return build_request(RequestOptions(model=MODEL), context, schemas=ToolSchemas())
+    return build_request(
+        FixedFields.of(RequestOptions(model=MODEL)), context, schemas=ToolSchemas()
+    )
 
 
 class Player:

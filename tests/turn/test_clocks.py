@@ -351,7 +351,7 @@ def ending(in_s: float) -> Clocks:
     )
 
 
-@pytest.mark.parametrize("activity", [Activity.SPEAKING, Activity.WORKING])
+@pytest.mark.parametrize("activity", [Activity.SPEAKING, Activity.THINKING, Activity.WORKING])
 async def test_no_progress_outlives_the_turn(activity: Activity) -> None:
     """Words and thoughts without end are no answer."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from livekit.agents import APIError, APIStatusError
 
 from resilient_claude import FailureKind, ResilientClaudeLLM, failure_of
-from resilient_claude.testing import SimulatedClaude
+from resilient_claude.testing import HttpError, SimulatedClaude
+from resilient_claude.testing.serving import models_list, play
 from tests.benchmarks import conversation as desk
 from tests.support.adapters import KEY, MakeLLM
+from tests.support.lines import Lines
 from tests.support.listening import conversation, read_stream
 
 
@@ -50,3 +54,79 @@ async def test_a_closed_adapter_is_not_warmed() -> None:
 
     with pytest.raises(RuntimeError, match="is closed: make a new one"):
         await adapter.warm()
+
+
+# --- the model ------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_model_is_a_line_before_the_first_caller_speaks(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """Otherwise it is a 404 with the first caller on the line, and with every other one."""
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, model="claude-sonet-4-6")
+        with pytest.raises(APIStatusError, match="warming failed") as caught:
+            await adapter.warm()
+        await adapter.aclose()
+
+    assert caught.value.status_code == 404
+    (line,) = lines.named("claude.model_unknown")
+    assert (line["model"], line["suggestion"]) == ("claude-sonet-4-6", "claude-sonnet-4-6")
+
+
+async def test_a_model_that_is_none_any_more_is_a_line_without_a_guess(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """It is spelled rightly: there is nothing that was meant instead."""
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, model="claude-opus-4-20250514")
+        adapter.prewarm()
+        assert adapter._prewarm_task is not None
+        await asyncio.wait([adapter._prewarm_task])
+        await adapter.aclose()
+
+    (line,) = lines.named("claude.model_unknown")
+    assert "suggestion" not in line
+
+
+async def test_a_model_that_is_to_retire_is_a_line(make_llm: MakeLLM, lines: Lines) -> None:
+    """Days before its last one, not on it."""
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, model="claude-sonnet-4-5")
+        await adapter.warm()
+        await adapter.aclose()
+
+    (line,) = lines.named("claude.model_retires")
+    assert (line["lifecycle"], line["retires_at"]) == ("deprecated", "2026-11-30")
+
+
+async def test_what_the_api_says_of_a_model_counts_from_the_first_turn_on(
+    make_llm: MakeLLM, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alias says nothing of itself, so without it Claude would think before every word."""
+    described = models_list.model("claude-haiku-5-5")
+    monkeypatch.setattr(play, "model", lambda name: described)
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, model="voice-of-the-house")
+        await adapter.warm()
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        (request,) = claude.requests
+    assert request.body["thinking"] == {"type": "disabled"}
+    assert request.body["output_config"] == {"effort": "low"}
+    assert lines.named("claude.request_adjusted") == []
+
+
+async def test_a_gateway_without_the_endpoint_is_warm_all_the_same(
+    make_llm: MakeLLM, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its 404 is about the path, and says nothing of the model."""
+    monkeypatch.setattr(play, "model", lambda name: None)
+    monkeypatch.setattr(play, "HttpError", lambda status, message: HttpError(404, message="no"))
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude)
+        await adapter.warm()
+        await adapter.aclose()
+
+    assert lines.events == []

@@ -20,7 +20,7 @@ from resilient_claude.testing import (
     ToolUse,
 )
 from resilient_claude.testing.script import wire
-from resilient_claude.turn.parts import MAX_PAUSES
+from resilient_claude.turn.part import MAX_PAUSES
 from tests.support.adapters import SHORT_S, MakeLLM, shrunk_policy
 from tests.support.builders import chat
 from tests.support.lines import Lines

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .abilities import always_thinks
+from .abilities import accepts_forced_tools, calls_tools_from_code
 from .messages import CheckedMessage, has_tool_blocks
 from .shapes import (
     InvalidRequestError,
@@ -51,6 +51,9 @@ def check_tools(body: dict[str, Any], turns: list[CheckedMessage]) -> None:
     if len(names) != len(set(names)):
         raise InvalidRequestError("tools: Tool names must be unique.")
     _check_strict(tools, body)
+    for index, tool in enumerate(tools):
+        _check_callers(tool, body["model"], f"tools.{index}")
+    check_toolsets(body.get("mcp_servers") or [], tools)
     # Assumed wording: the API rejects it, but in which words is not documented.
     if not tools and has_tool_blocks(turns):
         raise InvalidRequestError(
@@ -108,6 +111,42 @@ def _check_tool(tool: object, path: str) -> str:
     return str(name)
 
 
+def check_toolsets(servers: list[Any], tools: list[dict[str, Any]]) -> None:
+    """Check that each MCP server has exactly one toolset, and each toolset a server.
+
+    Source: platform.claude.com, "MCP connector", "Validation". Assumed wording.
+    """
+    named = [tool.get("mcp_server_name") for tool in tools if tool.get("type") == "mcp_toolset"]
+    names = [server.get("name") for server in servers if isinstance(server, dict)]
+    for name in names:
+        if named.count(name) != 1:
+            raise InvalidRequestError(
+                f"mcp_servers: server '{name}' must be referenced by exactly one mcp_toolset"
+            )
+    for name in named:
+        if name not in names:
+            raise InvalidRequestError(f"tools: MCP server '{name}' not found in mcp_servers")
+
+
+_FROM_CODE = re.compile(r"web_(?:search|fetch)_(\d{8})")
+_FROM_CODE_SINCE = "20260209"
+
+
+def _check_callers(tool: dict[str, Any], model: str, path: str) -> None:
+    """Check who may call a search: by default, since 2026-02-09, only code that the model runs.
+
+    Source: platform.claude.com, "Web search tool", "Dynamic filtering". Assumed wording.
+    """
+    version = _FROM_CODE.fullmatch(str(tool.get("type")))
+    if version is None or version[1] < _FROM_CODE_SINCE or calls_tools_from_code(model):
+        return
+    if tool.get("allowed_callers") != ["direct"]:
+        raise InvalidRequestError(
+            f"{path}.allowed_callers: programmatic tool calling is not supported for this model; "
+            'set allowed_callers to ["direct"]'
+        )
+
+
 def _check_strict(tools: list[dict[str, Any]], body: dict[str, Any]) -> None:
     """Check what strict tools and the format of the answer share."""
     schemas = [tool["input_schema"] for tool in tools if tool.get("strict") is True]
@@ -139,7 +178,7 @@ def _check_tool_choice(choice: object, names: list[str], body: dict[str, Any]) -
 
 
 def _check_forced(body: dict[str, Any]) -> None:
-    if always_thinks(body["model"]):
+    if not accepts_forced_tools(body["model"]):
         # Assumed wording. Source of the rule: "What's new in Claude Opus 5.5".
         raise InvalidRequestError("tool_choice: forced tool use is not supported for this model.")
     thinking = body.get("thinking")

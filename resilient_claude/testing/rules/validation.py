@@ -10,10 +10,11 @@ from typing import Any
 
 from resilient_claude.testing.script.answers import HttpError
 
-from .abilities import accepts_sampling, always_thinks, thinks_between_tools
+from .abilities import accepts_sampling
 from .content_blocks import NEW_VERSION, check_block
 from .messages import check_messages
-from .shapes import InvalidRequestError, check_choice, check_keys, check_type, require, require_type
+from .model_settings import check_effort, check_max_tokens, check_speed, check_thinking
+from .shapes import InvalidRequestError, check_choice, check_keys, check_type, require_type
 from .tools import check_caching, check_tools
 
 _VERSIONS = ("2023-01-01", "2023-06-01", NEW_VERSION)
@@ -40,7 +41,6 @@ _FIELDS = (
 )
 # Assumed: the limit of the API reference.
 _MAX_USER_ID_LENGTH = 256
-_MIN_THINKING_TOKENS = 1024
 # Assumed: no limit is documented. The API's wordings are those of a parser (orjson) that stops at
 # 1,024, and the one that reads the body here stops before that: a rule that holds everywhere lies
 # well below both.
@@ -117,9 +117,9 @@ def _depth(value: object) -> int:
 def _check_body(body: dict[str, Any], headers: Mapping[str, str]) -> None:
     version = headers["anthropic-version"]
     # Assumed: any beta header permits the fields of any beta.
-    betas = ("context_management", "mcp_servers") if headers.get("anthropic-beta") else ()
+    fields = ("context_management", "mcp_servers") if headers.get("anthropic-beta") else ()
     sampling = () if version == NEW_VERSION else _SAMPLING
-    check_keys(body, "", (*_FIELDS, *sampling, *betas))
+    check_keys(body, "", (*_FIELDS, *sampling, *fields))
     model = require_type(body, "model", str, "")
     if not model:
         raise InvalidRequestError("model: String should have at least 1 character")
@@ -128,8 +128,12 @@ def _check_body(body: dict[str, Any], headers: Mapping[str, str]) -> None:
         raise InvalidRequestError("max_tokens: Input should be greater than or equal to 0")
     _check_plain_fields(body)
     _check_sampling(body, model)
+    betas = headers.get("anthropic-beta", "")
+    check_max_tokens(body)
+    check_effort(body)
+    check_speed(body, betas)
     if "thinking" in body:
-        _check_thinking(body["thinking"], model, body["max_tokens"])
+        check_thinking(body, betas)
     _check_system(body.get("system", ""), version)
     turns = check_messages(messages, model=model, version=version)
     check_tools(body, turns)
@@ -176,24 +180,6 @@ def _check_sampling(body: dict[str, Any], model: str) -> None:
         is_default = name != "top_k" and value == 1
         if not is_default and not accepts_sampling(model):
             raise InvalidRequestError(f"`{name}` is deprecated for this model.")
-
-
-def _check_thinking(thinking: object, model: str, max_tokens: int) -> None:
-    check_type(thinking, dict, "thinking")
-    assert isinstance(thinking, dict)
-    kind = require(thinking, "type", "thinking")
-    check_choice(kind, ("adaptive", "between_tools", "disabled", "enabled"), "thinking.type")
-    unsupported = kind in ("disabled", "enabled") and always_thinks(model)
-    if unsupported or (kind == "between_tools" and not thinks_between_tools(model)):
-        raise InvalidRequestError(f'"thinking.type.{kind}" is not supported for this model.')
-    if kind == "enabled":
-        budget = require_type(thinking, "budget_tokens", int, "thinking.enabled")
-        if budget < _MIN_THINKING_TOKENS:
-            raise InvalidRequestError(
-                "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"
-            )
-        if budget >= max_tokens:
-            raise InvalidRequestError("`max_tokens` must be greater than `thinking.budget_tokens`.")
 
 
 def _check_system(system: object, version: str) -> None:

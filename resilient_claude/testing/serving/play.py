@@ -62,9 +62,11 @@ async def play_other(
     base, _, name = request.path.rstrip("/").partition("/v1/models/")
     if error is None and request.method == "GET" and (name or base == "/v1/models"):
         body = model(name) if name else model_list()
-        headers = {"request-id": http1.request_id(serial)}
-        await send_json(channel, 200, headers, body)
-        return
+        if body is not None:
+            headers = {"request-id": http1.request_id(serial)}
+            await send_json(channel, 200, headers, body)
+            return
+        error = HttpError(404, message=f"model: {name}")
     await send_error(channel, error or HttpError(404, message="Not found"), serial=serial)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.testing.rules.bodies import (
     CACHED,
+    HEADERS,
     RESULT,
     TOOL,
     USER,
@@ -125,9 +126,20 @@ INVALID: dict[str, tuple[object, str]] = {
         body(tools=[TOOL], tool_choice={"type": "tool", "name": "lose"}),
         "Tool 'lose' not found in provided tools",
     ),
+    "toolset_without_a_server": (
+        body(tools=[{"type": "mcp_toolset", "mcp_server_name": "shop"}]),
+        "tools: MCP server 'shop' not found in mcp_servers",
+    ),
+    "search_from_code_where_none_calls_tools": (
+        body(
+            model="claude-haiku-4-5",
+            tools=[{"type": "web_search_20260318", "name": "web_search"}],
+        ),
+        "tools.0.allowed_callers: programmatic tool calling is not supported for this model",
+    ),
     "choice_forced_while_thinking": (
         body(
-            model="claude-opus-5",
+            model="claude-sonnet-4-6",
             tools=[TOOL],
             tool_choice={"type": "any"},
             thinking={"type": "enabled", "budget_tokens": 1024},
@@ -196,3 +208,15 @@ def test_tools_cannot_be_forced_on_models_that_always_think(
     found = error_of(body(model=model, tools=[TOOL], tool_choice=choice))
 
     assert found == (400, "tool_choice: forced tool use is not supported for this model.")
+
+
+@pytest.mark.parametrize(("toolsets", "is_right"), [(0, False), (1, True), (2, False)])
+def test_a_server_has_exactly_one_toolset(toolsets: int, is_right: bool) -> None:
+    """Without one its tools are not offered, and nobody would see why."""
+    toolset = {"type": "mcp_toolset", "mcp_server_name": "shop"}
+    tools = [{**toolset, "name": f"shop-{index}"} for index in range(toolsets)]
+    headers = {**HEADERS, "anthropic-beta": "mcp-client-2025-11-20"}
+
+    found = error_of(body(mcp_servers=[{"name": "shop"}], tools=tools), headers)
+
+    assert (found is None) is is_right

@@ -1,0 +1,280 @@
+"""What the options come to for one model: the fields that are the same in every turn. Pure.
+
+They are made once for an adapter, and anew where the model or the options change. Constant they
+have to be all the same: thinking and effort are part of what the API caches.
+
+Where several ask for a field, `extra_kwargs` win over the constructor's `extra_body`, that over its
+other arguments, and those over what is right for a voice; in `output_config` and `metadata` key by
+key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .extra import NOTHING, Extra, overridden
+from .model_facts import ModelFacts
+from .models import Model
+from .options import UNSET, RequestOptions
+from .refusals import refusals
+from .request import Adjustment
+from .thinking import thinking_mode
+
+# The only version under which the sampling arguments exist; from 2026-10-21 on they are a 400.
+_SAMPLING_VERSION = {"anthropic-version": "2023-06-01"}
+# Source: anthropic/types/anthropic_beta_param.py, and the page "MCP connector".
+MCP_BETA = "mcp-client-2025-11-20"
+# Source: platform.claude.com/docs/en/build-with-claude/thinking, "Controlling thinking display".
+UPDATES_BETA = "thinking-display-updates-2026-08-18"
+
+MAX_TOKENS = 1024
+"""Default of `max_tokens` where nothing thinks: an answer that takes some four minutes to say."""
+MAX_TOKENS_THINKING = 8192
+"""Likewise where Claude thinks before it speaks: the limit counts both."""
+_PASSED_ON = ("speed", "service_tier", "inference_geo", "stop_sequences", "mcp_servers")
+_MERGED = ("metadata", "output_config")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedFields:
+    """What of a request does not depend on the conversation.
+
+    Attributes:
+        options: What they are made of.
+        model: Who is asked.
+        body: The fields of the body, without messages, system and tools of the agent.
+        toolsets: Those of `mcp_servers`, which go last among the tools.
+        last: The names of the fields that stand last in the body.
+        headers: Those beyond the client's own, but for the betas'.
+        betas: Names of betas.
+        adjustments: What was asked for and is not sent so, and why.
+        strict_tools: Whether tools are strict.
+        is_first_party: Whether requests go to Anthropic's own API, or to what speaks as it.
+    """
+
+    options: RequestOptions
+    model: Model
+    body: dict[str, Any] = field(repr=False)
+    toolsets: tuple[dict[str, Any], ...] = ()
+    last: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    betas: tuple[str, ...] = ()
+    adjustments: tuple[Adjustment, ...] = ()
+    strict_tools: bool = True
+    is_first_party: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        options: RequestOptions,
+        model: Model | None = None,
+        *,
+        extra: Extra = NOTHING,
+        is_first_party: bool = True,
+    ) -> FixedFields:
+        """What *options* come to.
+
+        Args:
+            options: The constructor's.
+            model: Who is asked, if more is known than its id tells.
+            extra: The `extra_kwargs` of one turn.
+            is_first_party: See the attribute.
+        """
+        model = Model.parse(options.model, options.model_like) if model is None else model
+        refused = refusals(options, model.facts, model.id)
+        taken = replace(options, **{name: _DEFAULTS[name] for name in refused})
+        own = dict(options.extra_body or {})
+        asked = own | extra.fields
+        body: dict[str, Any] = {"model": options.model, "stream": True}
+        for name in _PASSED_ON:
+            if (value := getattr(taken, name)) is not None:
+                body[name] = list(value) if isinstance(value, (list, tuple)) else value
+        body |= _merged(taken, model.facts, own, extra.fields)
+        asked_betas = dict.fromkeys((*(options.betas or ()), *extra.betas))
+        betas: dict[str, None] = {}  # that something else needs
+        if "thinking" not in asked:
+            body |= _thinking(taken, model.facts, body, betas, is_first_party=is_first_party)
+        body |= {name: value for name, value in asked.items() if name not in _MERGED}
+        sampling, unsent = _sampling(taken, own, extra, body, model)
+        body |= sampling
+        if "max_tokens" not in asked:
+            body["max_tokens"] = taken.max_tokens or _max_tokens(body, model)
+        servers = body.get("mcp_servers") or ()
+        if body.get("speed") == "fast" and model.facts.fast:
+            betas[model.facts.fast] = None
+        if servers and not any(beta.startswith("mcp-client-") for beta in asked_betas):
+            betas[MCP_BETA] = None
+        return cls(
+            options=options,
+            model=model,
+            body=body,
+            toolsets=_toolsets(taken.mcp_servers or ()),
+            last=(*sampling, *(key for key in own if key not in extra.fields), *extra.body_only),
+            headers=_headers(body, options, extra, betas),
+            betas=tuple(asked_betas | betas),
+            adjustments=tuple(_adjustments(options, model, refused, unsent)),
+            strict_tools=options.strict_tool_schema and model.accepts_strict_tools,
+            is_first_party=is_first_party,
+        )
+
+    def with_extra(self, extra: Extra) -> FixedFields:
+        """The same with the `extra_kwargs` of one turn, which may name another model."""
+        if extra is NOTHING:
+            return self
+        name = extra.fields.get("model", self.model.id)
+        model = self.model if name == self.model.id else Model.parse(name)
+        return FixedFields.of(self.options, model, extra=extra, is_first_party=self.is_first_party)
+
+
+_DEFAULTS: dict[str, Any] = {
+    "thinking": UNSET,
+    "effort": UNSET,
+    "output_config": None,
+    "max_tokens": None,
+    "top_p": None,
+    "speed": None,
+}
+"""What takes the place of an option that a model refuses."""
+
+
+def _merged(
+    options: RequestOptions, facts: ModelFacts, own: Mapping[str, Any], extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The fields of which several may set keys."""
+    effort = facts.voice_effort if options.effort is UNSET else options.effort
+    user = {} if options.user is None else {"user_id": options.user}
+    sources: dict[str, dict[str, Any]] = {
+        "metadata": {**user, **(options.metadata or {})},
+        "output_config": {
+            **({} if effort is None else {"effort": effort}),
+            **(options.output_config or {}),
+        },
+    }
+    merged: dict[str, Any] = {}
+    for name, given in sources.items():
+        value: Any = given
+        asked = False
+        for holder in (own, extra):
+            if name in holder:
+                asked = True
+                over = holder[name]
+                value = {**value, **over} if isinstance(over, Mapping) else over
+        if value or asked:
+            merged[name] = value
+    return merged
+
+
+def _thinking(
+    options: RequestOptions,
+    facts: ModelFacts,
+    body: Mapping[str, Any],
+    betas: dict[str, None],
+    *,
+    is_first_party: bool,
+) -> dict[str, Any]:
+    """The field of that name, if any; a beta that it needs is added to *betas*."""
+    if options.thinking is None:
+        return {}
+    if isinstance(options.thinking, Mapping):
+        thinking = dict(options.thinking)
+    else:
+        kind = facts.voice_thinking
+        if kind is None:
+            return {}
+        effort = (body.get("output_config") or {}).get("effort")
+        if kind != "adaptive" and effort and effort not in facts.efforts_without_thinking:
+            kind = "adaptive"  # who asks for that much effort asks for thinking
+        thinking = {"type": kind}
+    if thinking["type"] == "adaptive" and "display" not in thinking and facts.notes_in_thinking:
+        display = _display(options.progress, is_first_party=is_first_party)
+        thinking |= {} if display is None else {"display": display}
+    if thinking.get("display") == "updates":
+        betas[UPDATES_BETA] = None
+    return {"thinking": thinking}
+
+
+def _display(progress: str, *, is_first_party: bool) -> str | None:
+    """How thinking is to be shown, so that there are notes to speak or to tell of.
+
+    "updates" shows the notes alone, and is a beta of Anthropic's own API. Elsewhere they come among
+    summaries of what Claude thinks, which are no speech.
+    """
+    if progress == "off":
+        return None
+    return "updates" if is_first_party else "summarized"
+
+
+def _sampling(
+    options: RequestOptions,
+    own: Mapping[str, Any],
+    extra: Extra,
+    body: Mapping[str, Any],
+    model: Model,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The sampling arguments to send, and why the API would reject each that is left out."""
+    given = {"temperature": options.temperature, "top_k": options.top_k, "top_p": options.top_p}
+    wanted = {
+        name: value
+        for name, value in (given | extra.sampling).items()
+        if value is not None and name not in own and name not in extra.fields
+    }
+    unsent: dict[str, str] = {}
+    if not wanted:
+        return {}, unsent
+    if not model.accepts_sampling:
+        unsent = dict.fromkeys(wanted, f"not sent: model {model.id} rejects it")
+    elif thinking_mode(body, model) != "off":
+        # Source: platform.claude.com/docs/en/build-with-claude/thinking, "Sampling parameters"; a
+        # top_p from 0.95 on is allowed there.
+        rejected = (name for name in wanted if name != "top_p")
+        unsent = dict.fromkeys(rejected, "not sent: it cannot be combined with thinking")
+    return {name: value for name, value in wanted.items() if name not in unsent}, unsent
+
+
+def _max_tokens(body: Mapping[str, Any], model: Model) -> int:
+    """The longest answer, thinking included, of a request that sets no limit."""
+    thinking = body.get("thinking")
+    settings = thinking if isinstance(thinking, Mapping) else {}
+    if thinking_mode(body, model) == "off" or settings.get("type") == "between_tools":
+        return MAX_TOKENS
+    budget = settings.get("budget_tokens")
+    wanted = MAX_TOKENS_THINKING + (budget if isinstance(budget, int) else 0)
+    most = model.facts.max_output_tokens
+    return wanted if most is None else min(wanted, most)
+
+
+def _toolsets(servers: Any) -> tuple[dict[str, Any], ...]:
+    """Without a toolset that names it, the tools of a server are not offered."""
+    return tuple({"type": "mcp_toolset", "mcp_server_name": each["name"]} for each in servers)
+
+
+def _headers(
+    body: Mapping[str, Any], options: RequestOptions, extra: Extra, betas: Iterable[str]
+) -> dict[str, str]:
+    """Headers; one for betas that the application sets itself gets the needed *betas* too."""
+    sampled = any(name in body for name in ("temperature", "top_k", "top_p"))
+    headers = _SAMPLING_VERSION if sampled else {}
+    headers = overridden(overridden(headers, options.extra_headers or {}), extra.headers)
+    for name, value in headers.items():
+        if name.lower() == "anthropic-beta":
+            needed = [beta for beta in betas if beta not in value]
+            headers[name] = ",".join([value, *needed])
+    return headers
+
+
+def _adjustments(
+    options: RequestOptions, model: Model, refused: Mapping[str, str], unsent: Mapping[str, str]
+) -> list[Adjustment]:
+    found = [Adjustment(name, f"not sent: it {why}") for name, why in refused.items()]
+    found += [Adjustment(name, why) for name, why in unsent.items()]
+    if not model.is_named and options.thinking is UNSET and options.effort is UNSET:
+        found.append(
+            Adjustment(
+                "model",
+                f"{model.id} does not say which Claude it is, so thinking and effort are left to "
+                'it: name one that it is like, such as model_like="claude-haiku-4-5"',
+            )
+        )
+    return found

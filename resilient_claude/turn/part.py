@@ -1,0 +1,52 @@
+"""One part of a turn: what is asked by one request, in as many attempts as it takes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resilient_claude.request.request import Request
+from resilient_claude.response.text_filters import AfterPrefill, Join, TextFilter, ThinkingTags
+
+MAX_PAUSES = 5
+"""How often a turn that server tools paused is continued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One request of a turn.
+
+    Attributes:
+        request: what is asked.
+        resumed: whether it goes on with an answer that broke off.
+        pauses: how often server tools have paused the turn before it.
+        follows_tool: whether it answers the result of a tool.
+    """
+
+    request: Request
+    resumed: bool = False
+    pauses: int = 0
+    follows_tool: bool = False
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether Claude may rightly have nothing to say."""
+        return self.resumed or self.follows_tool
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether it is continued if server tools pause it once more."""
+        return self.pauses < MAX_PAUSES
+
+    def filters(self, said: Sequence[str], *, filter_thinking: bool) -> list[TextFilter]:
+        """What the text of its answer passes through.
+
+        Args:
+            said: what the caller heard before it, in pieces.
+            filter_thinking: whether leaked thinking tags are taken out.
+        """
+        filters: list[TextFilter] = [ThinkingTags()] if filter_thinking else []
+        if not self.resumed:
+            return filters
+        prefilled = self.request.body["messages"][-1]["role"] == "assistant"
+        return [*filters, (AfterPrefill if prefilled else Join)("".join(said))]

@@ -1,0 +1,49 @@
+"""Checks of single arguments; the messages of most are compared in test_options."""
+
+from __future__ import annotations
+
+import pytest
+
+from resilient_claude.request.argument_checks import (
+    alternatives,
+    check_headers,
+    check_mcp_servers,
+    check_metadata,
+    one_of,
+)
+
+SECRET = "sk-secret-4711"
+
+
+def test_alternatives_are_words_for_people() -> None:
+    """They stand in every message about a choice."""
+    assert alternatives(["a"]) == '"a"'
+    assert alternatives(["a", "b"]) == '"a" or "b"'
+    assert alternatives(["a", "b", "c"]) == '"a", "b" or "c"'
+
+
+def test_a_choice_takes_only_what_it_lists() -> None:
+    """And says what that is."""
+    one_of("a", "b")("it", "a")
+
+    with pytest.raises(ValueError, match='it must be "a" or "b", got 3'):
+        one_of("a", "b")("it", 3)
+
+
+@pytest.mark.parametrize(
+    ("check", "value"),
+    [
+        (check_headers, {"x-key": f"{SECRET}\n"}),
+        (check_headers, {"x-key": [SECRET]}),
+        (check_mcp_servers, [{"name": "shop", "authorization_token": SECRET}]),
+        (check_mcp_servers, [{"name": "a", "url": SECRET}, {"name": "a", "url": SECRET}]),
+        (check_metadata, {"name": SECRET}),
+    ],
+)
+def test_what_may_be_secret_is_not_shown(check: object, value: object) -> None:
+    """An error at start-up ends in a log."""
+    assert callable(check)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        check("it", value)
+
+    assert SECRET not in str(caught.value)
