@@ -61,8 +61,12 @@ def demo(
     if record and not _has_plugin():
         _fail("--record needs `pip install livekit-plugins-anthropic`")
     try:
-        answered = run(Console(highlight=False), Wishes(record, timeline, listen))
-    except (ValueError, LookupError, ImportError, OSError) as exc:
+        wishes = Wishes(record, timeline, listen)
+    except ValueError as exc:
+        _fail(str(exc))
+    try:
+        answered = run(Console(highlight=False), wishes)
+    except OSError as exc:
         _fail(str(exc))
     raise typer.Exit(0 if answered else 1)
 

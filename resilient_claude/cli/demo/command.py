@@ -1,7 +1,7 @@
 """`resilient-claude demo`: plays, shows, and writes what was asked for.
 
-livekit takes seconds to import, and a screen that stays empty so long looks like a crash: this module
-imports what needs it only after the first words, and so do those that it imports.
+livekit takes seconds to import, and a screen that stays empty so long looks like a crash: what
+needs it is imported after the first words.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class Wishes:
             check_writable("--timeline", self.timeline, (".svg", ".html"))
         if self.listen is not None:
             check_writable("--listen", self.listen, (".wav",))
+        if self.record:
+            check_writable("--record", PATH, (".json",))
 
 
 def run(console: Console, wishes: Wishes) -> bool:
@@ -63,19 +65,19 @@ def run(console: Console, wishes: Wishes) -> bool:
         bool: whether all of our callers got their answer, once and whole.
 
     Raises:
-        ImportError: the plugin is to be recorded, and is not installed.
-        LookupError: there is no speech synthesizer to listen with.
-        OSError: a file cannot be written.
+        OSError: a file cannot be written, there is no speech synthesizer to listen with, or the
+            plugin is to be recorded and cannot be imported.
     """
     synthesizer = None if wishes.listen is None else find_synthesizer()
     recording = load()
     console.print(TITLE, style="bold")
+    if not wishes.record:
+        console.print(Text(_notes(recording), style="dim"))
     with status(console, "starting livekit ..."):
         from . import comparison, screen
     if wishes.record:
         recording = _recorded(console)
-    notes = _notes(recording)
-    console.print(Text(notes, style="dim"))
+        console.print(Text(_notes(recording), style="dim"))
     calls = []
     for heading, call in _compared(console, recording):
         calls.append(call)
@@ -84,7 +86,7 @@ def run(console: Console, wishes: Wishes) -> bool:
     console.print()
     console.print(screen.summary(calls, console.width))
     console.print(Text(comparison.verdict(calls)))
-    _write(console, wishes, calls, notes, synthesizer)
+    _write(console, wishes, calls, _notes(recording), synthesizer)
     console.print(Text(NEXT_STEP, style="dim"))
     return all(call.ours.result.good for call in calls)
 

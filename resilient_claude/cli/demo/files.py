@@ -19,7 +19,8 @@ def check_writable(option: str, path: Path, suffixes: Sequence[str]) -> None:
         ValueError: it cannot be written.
     """
     if path.suffix.lower() not in suffixes:
-        raise ValueError(f"{option} must be a file that ends in {' or '.join(suffixes)}, got {path}")
+        wanted = " or ".join(suffixes)
+        raise ValueError(f"{option} must be a file that ends in {wanted}, got {path}")
     if path.is_dir():
         raise ValueError(f"{option} must be a file, and {path} is a directory")
     if not path.parent.is_dir():

@@ -153,7 +153,8 @@ def judged(lane: Lane, expected: Expected) -> Judgement:
         return _misheard(answer, expected.answer)
     if expected.apology in said:
         return Judgement.APOLOGY
-    return Judgement.HELD if len(said) > 1 else Judgement.ANSWER
+    held = not set(said).isdisjoint(expected.hold_lines)
+    return Judgement.HELD if held else Judgement.ANSWER
 
 
 def _misheard(heard: str, expected: str) -> Judgement:
@@ -161,7 +162,8 @@ def _misheard(heard: str, expected: str) -> Judgement:
         return Judgement.NOTHING
     if expected.startswith(heard):
         return Judgement.HALF
-    repeated = heard.endswith(expected) and expected.startswith(heard.removesuffix(expected).strip())
+    before = heard.removesuffix(expected).strip()
+    repeated = heard.endswith(expected) and expected.startswith(before)
     return Judgement.TWICE if repeated else Judgement.OTHER
 
 

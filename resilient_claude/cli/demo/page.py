@@ -1,4 +1,4 @@
-"""The calls as a page: the picture, and in words what is in it. One file, nothing from elsewhere."""
+"""The calls as a page: the picture, and its results in words. It needs nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .picture import drawn
 _STYLE = """
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-svg { width: 100%; height: auto }
+svg { width: 100%; min-width: 44rem; height: auto }
 .wide { overflow-x: auto }
 table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884 }
@@ -42,7 +42,8 @@ def page(calls: Sequence[ComparedCall], title: str, notes: str) -> str:
 <style>{_STYLE}</style>
 </head>
 <body>
-{drawn(calls, title, notes)}
+<div class="wide">
+{drawn(calls, title, notes)}</div>
 <div class="wide"><table>
 <thead><tr><th>fault</th>{heads}</tr></thead>
 <tbody>

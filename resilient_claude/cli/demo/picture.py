@@ -30,14 +30,16 @@ _MARK = 3.0
 _STYLE = """
 .page { fill: #ffffff } .line { stroke: #e4e7eb } text { fill: #1f2933 }
 .dim { fill: #66727f } .good { fill: #0a7a3d } .bad { fill: #c0262d }
-.caller { fill: #2f80c2 } .agent { fill: #27a35f } .silence { fill: #f6cfc4 } .tool { fill: #8e44ad }
+.caller { fill: #2f80c2 } .agent { fill: #27a35f } .silence { fill: #f6cfc4 }
+.tool { fill: #8e44ad } .asked { fill: #52606d; stroke: #52606d }
+.failed { fill: none; stroke: #c0262d; stroke-width: 1.6 }
 text.caller, tspan.caller { fill: #1c639c } text.agent { fill: #0a7a3d } text.tool { fill: #8e44ad }
-.asked { fill: #52606d; stroke: #52606d } .failed { fill: none; stroke: #c0262d; stroke-width: 1.6 }
 @media (prefers-color-scheme: dark) {
 .page { fill: #14181d } .line { stroke: #2a313a } text { fill: #e6eaee }
-.dim { fill: #98a4b0 } .good { fill: #4cd07d } .bad { fill: #ff7b72 }
-.silence { fill: #54302b } text.caller, tspan.caller { fill: #79b8ea } text.agent { fill: #6fdc9b }
-text.tool { fill: #cf9bea } .asked { fill: #a9b4bf; stroke: #a9b4bf } .failed { stroke: #ff7b72 }
+.dim { fill: #98a4b0 } .good { fill: #4cd07d } .bad { fill: #ff7b72 } .silence { fill: #54302b }
+.tool, text.tool { fill: #cf9bea } .asked { fill: #a9b4bf; stroke: #a9b4bf }
+.failed { stroke: #ff7b72 }
+text.caller, tspan.caller { fill: #79b8ea } text.agent { fill: #6fdc9b }
 }
 """
 
@@ -178,11 +180,10 @@ def _track(canvas: _Canvas, lane: Lane) -> None:
     for asked in lane.asked:
         _request(canvas, middle, asked, lane)
     for number, run in enumerate(lane.tools):
-        _diamond(canvas, _x(run.at_s) + number * 10, middle)
+        _diamond(canvas, _x(run.at_s) + number * 10, canvas.y + _BAR / 2)
     if lane.tools:
         names = f"{lane.tools[0].call.partition('(')[0]} {len(lane.tools)}x"
-        x = _x(lane.tools[-1].at_s) + len(lane.tools) * 10
-        canvas.text(x, middle + 4, names, "tool")
+        canvas.text(_x(lane.tools[-1].at_s) + 8, middle + 4, names, "tool")
 
 
 def _request(canvas: _Canvas, y: float, asked: Asked, lane: Lane) -> None:

@@ -18,6 +18,7 @@ from resilient_claude.voice import keep_caller_informed
 
 from ..log_view import captured
 from .lane import Lane, ToolRun, asked, with_spaces
+from .recording import PLUGIN
 from .scenes import LASTS_S, Scene
 
 
@@ -50,9 +51,12 @@ def the_plugin() -> Contender:
     """livekit-plugins-anthropic, as it comes.
 
     Raises:
-        ImportError: it is not installed.
+        OSError: it cannot be imported.
     """
-    from livekit.plugins import anthropic
+    try:
+        from livekit.plugins import anthropic
+    except ImportError as exc:
+        raise OSError(f"{exc}: --record needs `pip install {PLUGIN}`") from exc
 
     return Contender(
         make=lambda base_url: anthropic.LLM(api_key="demo", base_url=base_url),
@@ -114,8 +118,6 @@ def _lane(played: PlayedCall, log: Sequence[str]) -> Lane:
         tools=ran,
         log=log,
     )
-
-
 
 
 def _as_called(call: llm.FunctionCall) -> str:

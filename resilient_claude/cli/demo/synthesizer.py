@@ -23,6 +23,8 @@ _VOICES: dict[Voice, str] = {"narrator": "en-gb+m7", "caller": "en-us+m3", "agen
 _WORDS_PER_MINUTE = 175
 _SLOWEST, _FASTEST = 80, 450  # of espeak-ng, per its manual
 _TIMEOUT_S = 30.0
+_QUIET = 100
+"""Of 32,767: what is quieter is not heard."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,13 @@ class Synthesizer:
                     *("-w", str(path), "--stdin"),
                 ],
                 input=text.encode(),
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 timeout=_TIMEOUT_S,
                 check=False,
             )
             if done.returncode or not path.exists():
-                said = done.stderr.decode(errors="replace").strip()
+                said = done.stderr.decode(errors="replace").strip()[:200]
                 raise OSError(f"{self.command} exited with {done.returncode}: {said}")
             return samples_of(path.read_bytes())
 
@@ -70,13 +73,13 @@ def find_synthesizer() -> Synthesizer:
     """The one that is installed.
 
     Raises:
-        LookupError: there is none.
+        FileNotFoundError: there is none.
     """
     for command in _COMMANDS:
         path = shutil.which(command)
         if path is not None:
             return Synthesizer(path)
-    raise LookupError(
+    raise FileNotFoundError(
         "--listen needs the speech synthesizer espeak-ng, which is not installed: "
         "`apt-get install espeak-ng` or `brew install espeak-ng`"
     )
@@ -99,7 +102,3 @@ def samples_of(sound: bytes) -> Samples:
     samples = array.array("h", data)
     end = next((n for n in range(len(samples), 0, -1) if abs(samples[n - 1]) > _QUIET), 0)
     return samples[:end]
-
-
-_QUIET = 100
-"""Of 32,767: what is quieter is not heard."""
