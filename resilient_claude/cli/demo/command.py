@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -72,12 +73,12 @@ def run(console: Console, wishes: Wishes) -> bool:
     recording = load()
     console.print(TITLE, style="bold")
     if not wishes.record:
-        console.print(Text(_notes(recording), style="dim"))
+        _say(console, _notes(recording), style="dim")
     with status(console, "starting livekit ..."):
         from . import comparison, screen
     if wishes.record:
         recording = _recorded(console)
-        console.print(Text(_notes(recording), style="dim"))
+        _say(console, _notes(recording), style="dim")
     calls = []
     for heading, call in _compared(console, recording):
         calls.append(call)
@@ -85,10 +86,17 @@ def run(console: Console, wishes: Wishes) -> bool:
         screen.show_call(console, call, heading)
     console.print()
     console.print(screen.summary(calls, console.width))
-    console.print(Text(comparison.verdict(calls)))
+    _say(console, comparison.verdict(calls))
     _write(console, wishes, calls, _notes(recording), synthesizer)
-    console.print(Text(NEXT_STEP, style="dim"))
+    _say(console, NEXT_STEP)
     return all(call.ours.result.good for call in calls)
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """Print *text*, its lines broken between words and without a blank at their ends."""
+    for line in text.splitlines():
+        for piece in wrap(line, console.width, break_on_hyphens=False):
+            console.print(Text(piece, style=style), soft_wrap=True)
 
 
 def _notes(recording: Recording) -> str:
@@ -113,7 +121,7 @@ def _recorded(console: Console) -> Recording:
                 lanes[scene.fault] = play(scene, plugin)
     recording = recording_of(lanes)
     PATH.write_text(recording.written(), encoding="utf-8")
-    console.print(Text(f"recorded: {PATH}"))
+    console.print(Text(f"recorded: {PATH}"), soft_wrap=True)
     return recording
 
 
@@ -146,9 +154,9 @@ def _write(
     if wishes.timeline is not None:
         draw = page.page if wishes.timeline.suffix.lower() == ".html" else picture.drawn
         wishes.timeline.write_text(draw(calls, TITLE, notes), encoding="utf-8")
-        console.print(Text(f"drawn: {wishes.timeline}"))
+        console.print(Text(f"drawn: {wishes.timeline}"), soft_wrap=True)
     if wishes.listen is not None and synthesizer is not None:
         plan = sound.planned(calls)
         with console.status("speaking ..."):
             wishes.listen.write_bytes(sound.wav(plan, synthesizer.speak))
-        console.print(Text(f"spoken: {wishes.listen}, {plan.lasts_s:.0f} s"))
+        console.print(Text(f"spoken: {wishes.listen}, {plan.lasts_s:.0f} s"), soft_wrap=True)

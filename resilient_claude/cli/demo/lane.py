@@ -13,7 +13,7 @@ from typing import Any
 
 from resilient_claude.testing.voice import Silence, Utterance
 
-_SENTENCE_END = re.compile(r"(?<=[.?!])(?=[^\s.?!])")
+_SENTENCE_END = re.compile(r"(?<=[.?!])(?=[A-Z])")
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def test_a_request_fails_with_the_first_failure_before_the_next_one() -> None:
 
 def test_sentences_that_were_spoken_one_by_one_are_set_apart() -> None:
     """Else two of them read as one word."""
-    assert with_spaces("Sorry.Again? Well ... 5.30") == "Sorry. Again? Well ... 5. 30"
+    assert with_spaces("Sorry.Again?At 5.30 ...") == "Sorry. Again? At 5.30 ..."
 
 
 def test_the_longest_silence_is_that_of_waits_and_of_gaps() -> None:

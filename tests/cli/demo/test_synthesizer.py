@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import array
 import io
-import stat
 import sys
 import wave
 from pathlib import Path
@@ -13,24 +12,7 @@ import pytest
 
 from resilient_claude.cli.demo.synthesizer import RATE, Synthesizer, find_synthesizer, samples_of
 
-# Speaks for a second at 175 words per minute, and for less when it is told to hurry.
-COMMAND = f"""#!{sys.executable}
-import array, sys, wave
-arguments = sys.argv[1:]
-value = dict(zip(arguments[::2], arguments[1::2]))
-text = sys.stdin.read()
-count = round({RATE} * 175 / int(value["-s"]))
-with wave.open(value["-w"], "wb") as file:
-    file.setnchannels(1); file.setsampwidth(2); file.setframerate({RATE})
-    file.writeframes(array.array("h", [1000 + len(text)] * count + [0] * 5000).tobytes())
-"""
-
-
-def installed(directory: Path, code: str, name: str = "espeak-ng") -> Path:
-    path = directory / name
-    path.write_text(code, encoding="utf-8")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
+from ...support.played_demo import install_synthesizer
 
 
 def sound(rate: int = RATE, channels: int = 1) -> bytes:
@@ -48,7 +30,7 @@ def test_the_installed_one_is_found(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Older systems have it under its older name."""
-    path = installed(tmp_path, COMMAND, name)
+    path = install_synthesizer(tmp_path, name)
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert find_synthesizer() == Synthesizer(str(path))
@@ -66,7 +48,7 @@ def test_without_one_it_says_what_to_install(
 
 def test_a_sentence_takes_as_long_as_in_the_call(tmp_path: Path) -> None:
     """The voice is hurried, and the silence at its end left out."""
-    samples = Synthesizer(str(installed(tmp_path, COMMAND))).speak("-v hello", "agent", 0.5)
+    samples = Synthesizer(str(install_synthesizer(tmp_path))).speak("-v hello", "agent", 0.5)
 
     assert len(samples) == pytest.approx(RATE / 2, rel=0.01)
     assert set(samples) == {1008}  # the words are no options
@@ -77,7 +59,7 @@ def test_what_the_command_says_of_its_failure_is_told(tmp_path: Path) -> None:
     code = f"#!{sys.executable}\nimport sys\nsys.exit('no such voice')\n"
 
     with pytest.raises(OSError, match="exited with 1: no such voice"):
-        Synthesizer(str(installed(tmp_path, code))).speak("hello", "agent", 1)
+        Synthesizer(str(install_synthesizer(tmp_path, code=code))).speak("hello", "agent", 1)
 
 
 def test_silence_at_the_end_is_left_out() -> None:
