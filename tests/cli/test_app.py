@@ -82,6 +82,22 @@ def test_a_command_says_at_once_that_it_starts(command: str) -> None:
     assert "livekit.agents" in done.stderr
 
 
+def test_the_demo_prints_nothing_but_itself() -> None:
+    """Warnings, livekit's chatter and unclosed sockets would go to stderr."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("ANTHROPIC_")}
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-m", "resilient_claude", "demo"],
+        env={**clean, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=180,  # which ends a run that hangs; a busy machine needs a minute
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Calls that go wrong, and what the caller hears\n")
+
+
 @pytest.mark.parametrize("good", [True, False])
 def test_the_demo_exits_with_1_when_a_caller_was_not_answered(
     good: bool, monkeypatch: pytest.MonkeyPatch

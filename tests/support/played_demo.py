@@ -1,15 +1,20 @@
-"""The demo, played once as a command."""
+"""The demo, played once."""
 
 from __future__ import annotations
 
 import functools
+import io
 import os
 import stat
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from resilient_claude.cli.demo.command import Wishes, run
 
 SYNTHESIZER = f"""#!{sys.executable}
 import array, sys, wave
@@ -24,19 +29,17 @@ with wave.open(value["-w"], "wb") as file:
 
 @dataclass(frozen=True)
 class PlayedDemo:
-    """What one run of the command left behind.
+    """What one run left behind.
 
     Attributes:
-        stdout: what it printed.
-        stderr: what it complained of.
-        returncode: how it ended.
+        output: what it printed.
+        good: whether all callers of ours were answered.
         picture: the SVG.
         sound: the WAV.
     """
 
-    stdout: str
-    stderr: str
-    returncode: int
+    output: str
+    good: bool
     picture: str
     sound: bytes
 
@@ -51,28 +54,14 @@ def install_synthesizer(directory: Path, name: str = "espeak-ng", code: str = SY
 
 @functools.cache
 def played_demo() -> PlayedDemo:
-    """`resilient-claude demo --timeline calls.svg --listen calls.wav` on 80 columns."""
-    with tempfile.TemporaryDirectory() as name:
+    """The demo with a picture and a sound, on 80 columns; played once per process."""
+    output = io.StringIO()
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
         directory = Path(name)
         install_synthesizer(directory)
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("ANTHROPIC_")}
-        path = os.pathsep.join([name, clean.get("PATH", "")])
+        patched.setenv("PATH", name, prepend=os.pathsep)
         svg, wav = directory / "calls.svg", directory / "calls.wav"
-        done = subprocess.run(
-            [
-                *(sys.executable, "-W", "always", "-m", "resilient_claude", "demo"),
-                *("--timeline", str(svg), "--listen", str(wav)),
-            ],
-            env={**clean, "COLUMNS": "80", "PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=180,  # which ends a run that hangs; a busy machine needs a minute
-            check=False,
-        )
+        good = run(Console(file=output, width=80), Wishes(timeline=svg, listen=wav))
         return PlayedDemo(
-            done.stdout,
-            done.stderr,
-            done.returncode,
-            svg.read_text(encoding="utf-8") if svg.exists() else "",
-            wav.read_bytes() if wav.exists() else b"",
+            output.getvalue(), good, svg.read_text(encoding="utf-8"), wav.read_bytes()
         )

@@ -32,21 +32,16 @@ def demo() -> PlayedDemo:
 
 
 def test_every_caller_of_ours_gets_his_answer_once_and_whole(demo: PlayedDemo) -> None:
-    """It is the promise of the package; that the command exits with 0 says so too."""
-    told = " ".join(demo.stdout.split())
+    """It is the promise of the package: trouble is a pause, not silence and not a repetition."""
+    told = " ".join(demo.output.split())
 
     assert f"resilient_claude: {len(SCENES)} of {len(SCENES)} callers got the answer" in told
-    assert demo.returncode == 0
-
-
-def test_nothing_else_is_printed(demo: PlayedDemo) -> None:
-    """Warnings, livekit's chatter and unclosed sockets would go to stderr."""
-    assert demo.stderr == ""
+    assert demo.good
 
 
 def test_it_begins_with_who_is_compared(demo: PlayedDemo) -> None:
     """Versions and dates come before the first claim, and before the imports, which take long."""
-    beginning, _, _ = demo.stdout.partition("starting livekit ...")
+    beginning, _, _ = demo.output.partition("starting livekit ...")
     recording = load()
 
     assert "Calls that go wrong" in beginning.splitlines()[0]
@@ -58,34 +53,34 @@ def test_it_begins_with_who_is_compared(demo: PlayedDemo) -> None:
 
 def test_it_ends_with_the_table_and_the_next_step(demo: PlayedDemo) -> None:
     """What to do now is not to be looked for."""
-    last = demo.stdout.rpartition("─")[2]
+    last = demo.output.rpartition("─")[2]
 
     assert " ".join(last.split()).endswith(NEXT_STEP)
 
 
 def test_it_fits_80_columns(demo: PlayedDemo) -> None:
     """The conversation without a blank at the end of a line, so that it can be copied."""
-    conversation, _, _ = demo.stdout.partition("\n ─")
+    conversation, _, _ = demo.output.partition("\n ─")
 
-    assert max(map(len, demo.stdout.splitlines())) <= 80
+    assert max(map(len, demo.output.splitlines())) <= 80
     assert [line for line in conversation.splitlines() if line.endswith(" ")] == []
 
 
 def test_hold_line_and_apology_are_heard(demo: PlayedDemo) -> None:
     """No byte, pings only and an outage are bridged; a turn that is lost is apologised for."""
-    assert demo.stdout.count("One moment.") == 3
-    assert demo.stdout.count("I'm sorry, I can't think") == 1
+    assert demo.output.count("One moment.") == 3
+    assert demo.output.count("I'm sorry, I can't think") == 1
 
 
 def test_every_fault_has_its_line_of_the_log(demo: PlayedDemo) -> None:
     """What an operator would find."""
-    assert demo.stdout.count("log   attempt 1 failed: ") == len(SCENES)
-    assert demo.stdout.count("log   recovered after ") == len(SCENES) - 1
+    assert demo.output.count("log   attempt 1 failed: ") == len(SCENES)
+    assert demo.output.count("log   recovered after ") == len(SCENES) - 1
 
 
 def test_the_picture_and_the_sound_are_written(demo: PlayedDemo) -> None:
     """The sound is as long as is told."""
-    (told_s,) = re.findall(r"calls\.wav, (\d+) s", " ".join(demo.stdout.split()))
+    (told_s,) = re.findall(r"calls\.wav, (\d+) s", " ".join(demo.output.split()))
     with wave.open(io.BytesIO(demo.sound)) as file:
         lasts_s = file.getnframes() / file.getframerate()
 
