@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,13 +27,13 @@ class Contender:
     """Who answers the caller.
 
     Attributes:
-        make: makes the LLM, from the base URL of the simulated Claude.
+        make: makes the LLM, or opens it, from the base URL of the simulated Claude.
         steps: what the simulated Claude gives to its requests.
         prepare: what is done with the session before it starts.
         logs: whether its log is shown.
     """
 
-    make: Callable[[str], llm.LLM[Any]]
+    make: Callable[[str], llm.LLM[Any] | AbstractAsyncContextManager[llm.LLM[Any]]]
     steps: Callable[[Scene], Sequence[Step]]
     prepare: Callable[[AgentSession[Any]], Any] | None = None
     logs: bool = False
@@ -58,10 +58,13 @@ def the_plugin() -> Contender:
     except ImportError as exc:
         raise OSError(f"{exc}: --record needs `pip install {PLUGIN}`") from exc
 
-    return Contender(
-        make=lambda base_url: anthropic.LLM(api_key="demo", base_url=base_url),
-        steps=lambda scene: scene.anew,
-    )
+    @asynccontextmanager
+    async def opened(base_url: str) -> AsyncIterator[llm.LLM[Any]]:
+        async with anthropic.LLM(api_key="demo", base_url=base_url) as model:
+            yield model
+            await model._client.close()  # which it leaves open
+
+    return Contender(make=opened, steps=lambda scene: scene.anew)
 
 
 @contextmanager

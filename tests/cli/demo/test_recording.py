@@ -80,8 +80,6 @@ def outline(lane: Lane) -> list[object]:
 @pytest.mark.skipif(
     not has_plugin(), reason="livekit-plugins-anthropic is not installed (it needs anthropic<2)"
 )
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # it leaves its connections open
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_plugin_still_does_what_was_recorded() -> None:
     """When it does better, the recording is unfair: `resilient-claude demo --record`."""
     recording, plugin = load(), the_plugin()
