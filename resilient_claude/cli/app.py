@@ -16,7 +16,7 @@ from rich.text import Text
 
 from resilient_claude.version import __version__
 
-from .starting import status
+from .status_line import status_line
 
 # The local variables of a traceback would show the API key.
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False, add_completion=False)
@@ -85,7 +85,7 @@ def chat(
     """
     if not os.environ.get("ANTHROPIC_API_KEY"):
         _fail("set ANTHROPIC_API_KEY: `chat` talks to the real Claude, `demo` needs no key")
-    with status(Console(highlight=False), "starting livekit ..."):
+    with status_line(Console(highlight=False), "starting livekit ...", kept=True):
         from livekit.agents import NOT_GIVEN
 
         from resilient_claude import ResilientClaudeLLM

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from resilient_claude.version import __version__
 
-from ..starting import status
+from ..status_line import status_line
 from .files import check_writable
 from .recording import PATH, PLUGIN, Recording, load, origin_now, recording_of
 from .synthesizer import Synthesizer, find_synthesizer
@@ -74,7 +74,7 @@ def run(console: Console, wishes: Wishes) -> bool:
     console.print(TITLE, style="bold")
     if not wishes.record:
         _say(console, _notes(recording), style="dim")
-    with status(console, "starting livekit ..."):
+    with status_line(console, "starting livekit ...", kept=True):
         from . import comparison, screen
     if wishes.record:
         recording = _recorded(console)
@@ -117,7 +117,7 @@ def _recorded(console: Console) -> Recording:
     plugin = the_plugin()
     with stage() as play:
         for scene in SCENES:
-            with console.status(f"recording {PLUGIN}: {scene.fault} ..."):
+            with status_line(console, f"recording {PLUGIN}: {scene.fault} ..."):
                 lanes[scene.fault] = play(scene, plugin)
     recording = recording_of(lanes)
     PATH.write_text(recording.written(), encoding="utf-8")
@@ -133,7 +133,7 @@ def _compared(console: Console, recording: Recording) -> Iterator[tuple[str, Com
 
     with stage() as play:
         for number, scene in enumerate(SCENES, 1):
-            with console.status(f"playing: {scene.fault} ..."):
+            with status_line(console, f"playing: {scene.fault} ..."):
                 ours = play(scene, OURS)
             yield (
                 f"{number}/{len(SCENES)}  {scene.fault}",
@@ -157,6 +157,6 @@ def _write(
         console.print(Text(f"drawn: {wishes.timeline}"), soft_wrap=True)
     if wishes.listen is not None and synthesizer is not None:
         plan = sound.planned(calls)
-        with console.status("speaking ..."):
+        with status_line(console, "speaking ..."):
             wishes.listen.write_bytes(sound.wav(plan, synthesizer.speak))
         console.print(Text(f"spoken: {wishes.listen}, {plan.lasts_s:.0f} s"), soft_wrap=True)

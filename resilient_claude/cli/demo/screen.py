@@ -54,7 +54,7 @@ def show_call(console: Console, call: ComparedCall, heading: str) -> None:
 
 
 def _row(at_s: float, left: list[Text], right: list[Text], *, width: int) -> Iterator[Text]:
-    margin = Text(f"{at_s:{_TIME - 1}.1f} ", style="dim")
+    margin = Text.assemble((f"{at_s:{_TIME - 1}.1f} ", "dim"))
     for mine, other in zip_longest(left, right, fillvalue=Text()):
         yield margin + _padded(mine, width + _BETWEEN) + other
         margin = Text(" " * _TIME)
@@ -83,7 +83,7 @@ def _entries(lane: Lane) -> list[_Entry]:
 
 
 def _wrapped(console: Console, entry: _Entry, width: int) -> list[Text]:
-    margin = Text(f"{entry.who:{_WHO}}", style=_STYLES[entry.who])
+    margin = Text.assemble((f"{entry.who:{_WHO}}", _STYLES[entry.who]))
     return _hanging(console, margin, Text(entry.text), width)
 
 

@@ -34,6 +34,15 @@ def test_both_lanes_are_shown_in_the_order_of_time() -> None:
     ]
 
 
+def test_only_who_speaks_is_coloured() -> None:
+    """Words that are dim or coloured all through are hard to read."""
+    output = io.StringIO()
+    console = Console(file=output, width=80, force_terminal=True, color_system="standard")
+    show_call(console, call(said(), said(ANSWER)), "1/7  fault")
+
+    assert f"\x1b[32magent   \x1b[0m{ANSWER}" in output.getvalue()
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_long_words_are_wrapped_within_their_lane(columns: int) -> None:
     """A line that the terminal breaks would end up in the other lane."""
