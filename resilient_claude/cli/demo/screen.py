@@ -36,8 +36,8 @@ def show_call(console: Console, call: ComparedCall, heading: str) -> None:
     """Print *call* under *heading*: both lanes in the order of time, and what our log says."""
     console.print(Text(heading, style="bold"))
     width = (console.width - _TIME - _BETWEEN) // 2
-    names = Text(" " * _TIME) + _padded(Text(PLUGIN_NAME), width + _BETWEEN) + Text(OURS_NAME)
-    names.stylize("dim underline", _TIME)
+    left = _padded(Text.assemble((PLUGIN_NAME, "underline")), width + _BETWEEN)
+    names = Text.assemble(" " * _TIME, left, (OURS_NAME, "underline"))
     sides = [_entries(side.lane) for side in call.sides]
     lines = [names]
     for at_s in sorted({each.at_s for side in sides for each in side}):
