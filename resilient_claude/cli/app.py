@@ -5,25 +5,18 @@ livekit and the SDK take seconds to import, so each command imports what it need
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Sequence
 from importlib.util import find_spec
-from textwrap import shorten
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from resilient_claude.version import __version__
 
-if TYPE_CHECKING:
-    from livekit.agents import llm
-
-    from .demo import PlayedTurn
+from .status_line import status_line
 
 # The local variables of a traceback would show the API key.
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_show_locals=False, add_completion=False)
@@ -49,26 +42,33 @@ def main(
 
 @app.command()
 def demo(
-    plugin: Annotated[
-        bool, typer.Option("--plugin", help="Try livekit-plugins-anthropic instead.")
+    record: Annotated[
+        bool,
+        typer.Option("--record", help="Play livekit-plugins-anthropic again, and keep it."),
     ] = False,
+    timeline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the calls: an .svg, or an .html page."),
+    ] = None,
+    listen: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Speak what the caller heard: a .wav, by espeak-ng."),
+    ] = None,
 ) -> None:
-    """Play a day of trouble against a simulated Claude, without a key and without a network."""
-    if plugin and not _has_plugin():
-        _fail("--plugin needs `pip install livekit-plugins-anthropic`")
-    console = Console(highlight=False)
-    name = "livekit.plugins.anthropic.LLM" if plugin else "resilient_claude.ResilientClaudeLLM"
-    console.print(f"A day of trouble for {name}", style="bold")
-    console.print("A real AgentSession in text mode; Claude is simulated on loopback.", style="dim")
-    _say_that_it_starts(console)
-    from .demo import play
+    """Play calls that go wrong, beside livekit-plugins-anthropic; without a key or a network."""
+    from .demo.command import Wishes, run
 
-    make_llm = _anthropic_plugin if plugin else _resilient_claude
-    turns = asyncio.run(play(console, make_llm))
-    console.print()
-    console.print(_summary(turns))
-    console.print(_verdict(turns))
-    raise typer.Exit(0 if all(turn.whole for turn in turns) else 1)
+    if record and not _has_plugin():
+        _fail("--record needs `pip install livekit-plugins-anthropic`")
+    try:
+        wishes = Wishes(record, timeline, listen)
+    except ValueError as exc:
+        _fail(str(exc))
+    try:
+        answered = run(Console(highlight=False), wishes)
+    except OSError as exc:
+        _fail(str(exc))
+    raise typer.Exit(0 if answered else 1)
 
 
 @app.command()
@@ -85,12 +85,12 @@ def chat(
     """
     if not os.environ.get("ANTHROPIC_API_KEY"):
         _fail("set ANTHROPIC_API_KEY: `chat` talks to the real Claude, `demo` needs no key")
-    _say_that_it_starts(Console(highlight=False))
-    from livekit.agents import NOT_GIVEN
+    with status_line(Console(highlight=False), "starting livekit ...", kept=True):
+        from livekit.agents import NOT_GIVEN
 
-    from resilient_claude import ResilientClaudeLLM
+        from resilient_claude import ResilientClaudeLLM
 
-    from .chat import converse
+        from .chat import converse
 
     try:
         claude = ResilientClaudeLLM(model=model, base_url=base_url or NOT_GIVEN)
@@ -109,55 +109,11 @@ def models() -> None:
     console.print(model_table())
 
 
-def _say_that_it_starts(console: Console) -> None:
-    console.print("starting livekit ...", style="dim")  # the imports that follow take seconds
-
-
 def _has_plugin() -> bool:
     try:
         return find_spec("livekit.plugins.anthropic") is not None
     except ModuleNotFoundError:  # there is no plugin at all
         return False
-
-
-def _resilient_claude(base_url: str) -> llm.LLM[Any]:
-    from resilient_claude import ResilientClaudeLLM
-
-    return ResilientClaudeLLM(api_key="demo", base_url=base_url)
-
-
-def _anthropic_plugin(base_url: str) -> llm.LLM[Any]:
-    try:
-        from livekit.plugins import anthropic
-    except ImportError as exc:
-        _fail(f"{exc}: --plugin needs `pip install livekit-plugins-anthropic`")
-    plugin: llm.LLM[Any] = anthropic.LLM(api_key="demo", base_url=base_url)
-    return plugin
-
-
-def _summary(turns: Sequence[PlayedTurn]) -> Table:
-    table = Table(
-        box=box.HORIZONTALS, show_lines=True, padding=(0, 1, 0, 0), pad_edge=False, expand=True
-    )
-    table.add_column("fault", ratio=3)
-    table.add_column("heard", ratio=4)
-    table.add_column("silence", justify="right", no_wrap=True)
-    table.add_column("requests", justify="right", no_wrap=True)
-    # So wide that at 80 columns the names of exceptions are not cut in two.
-    table.add_column("root cause", ratio=5, min_width=23, overflow="fold")
-    for turn in turns:
-        silence = "-" if turn.silence_s is None else f"{turn.silence_s:.2f} s"
-        cause = shorten(turn.cause, 160, placeholder=" ...")
-        cells = (turn.trouble.fault, turn.text or "-", silence, str(turn.requests), cause)
-        table.add_row(*map(Text, cells), style="" if turn.whole else "red")
-    return table
-
-
-def _verdict(turns: Sequence[PlayedTurn]) -> Text:
-    bad = [turn.trouble.fault for turn in turns if not turn.whole]
-    if bad:
-        return Text(f"NOT heard once and whole: {', '.join(bad)}.", style="bold red")
-    return Text(f"All {len(turns)} turns were heard once and whole.", style="bold green")
 
 
 def _fail(message: str) -> NoReturn:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from resilient_claude.cli import demo
 from resilient_claude.cli.app import app
-from resilient_claude.testing import HttpError
+from resilient_claude.cli.demo import command
 from resilient_claude.version import __version__
 
 
@@ -54,7 +53,7 @@ def test_the_demo_without_the_plugin_installed_says_what_to_do(
     for name in ("livekit.plugins", "livekit.plugins.anthropic"):
         monkeypatch.setitem(sys.modules, name, None)
 
-    result = CliRunner().invoke(app, ["demo", "--plugin"])
+    result = CliRunner().invoke(app, ["demo", "--record"])
 
     assert result.exit_code == 2
     assert "pip install livekit-plugins-anthropic" in result.stderr
@@ -83,12 +82,48 @@ def test_a_command_says_at_once_that_it_starts(command: str) -> None:
     assert "livekit.agents" in done.stderr
 
 
-def test_the_demo_exits_with_1_when_a_turn_was_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_prints_nothing_but_itself() -> None:
+    """Warnings, livekit's chatter and unclosed sockets would go to stderr."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("ANTHROPIC_")}
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-m", "resilient_claude", "demo"],
+        env={**clean, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        timeout=180,  # which ends a run that hangs; a busy machine needs a minute
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Calls that go wrong, and what the caller hears\n")
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_the_demo_exits_with_1_when_a_caller_was_not_answered(
+    good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In CI only the exit code is read."""
-    day = [demo.Trouble("rejected", "Hello?", [HttpError(400)])]
-    monkeypatch.setattr(demo, "play", functools.partial(demo.play, day=day))
+    monkeypatch.setattr(command, "run", lambda console, wishes: good)
 
-    result = CliRunner().invoke(app, ["demo"])
+    assert CliRunner().invoke(app, ["demo"]).exit_code == (0 if good else 1)
 
-    assert result.exit_code == 1
-    assert result.output.splitlines()[-1] == "NOT heard once and whole: rejected."
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--timeline", "calls.png"], "--timeline must be a file that ends in .svg or .html"),
+        (["--listen", "calls.mp3"], "--listen must be a file that ends in .wav, got calls.mp3"),
+        (["--listen", "calls.wav"], "--listen needs the speech synthesizer espeak-ng"),
+    ],
+)
+def test_what_the_demo_cannot_write_it_says_before_it_begins(
+    arguments: list[str], complaint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With nothing on stdout, and no traceback."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    result = CliRunner().invoke(app, ["demo", *arguments], env={"COLUMNS": "200"})
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"Error: {complaint}")

@@ -113,6 +113,19 @@ def test_chat_shows_the_log_line_of_a_failed_attempt(
     assert "claude Here I am." in lines
 
 
+def test_chat_shows_a_line_for_each_change_of_cause(
+    chat: Chat, simulated_claude: SimulatedClaude
+) -> None:
+    """What comes back is counted in the last line; what is new is said when it comes."""
+    simulated_claude.script(*[HttpError(529)] * 2, *[HttpError(500)] * 2, Answer("Here I am."))
+
+    lines = chat("Hello?").output.removeprefix("you    ").splitlines()
+
+    failed = [line.partition(" (")[0] for line in lines if " failed: " in line]
+    assert failed == ["you    attempt 1 failed: overloaded", "attempt 3 failed: server"]
+    assert any("recovered after 5 attempts (2 overloaded, 2 server)" in line for line in lines)
+
+
 def test_a_failed_turn_prints_its_cause_and_the_chat_goes_on(
     chat: Chat, simulated_claude: SimulatedClaude
 ) -> None:

@@ -29,7 +29,12 @@ RUN_BY = {
     ),
     "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && "
     ".venv/bin/python -m pytest -q -n auto": "readme_command 2",
-    ".venv/bin/resilient-claude demo --plugin": 'run_demo("--plugin"',
+    ".venv/bin/resilient-claude demo": '"-m", "resilient_claude", "demo"]',
+    ".venv/bin/resilient-claude demo --timeline calls.svg": "Wishes(timeline=svg, listen=wav)",
+    ".venv/bin/resilient-claude demo --timeline calls.html": '("calls.html", "<!doctype html>")',
+    ".venv/bin/resilient-claude demo --listen calls.wav": "Wishes(timeline=svg, listen=wav)",
+    ".venv/bin/resilient-claude demo --record": "Wishes(record=True)",
+    ".venv/bin/resilient-claude demo --timeline docs/demo.svg": "words(played_demo().picture)",
     ".venv/bin/resilient-claude models": 'invoke(app, ["models"]',
     ".venv/bin/resilient-claude chat": '["chat", "--base-url"',
     ".venv/bin/python -m pytest tests/faults -k silent/": 'f"{row.key}/" in',
@@ -40,7 +45,6 @@ RUN_BY = {
     "pip install pytest pytest-asyncio": "test_the_pytest_examples_pass",
     ".venv/bin/python -m tests.benchmarks": "runner.run(",
     ".venv/bin/python -m tests.benchmarks.soak": "soak.run(",
-    ".venv/bin/python -m tests.docs.demo_picture": "drawn(abridged(played()))",
     "HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/properties": (
         '"HYPOTHESIS_PROFILE"'
     ),
