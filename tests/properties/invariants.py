@@ -222,7 +222,9 @@ def distances(result: TurnResult) -> dict[int, float]:
         new_part = attempt.kind == "resume" or any(a.continued for a in earlier[:1])
         same = same + 1 if words == before and not new_part else 1
         before = words
-        found[number] = 0.5 * 2 ** (same - 1) if words[0] in ("malformed", "truncated") else 0.0
+        # After thinking that took all the room, another request follows, with more of it.
+        repeated = words[0] in ("malformed", "truncated") and not words[1].startswith("max_tokens")
+        found[number] = 0.5 * 2 ** (same - 1) if repeated else 0.0
     return found
 
 

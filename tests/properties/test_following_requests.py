@@ -26,6 +26,7 @@ from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.response.sse import EventDecoder
 from resilient_claude.response.translator import Translator
+from resilient_claude.testing.rules.abilities import rejected_thinking
 from resilient_claude.testing.rules.validation import validate
 
 from .profiles import searched
@@ -165,7 +166,7 @@ def test_what_a_turn_leaves_behind_can_be_sent(
     stream: Stream, model: str, next_model: str, thinking: str | None
 ) -> None:
     """Its words, its calls with their thinking, and their results; to another model as well."""
-    assume(not (thinking in ("enabled", "disabled") and next_model in ("claude-opus-5-5",)))
+    assume(thinking not in rejected_thinking(next_model))
     translator = translated(stream)
     _, chunks = translator.finish(may_be_empty=False)
     calls = [call for chunk in chunks if chunk.delta is not None for call in chunk.delta.tool_calls]

@@ -14,6 +14,9 @@ from livekit.agents import APIConnectionError, APIError, APIStatusError, APITime
 from tests.faults.catalogue.proxies import REFUSING
 from tests.faults.catalogue.table import Cell, Proxied, Scenario, Sort, Where, limits_of
 
+THOUGHT_AWAY = "max-tokens-thinking-only"
+"""The fault of a message whose thinking used up `max_tokens`."""
+
 
 @dataclass(frozen=True)
 class Failing:
@@ -26,6 +29,7 @@ class Failing:
         attempts: how many the turn may make at most, whatever the policy says.
         resumable: whether an answer that breaks off so may be taken up again.
         will: whether the same once more is no failure, but what Claude has to say.
+        relieved: whether the next attempt has more room for the answer, which is one line.
     """
 
     kinds: frozenset[str]
@@ -34,6 +38,7 @@ class Failing:
     attempts: float = inf
     resumable: bool = True
     will: bool = False
+    relieved: bool = False
 
 
 def failing_of(cell: Cell) -> Failing:
@@ -217,6 +222,16 @@ def _stopped(cell: Cell) -> Failing:
         # Whether asked again or not, Claude said no. Any livekit error will do: it is typed by
         # its kind.
         return named("refusal", origin="remote", error=APIError, attempts=1, resumable=False)
+    if cell.fault.name == THOUGHT_AWAY:
+        # Thinking took all the room: once more with twice of it, and then no more.
+        return named(
+            "truncated",
+            origin="caller",
+            error=APIError,
+            attempts=2,
+            resumable=False,
+            relieved=True,
+        )
     if reason in ("max_tokens", "model_context_window_exceeded"):
         # The request's own limits: the same request ends the same way.
         return named("truncated", origin="caller", error=APIError, attempts=1, resumable=False)

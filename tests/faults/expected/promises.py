@@ -153,6 +153,8 @@ def _failed_or_recovered(cell: Cell, limits: Limits, faulty: float) -> Expectati
     else:
         # Promise 6: one canonical line; "interrupted" if the caller had heard some of it.
         lines = ("claude.call_interrupted" if heard else "claude.call_failed",)
+    if failing.relieved and allowed > 1:
+        lines = ("claude.request_adjusted", *lines)
     return Expectation(
         text=text,
         calls=calls,

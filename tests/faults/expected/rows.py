@@ -14,7 +14,7 @@ from livekit.agents import APIError
 
 from tests.faults.catalogue.table import AFTER_TEXT, IN_TOOL, Cell, Scenario, Sort, When, Where
 
-from .naming import failing_of
+from .naming import THOUGHT_AWAY, failing_of
 from .promises import MAX_PAUSES, Expectation, expected
 
 TESTS = "tests/faults/test_matrix.py"
@@ -48,6 +48,7 @@ ROWS = (
     Row("interrupted", 'the same with `on_interruption="raise"`, in a tool call, or for good'),
     Row("in-tool", "any break inside or after a tool call"),
     Row("no-answer", "refusal, `max_tokens`, full context, without an answer"),
+    Row("thought-away", "thinking that used up `max_tokens` before a word"),
     Row("nothing-said", "an answer of nothing, or of thinking only"),
     Row("no-action", "Claude ends to use a tool, says nothing and calls none; after a tool too"),
     Row("cut-short", "refusal, `max_tokens`, full context, after text"),
@@ -65,6 +66,8 @@ def row_of(cell: Cell) -> str:
         if sort is Sort.STOPPED:
             return "no-action" if acts else "harmless"
         return "after-a-tool"
+    if cell.fault.name == THOUGHT_AWAY:
+        return "thought-away"
     if sort is Sort.STOPPED and acts:
         return "no-action"
     if sort in (Sort.HARMLESS, Sort.DROPPED_POOL) or cell.fault.name == "stop-sequence-with-text":
