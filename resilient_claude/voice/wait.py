@@ -23,7 +23,9 @@ waits is part of the waiting if it is short (a "Hello?"); a longer utterance is 
 
 A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`.
 None is said within `CLEARANCE_S` of the apology; one that would be is said a little earlier if that
-still makes sense. The invariant: at most one apology per wait.
+still makes sense, and an apology that nobody could foresee waits for so long. Where a line would
+fall due while the answer has begun to arrive, but in no whole sentence, its words are spoken as
+they are. The invariant: at most one apology per wait.
 
 What it cannot see: whether a line or an apology was heard. The shell tells with `heard` and
 `unheard`.
@@ -65,6 +67,8 @@ class Action(Enum):
 
     NOTHING = "nothing"
     HOLD_LINE = "hold_line"
+    SPEAK_UP = "speak_up"
+    """What came of the answer is spoken now, though its sentence is not whole."""
     APOLOGISE = "apologise"
     GIVE_UP = "give_up"
 
@@ -101,6 +105,7 @@ class CallerWait:
         self._committed = 0.0
         self._line_due = math.inf
         self._said_since_commit = False
+        self._line_said = -math.inf
         self._spoke_at: float | None = None
         self._settled = -math.inf
         self._tool_began: float | None = None
@@ -185,12 +190,16 @@ class CallerWait:
     def hold_line_said(self, now: float) -> None:
         """A hold line goes out; the next is counted from when this one was due."""
         self.hold_lines += 1
-        self._said_since_commit = True
+        self._said_since_commit, self._line_said = True, now
         self._line_due = max(self._line_due, now - 0.5) + self._pace.hold_every_s
 
     def hold_line_left_out(self, now: float) -> None:
         """There was none to say: the next time is as far away as after a line."""
         self._line_due = now + self._pace.hold_every_s
+
+    def spoken_up(self) -> None:
+        """What came of the answer is on its way to his ear: nothing more is due."""
+        self._line_due = math.inf
 
     def apologised(self) -> None:
         """An apology goes out."""
@@ -227,11 +236,13 @@ class CallerWait:
             return Action.NOTHING
         if self.state is State.WAITING and now >= self._deadline():
             return self.failed()
+        if self.state is State.ARRIVING:
+            return Action.SPEAK_UP if now >= self._line_due else Action.NOTHING
         return Action.HOLD_LINE if now >= self._next_line(now) else Action.NOTHING
 
     def next_due(self, now: float) -> float:
         """When `due` is to be asked again, if nothing happens before; infinity for never."""
-        due = self._next_line(now)
+        due = self._line_due if self.state is State.ARRIVING else self._next_line(now)
         if self.state is State.WAITING:
             due = min(due, self._deadline())
         return max(due, self._free_at())
@@ -239,6 +250,11 @@ class CallerWait:
     def free(self, now: float) -> bool:
         """Whether something may be said: the caller is silent, and not only just."""
         return now >= self._free_at()
+
+    def may_apologise(self, now: float) -> bool:
+        """Whether an apology may be said: also not right behind a line, unless it is high time."""
+        clear = now >= self._line_said + CLEARANCE_S or now >= self._deadline()
+        return clear and self.free(now)
 
     def _free_at(self) -> float:
         return math.inf if self._spoke_at is not None else self._settled

@@ -173,6 +173,34 @@ def test_auto_says_a_line_in_less_than_one_healthy_turn_in_twenty() -> None:
     assert call.stats.hold_lines <= len(delays) // 20
 
 
+def test_an_answer_that_stalls_in_mid_sentence_is_spoken_as_far_as_it_came() -> None:
+    """The text-to-speech would wait for the end of the sentence, and the caller with it."""
+    turn = Turn("We open at five", then=Foreign("gone"), stall_s=6.0)
+    call = play([turn], lasts_s=12.0)
+
+    beginning, sorry = call.played.heard()
+    assert (beginning.text, sorry.text) == ("We open at five", "Sorry, where was I?")
+    assert beginning.start_s == pytest.approx(COMMITTED_S + 2.5 + SPOKEN_S, abs=0.3)
+    assert not call.names(HoldLine)
+
+
+def test_an_answer_that_flows_is_not_cut_into_pieces_because_it_was_late() -> None:
+    """A sentence that is spoken in two breaths sounds broken."""
+    words = " ".join(["really"] * 30)
+    call = play([Turn(f"We are {words} open. Now.", first_s=2.2)], lasts_s=16.0)
+
+    assert call.heard == [f"We are {words} open. Now."]
+
+
+def test_an_apology_keeps_its_distance_from_a_line() -> None:
+    """A failure that nobody could foresee, half a second behind "One moment."."""
+    call = play([Turn(then=Foreign("no"), first_s=3.2)], lasts_s=12.0)
+
+    line, sorry = call.played.heard()
+    assert line.text == "One moment."
+    assert sorry.start_s - line.start_s == pytest.approx(2.5, abs=0.2)
+
+
 # --- the apology --------------------------------------------------------------------------------
 
 

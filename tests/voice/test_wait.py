@@ -156,7 +156,7 @@ def test_an_answer_ends_the_wait_when_it_is_heard() -> None:
     """It may be interrupted on its way."""
     wait = waiting()
     wait.arrived()
-    assert wait.next_due(0.0) == math.inf
+    assert wait.due(1.0) is Action.NOTHING
     wait.cut(1.0)
     assert not wait.committed(2.0)
     wait.arrived()
@@ -164,6 +164,31 @@ def test_an_answer_ends_the_wait_when_it_is_heard() -> None:
 
     assert wait.state is State.IDLE
     assert wait.committed(9.0)
+
+
+def test_the_beginning_of_an_answer_is_spoken_when_a_line_would_be_due() -> None:
+    """The text-to-speech waits for the end of the sentence; the caller should not."""
+    wait = waiting()
+    wait.arrived()
+    assert wait.next_due(0.0) == 2.5
+    assert wait.due(2.5) is Action.SPEAK_UP
+    wait.spoken_up()
+
+    assert wait.next_due(2.5) == math.inf
+    assert wait.due(20.0) is Action.NOTHING
+
+
+def test_an_apology_that_nobody_could_foresee_does_not_follow_right_behind_a_line() -> None:
+    """ "One moment." "I'm sorry": but never later than it is due anyway."""
+    wait = waiting()
+    assert wait.may_apologise(1.0)
+    wait.hold_line_said(2.5)
+
+    assert not wait.may_apologise(4.9)
+    assert wait.may_apologise(5.0)
+    wait.hold_line_said(11.0)
+    assert not wait.may_apologise(11.9)
+    assert wait.may_apologise(12.0)
 
 
 def test_tools_do_not_count() -> None:
