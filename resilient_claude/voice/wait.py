@@ -7,7 +7,7 @@ new one with new budgets, but he has waited since the first.
 
     IDLE      nobody waits
     WAITING   a committed turn has no word yet: lines and the apology fall due
-    WORKING   a tool runs in it: nothing can be answered, so the time does not count; its own lines
+    WORKING   a tool runs in it: nothing can be answered, so the time does not count
     CUT       the caller interrupted that turn; the next commit goes on with the same wait
     ARRIVING  the first word of the answer is on its way to his ear
     LOST      an apology was said, and he has not spoken since: nothing more is owed
@@ -21,7 +21,9 @@ new one with new budgets, but he has waited since the first.
 Beside that runs whether the caller speaks: while he does, nothing is said. What he says while he
 waits is part of the waiting if it is short (a "Hello?"); a longer utterance is not.
 
-A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`.
+A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`. A tool
+that runs before he has heard a word does not change that, unless it has a time of its own; behind
+words ("Let me look."), and when the tool speaks for itself, there are lines only at that time.
 None is said within `CLEARANCE_S` of the apology; one that would be is said a little earlier if that
 still makes sense, and an apology that nobody could foresee waits for so long. Where a line would
 fall due while the answer has begun to arrive, but in no whole sentence, its words are spoken as
@@ -158,12 +160,20 @@ class CallerWait:
     def tools_started(self, now: float) -> None:
         """The reply called a tool, which runs from now on."""
         if self.state in (State.WAITING, State.ARRIVING, State.IDLE):
+            after_s = self._pace.tool_hold_after_s
+            if after_s is not None:
+                self._line_due = now + after_s
+            elif self.state is not State.WAITING:
+                self._line_due = math.inf
             if self.state is not State.WAITING:
                 self._began, self._not_waiting_s, self.hold_lines = now, 0.0, 0
             self.state = State.WORKING
             self._tool_began = now
-            after_s = self._pace.tool_hold_after_s
-            self._line_due = math.inf if after_s is None else now + after_s
+
+    def tool_spoke(self) -> None:
+        """The application said something while a tool runs: it keeps the caller company itself."""
+        if self.state is State.WORKING and self._pace.tool_hold_after_s is None:
+            self._line_due = math.inf
 
     def cut(self, now: float) -> None:
         """The reply was interrupted before a word of it was heard."""

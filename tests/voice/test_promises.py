@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from livekit.agents import Agent, AgentSession, function_tool
+from livekit.agents import Agent, AgentSession, RunContext, function_tool
 from livekit.agents.llm import LLM, FallbackAdapter
 
 from resilient_claude import FailureKind, ResilientClaudeLLM
@@ -407,8 +407,24 @@ def test_a_long_tool_does_not_use_up_the_caller_s_patience_with_the_llm() -> Non
         lasts_s=30.0,
     )
 
-    assert call.heard == ["It is booked."]
+    assert call.heard == ["One moment.", "Still with you.", "Nearly there.", "It is booked."]
     assert not call.names(Apology)
+
+
+def test_a_tool_that_has_something_said_keeps_the_caller_company_itself() -> None:
+    """Two voices that hold him up would be one too many."""
+
+    @function_tool
+    async def look(context: RunContext[Any]) -> str:
+        """Look it up."""
+        await asyncio.sleep(0.5)
+        context.session.say("Looking that up.", add_to_chat_ctx=False)
+        await asyncio.sleep(6.0)
+        return "found"
+
+    call = play([Turn(tool="look"), Turn(OPENING)], tools=[look])
+
+    assert call.heard == ["Looking that up.", OPENING]
 
 
 def test_the_wait_goes_on_through_a_handoff() -> None:
