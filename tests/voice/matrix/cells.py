@@ -11,6 +11,7 @@ from .table import (
     FIRST_TOKEN_S,
     HEARD,
     HEARD_AGAIN,
+    PIECE_S,
     TEXT,
     Caller,
     Cell,
@@ -20,9 +21,9 @@ from .table import (
     Tool,
 )
 
-_REST = Answer(TEXT.removeprefix(HEARD), first_token_s=FIRST_TOKEN_S)
+_REST = Answer(TEXT.removeprefix(HEARD), first_token_s=FIRST_TOKEN_S, piece_s=PIECE_S)
 _BOOKS = Answer(tools=[ToolUse("book")], first_token_s=FIRST_TOKEN_S)
-_WHOLE = Answer(TEXT, first_token_s=FIRST_TOKEN_S)
+_WHOLE = Answer(TEXT, first_token_s=FIRST_TOKEN_S, piece_s=PIECE_S)
 _BROKEN = Break("reset", at="text", answer=_WHOLE, after_pieces=4)
 _BROKEN_AGAIN = Break("reset", at="text", answer=_REST, after_pieces=1)
 _HANG = Break("stall", at="request")

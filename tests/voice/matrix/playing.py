@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,10 +84,15 @@ def _maker(model: Model, claude: SimulatedClaude, other: SimulatedClaude) -> Cal
     def ours(which: SimulatedClaude) -> ResilientClaudeLLM:
         return ResilientClaudeLLM(api_key=KEY, base_url=which.base_url)
 
-    if model is Model.OURS:
-        return lambda: ours(claude)
-    second = other if model is Model.OTHER else claude
-    return lambda: llm.FallbackAdapter([ours(claude), ours(second)])
+    @asynccontextmanager
+    async def fallback() -> AsyncIterator[llm.FallbackAdapter]:
+        second = other if model is Model.OTHER else claude
+        async with ours(claude) as one, ours(second) as two:
+            adapter = llm.FallbackAdapter([one, two])
+            yield adapter
+            await adapter.aclose()
+
+    return fallback if model is not Model.OURS else lambda: ours(claude)
 
 
 def _booking(ran: list[str]) -> Any:

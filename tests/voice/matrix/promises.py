@@ -61,10 +61,14 @@ def expected(cell: Cell) -> Expectation:
     """What the promises say about *cell*."""
     fault, caller = cell.fault, cell.caller
     must = _attached(cell) if cell.attached else _bare(cell)
+    may = {Kind.LINE} if cell.attached and _may_take_long(cell) else set()
+    if Kind.BROKE_OFF in must and caller.interrupts:  # then nothing has broken off for him
+        must.remove(Kind.BROKE_OFF)
+        may.add(Kind.BROKE_OFF)
     answers = {OTHER_TEXT} if Kind.OTHER in must else _answers(fault)
     return Expectation(
         must=frozenset(must),
-        may=frozenset({Kind.LINE} if cell.attached and _may_take_long(cell) else ()),
+        may=frozenset(may),
         answers=frozenset(answers),
         tool_runs=int(fault.tool is Tool.RUNS),
         closes=Kind.CLOSING in must if cell.attached else None,

@@ -22,6 +22,8 @@ HEARD_AGAIN = "echo "
 """What more came when its continuation breaks as well."""
 FIRST_TOKEN_S = 0.6
 """How long a healthy Claude thinks."""
+PIECE_S = 0.05
+"""From word to word, where an answer breaks: what comes in one piece with the break is not heard."""
 TOOL_S = 5.0
 """How long the tool runs."""
 HEALTHY = Answer(TEXT, first_token_s=FIRST_TOKEN_S)
@@ -100,6 +102,11 @@ class Caller:
     then: Sequence[Says | Coughs] = ()
     lasts_s: float = 28.0
     long_lines: bool = False
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether he speaks while the agent does."""
+        return any(isinstance(s, Says) and s.into_speech_s is not None for s in self.then)
 
     @property
     def asked_s(self) -> float:

@@ -18,7 +18,7 @@ from .table import TOOL_S, Cell, Tool
 from .texts import HOLD_LINES, LONG_LINES, TOLD, Kind, letters
 
 CLEARANCE_S = 2.5
-"""Before an apology no hold line is heard."""
+"""So long before an apology no hold line begins."""
 NOTICED_S = 0.2
 """How long a voice is heard before anybody can know that the caller speaks."""
 CUT_S = 1.0
@@ -106,6 +106,8 @@ def _history(seen: Seen) -> Iterator[str]:
     heard = [letters("".join(e.utterance.text for e in group)) for group in _groups(seen)]
     cut = [_disturbed(group, seen) for group in _groups(seen)]
     rest = list(written)
+    if seen.heard and seen.heard[-1].utterance.end_s > seen.played.lasted_s - 0.1:
+        heard, cut, rest = heard[:-1], cut[:-1], rest[: len(heard) - 1]  # the call ends with it
     for text, was_cut in zip(heard, cut, strict=True):
         if rest and (rest[0] == text or (was_cut and _is_beginning(rest[0], text))):
             rest.pop(0)
@@ -125,7 +127,6 @@ def _was_committed(each: Utterance, seen: Seen) -> bool:
 
 
 def _is_beginning(written: str, heard: str) -> bool:
-    # What is played to its end while the caller begins to speak is written down as a whole.
     return heard.startswith(written) and len(heard) - len(written) <= A_WORD
 
 
@@ -188,17 +189,18 @@ def _is_long(each: Utterance) -> bool:
 
 
 def _voices(wait: _Wait, seen: Seen) -> Iterator[str]:
-    """Whenever the caller has spoken, he hears somebody soon."""
+    """Whenever the caller has said something, he hears somebody soon; a cough may delay it."""
     said = seen.played.said()
-    begins = [each.start_s for each in said]
     for each in said:
-        if not wait.from_s - COMMIT_S - 0.2 <= each.end_s < wait.until_s:
+        if not each.text or not wait.from_s - COMMIT_S - 0.2 <= each.end_s < wait.until_s:
             continue
-        sound_s = next(
-            (h.utterance.start_s for h in seen.heard if h.utterance.end_s > each.end_s), inf
-        )
-        spoke_s = next((start_s for start_s in begins if start_s > each.start_s), inf)
+        heard = [h.utterance for h in seen.heard if h.utterance.end_s > each.end_s]
+        sound_s = heard[0].start_s if heard else inf
+        spoke_s = next((s.start_s for s in said if s.text and s.start_s > each.start_s), inf)
         by_s = each.end_s + VOICE_S
+        for cough in said:
+            if each.end_s < cough.start_s < by_s and not cough.text:
+                by_s = max(by_s, cough.end_s + SETTLED_S)
         if min(sound_s, spoke_s, seen.played.lasted_s) > by_s:
             yield f"nobody is heard from {each.end_s:.2f} to {sound_s:.2f}, promised by {by_s:.2f}"
 
@@ -223,7 +225,7 @@ def _lines(seen: Seen) -> Iterator[str]:
             yield from (
                 f"right before an apology: {line}"
                 for line in lines
-                if line.end_s <= at_s < line.end_s + CLEARANCE_S
+                if line.start_s <= at_s < line.start_s + CLEARANCE_S - 0.1
             )
     for one, two in pairwise(lines):
         if one.text == two.text:
