@@ -17,7 +17,7 @@ from resilient_claude.voice import Care, VoiceStats, keep_caller_informed
 
 from ...support.adapters import KEY
 from .table import FIRST_TOKEN_S, OTHER_TEXT, TOOL_S, Cell, Model
-from .texts import HOLD_LINES, LONG_LINES, Kind, kind_of
+from .texts import HOLD_LINES, LONG_LINES, Kind, kind_of, letters
 
 @dataclass(frozen=True)
 class Heard:
@@ -44,8 +44,13 @@ class Seen:
     stats: VoiceStats | None
 
 
-def play(cell: Cell) -> Seen:
-    """Play the call of *cell*."""
+def ours(claude: SimulatedClaude) -> llm.LLM[Any]:
+    """Our adapter, with its defaults."""
+    return ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+
+
+def play(cell: Cell, adapter: Callable[[SimulatedClaude], llm.LLM[Any]] = ours) -> Seen:
+    """Play the call of *cell*, with the *adapter* for a simulated Claude."""
     caller, fault, cares, ran = cell.caller, cell.fault, list[Care](), list[str]()
 
     def attend(session: AgentSession[Any]) -> Care:
@@ -59,7 +64,7 @@ def play(cell: Cell) -> Seen:
         well = Answer(OTHER_TEXT, first_token_s=FIRST_TOKEN_S)
         other = stack.enter_context(SimulatedClaude(default=well))
         call = VoiceCall(
-            _maker(cell.model, claude, other),
+            _maker(cell.model, adapter, claude, other),
             [caller.question, *caller.then],
             claude=[claude, other],
             tools=[_booking(ran)],
@@ -68,7 +73,8 @@ def play(cell: Cell) -> Seen:
             lasts_s=caller.asked_s + caller.lasts_s,
         )
         played = call.play()
-    heard = [Heard(kind_of(each.text), each) for each in played.heard()]
+    # What is no letter long was taken back before anybody could hear it.
+    heard = [Heard(kind_of(e.text), e) for e in played.heard() if letters(e.text)]
     return Seen(played, heard, len(ran), cares[0].stats if cares else None)
 
 
@@ -80,19 +86,23 @@ def _outages(cell: Cell, claude: SimulatedClaude) -> Iterator[Outage]:
     yield Outage(fault.step, until_s=until_s, claude=claude)
 
 
-def _maker(model: Model, claude: SimulatedClaude, other: SimulatedClaude) -> Callable[[], Any]:
-    def ours(which: SimulatedClaude) -> ResilientClaudeLLM:
-        return ResilientClaudeLLM(api_key=KEY, base_url=which.base_url)
+def _maker(
+    model: Model,
+    adapter: Callable[[SimulatedClaude], llm.LLM[Any]],
+    claude: SimulatedClaude,
+    other: SimulatedClaude,
+) -> Callable[[], Any]:
+    """What makes the LLM of the call, in its event loop."""
 
     @asynccontextmanager
     async def fallback() -> AsyncIterator[llm.FallbackAdapter]:
         second = other if model is Model.OTHER else claude
-        async with ours(claude) as one, ours(second) as two:
-            adapter = llm.FallbackAdapter([one, two])
-            yield adapter
-            await adapter.aclose()
+        async with adapter(claude) as one, adapter(second) as two:
+            fallback = llm.FallbackAdapter([one, two])
+            yield fallback
+            await fallback.aclose()
 
-    return fallback if model is not Model.OURS else lambda: ours(claude)
+    return fallback if model is not Model.OURS else lambda: adapter(claude)
 
 
 def _booking(ran: list[str]) -> Any:

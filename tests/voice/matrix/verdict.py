@@ -27,6 +27,10 @@ NUDGE_S = 2.5
 """What he says at greater length does not count as waiting."""
 SETTLED_S = COMMIT_S + 0.5 + HEARD_S
 """After he spoke: his turn is committed, he might go on, and then he can be told."""
+RESUMED_S = 2.5
+"""After a cough: livekit holds back for two seconds what began to be said, in case he goes on."""
+TOLERANCE_S = 0.1
+"""Two frames of audio, in which the caller speaks and is listened to."""
 A_WORD = 12
 """Letters: what is heard of a word that is cut off is not written down."""
 ENDINGS = {Kind.ANSWER, Kind.OTHER, Kind.APOLOGY, Kind.CLOSING}
@@ -166,12 +170,12 @@ def _times(cell: Cell, seen: Seen) -> Iterator[str]:
     for wait in _waits(seen):
         deadline_s = _deadline_s(wait, seen, tool_s)
         tool_s = 0.0  # it runs in the first one
-        if deadline_s < min(wait.until_s, seen.played.lasted_s):
+        if deadline_s + TOLERANCE_S < min(wait.until_s, seen.played.lasted_s):
             yield (
                 f"no answer and no apology from {wait.from_s:.2f} to {wait.until_s:.2f}, "
                 f"promised by {deadline_s:.2f}"
             )
-        yield from _voices(wait, seen)
+        yield from _voices(cell, wait, seen)
 
 
 def _deadline_s(wait: _Wait, seen: Seen, not_waiting_s: float) -> float:
@@ -180,7 +184,7 @@ def _deadline_s(wait: _Wait, seen: Seen, not_waiting_s: float) -> float:
     deadline_s = wait.from_s + ENDING_S + not_waiting_s
     for each in said:  # nobody talks over him
         if each.start_s - NOTICED_S <= deadline_s and each.end_s + SETTLED_S > deadline_s:
-            deadline_s = each.end_s + SETTLED_S + 0.1
+            deadline_s = each.end_s + SETTLED_S
     return deadline_s
 
 
@@ -188,7 +192,7 @@ def _is_long(each: Utterance) -> bool:
     return each.end_s - each.start_s > NUDGE_S
 
 
-def _voices(wait: _Wait, seen: Seen) -> Iterator[str]:
+def _voices(cell: Cell, wait: _Wait, seen: Seen) -> Iterator[str]:
     """Whenever the caller has said something, he hears somebody soon; a cough may delay it."""
     said = seen.played.said()
     for each in said:
@@ -198,9 +202,12 @@ def _voices(wait: _Wait, seen: Seen) -> Iterator[str]:
         sound_s = heard[0].start_s if heard else inf
         spoke_s = next((s.start_s for s in said if s.text and s.start_s > each.start_s), inf)
         by_s = each.end_s + VOICE_S
+        if cell.fault.tool is Tool.RUNS:  # livekit commits no turn before it is through
+            committed_s = next((at_s for at_s in _commits(seen) if at_s > each.end_s), inf)
+            by_s = max(by_s, committed_s + VOICE_S - COMMIT_S + TOLERANCE_S)
         for cough in said:
             if each.end_s < cough.start_s < by_s and not cough.text:
-                by_s = max(by_s, cough.end_s + SETTLED_S)
+                by_s = max(by_s, cough.end_s + RESUMED_S)
         if min(sound_s, spoke_s, seen.played.lasted_s) > by_s:
             yield f"nobody is heard from {each.end_s:.2f} to {sound_s:.2f}, promised by {by_s:.2f}"
 
@@ -221,12 +228,7 @@ def _lines(seen: Seen) -> Iterator[str]:
                 yield f"not cut by {s}: {each}"
     for each in seen.heard:
         if each.kind is Kind.APOLOGY:
-            at_s = each.utterance.start_s
-            yield from (
-                f"right before an apology: {line}"
-                for line in lines
-                if line.start_s <= at_s < line.start_s + CLEARANCE_S - 0.1
-            )
+            yield from _right_before(each.utterance.start_s, lines, seen)
     for one, two in pairwise(lines):
         if one.text == two.text:
             yield f"the same line twice in a row: {one}, {two}"
@@ -234,3 +236,13 @@ def _lines(seen: Seen) -> Iterator[str]:
         body = letters(json.dumps(post.body))
         if any(letters(text) in body for text in (*HOLD_LINES, *LONG_LINES)):
             yield f"a hold line in the request at {post.at_s:.2f}"
+
+
+def _right_before(apology_s: float, lines: Sequence[Utterance], seen: Seen) -> Iterator[str]:
+    """Lines that are taken back at once; not those that livekit held back because of a cough."""
+    coughs = [each for each in seen.played.said() if not each.text]
+    for line in lines:
+        held_back = any(c.start_s < line.start_s < c.end_s + RESUMED_S for c in coughs)
+        begins_s = line.start_s - TOLERANCE_S
+        if begins_s <= apology_s < begins_s + CLEARANCE_S and not held_back:
+            yield f"right before an apology: {line}"
