@@ -21,9 +21,9 @@ new one with new budgets, but he has waited since the first.
 Beside that runs whether the caller speaks: while he does, nothing is said. What he says while he
 waits is part of the waiting if it is short (a "Hello?"); a longer utterance is not.
 
-A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`. A tool
-that runs before he has heard a word does not change that, unless it has a time of its own; behind
-words ("Let me look."), and when the tool speaks for itself, there are lines only at that time.
+A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`. A
+tool that runs before he has heard a word does not change that, unless it has a time of its own;
+behind words ("Let me look."), and when the tool speaks for itself, there are lines only then.
 None is said within `CLEARANCE_S` of the apology; one that would be is said a little earlier if that
 still makes sense, and an apology that nobody could foresee waits for so long. Where a line would
 fall due while the answer has begun to arrive, but in no whole sentence, its words are spoken as

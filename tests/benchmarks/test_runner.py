@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from . import __main__ as runner
-from . import hostile, report, soak, stalls
+from . import hostile, report, soak, stalls, voice
 from .contenders import OURS
 from .measure import Goal, Result
 from .server import BenchmarkServer

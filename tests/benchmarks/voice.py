@@ -2,8 +2,8 @@
 
 Twenty calls with timed audio, in real sessions in voice mode, played with our adapter and
 `keep_caller_informed`, with our adapter alone, and with the plugin where it is installed. The time
-in which everybody waits is skipped, so that all of them take two minutes. Times are seconds from the
-caller's first question. What was promised and not kept is listed, and makes the exit status 1.
+in which everybody waits is skipped, so that all of them take two minutes. Times are seconds from
+the caller's first question. What was promised and not kept is listed, and makes the exit status 1.
 
 Then a healthy call, in real time, with and without `keep_caller_informed`: the first word, and the
 CPU of the session's thread by token.
@@ -199,7 +199,9 @@ def _told(played: PlayedCall, asked_s: float) -> Iterator[str]:
 
 def table(outcomes: Outcomes) -> Table:
     """What is heard when, a column per contender."""
-    shown = Table("call", show_lines=True, title="what is heard, in seconds from the question's end")
+    shown = Table(
+        "call", show_lines=True, title="what is heard, in seconds from the question's end"
+    )
     for who in next(iter(outcomes.values()), {}):
         shown.add_column(who, overflow="fold", ratio=1)
     for name, by_contender in outcomes.items():

@@ -118,16 +118,22 @@ INTO_LINE = Caller(
     lasts_s=34.0,
     long_lines=True,
 )
-INTO_ANSWER = Caller("interrupts-the-answer", _ASKS, [Says("Wait, and on Sunday?", into_speech_s=0.7)])
+INTO_ANSWER = Caller(
+    "interrupts-the-answer", _ASKS, [Says("Wait, and on Sunday?", into_speech_s=0.7)]
+)
 COUGHS = Caller("coughs", _ASKS, [Coughs(after_own_s=3.1, lasts_s=0.4)])
 COUGHS_EARLY = Caller("coughs-early", _ASKS, [Coughs(after_own_s=0.9, lasts_s=0.3)])
-COUGHS_INTO_ANSWER = Caller("coughs-into-the-answer", _ASKS, [Coughs(into_speech_s=0.5, lasts_s=0.7)])
+COUGHS_INTO_ANSWER = Caller(
+    "coughs-into-the-answer", _ASKS, [Coughs(into_speech_s=0.5, lasts_s=0.7)]
+)
 TWICE = Caller("two-turns", _ASKS, [Says("And on Sunday?", after_own_s=1.0)])
 TWICE_LATER = Caller("second-turn-later", _ASKS, [Says("And on Sunday?", after_own_s=2.3)])
 FOUR_FINALS = Caller(
     "four-finals", Says("When do you open on Sunday in winter please?", at_s=0.5, finals=4)
 )
-TALKS_ON = Caller("talks-on-during-a-tool", _ASKS, [Says("For four people please", after_own_s=3.0)])
+TALKS_ON = Caller(
+    "talks-on-during-a-tool", _ASKS, [Says("For four people please", after_own_s=3.0)]
+)
 AT_LENGTH = Caller(
     "talks-at-length",
     _ASKS,

@@ -19,6 +19,7 @@ from ...support.adapters import KEY
 from .table import FIRST_TOKEN_S, OTHER_TEXT, TOOL_S, Cell, Model
 from .texts import HOLD_LINES, LONG_LINES, Kind, kind_of, letters
 
+
 @dataclass(frozen=True)
 class Heard:
     """An utterance of the agent's, and what it is."""

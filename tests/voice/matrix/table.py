@@ -23,7 +23,7 @@ HEARD_AGAIN = "echo "
 FIRST_TOKEN_S = 0.6
 """How long a healthy Claude thinks."""
 PIECE_S = 0.05
-"""From word to word, where an answer breaks: what comes in one piece with the break is not heard."""
+"""From word to word, where an answer breaks: what comes in one read with the break is not heard."""
 TOOL_S = 5.0
 """How long the tool runs."""
 HEALTHY = Answer(TEXT, first_token_s=FIRST_TOKEN_S)
