@@ -116,6 +116,7 @@ class Attachment:
         handle = event.speech_handle
         self._listen_to(self._session.output.audio)
         if event.source == "say":
+            self._tool_lines.said()
             return
         reply = self._replies[handle.id] = Reply(handle, asked_again=self._asking.asking)
         REPLY.set(reply)

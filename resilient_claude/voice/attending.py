@@ -23,6 +23,8 @@ from .wait import Action, CallerWait, State
 
 POLL_S = 0.05
 """How often a step looks whether it was committed: no event says so."""
+STALLED_S = 0.25
+"""An answer of which nothing more has come for so long may be in the middle of a sentence."""
 TELL_WITHIN_S = 10.0
 """How long a step that has failed waits until the caller may be told."""
 
@@ -76,7 +78,7 @@ class Attending:
         if step.committed_at is None or step.reply.asked_again or step.failed_at is not None:
             when = loop.time() + POLL_S
         else:
-            when = self.wait.next_due(loop.time())
+            when = max(self.wait.next_due(loop.time()), step.last_chunk_at + STALLED_S)
         timer = None
         if when != math.inf and self._attached:
             timer = loop.call_at(max(when, loop.time() + 0.001), _done, wake)
@@ -97,9 +99,12 @@ class Attending:
         now = self.now()
         if step.reply.asked_again:
             assert step.committed_at is not None
-            step.over = now - step.committed_at >= self._arguments.give_up_after_s
+            late = now - step.committed_at >= self._arguments.give_up_after_s
+            step.over = late and step.first_word_at is None
             return ()
         action = self.wait.due(now)
+        if action is Action.SPEAK_UP:
+            return self._speak_up(step, now)
         if action is Action.HOLD_LINE:
             return self._out(step, self.announcer.hold_line(now, during_tool=False))
         return self._end(step, action, None)
@@ -112,7 +117,8 @@ class Attending:
         if now - step.failed_at > TELL_WITHIN_S or not self._attached:
             return True
         self.look()
-        return self._is_awaited(step) and self.wait.free(now)
+        may = self.wait.may_apologise if step.first_word_at is None else self.wait.free
+        return self._is_awaited(step) and may(now)
 
     def lost(self, step: Step, error: Exception) -> Iterable[Chunk]:
         """What is to be said after *step* failed before a word."""
@@ -131,6 +137,9 @@ class Attending:
 
     def took(self, step: Step, chunk: Chunk) -> None:
         """A *chunk* goes out; it may have the first word of the answer."""
+        step.last_chunk_at = self.now()
+        if step.first_word_at is not None:
+            return
         text: object = chunk
         if isinstance(chunk, llm.ChatChunk):
             text = chunk.delta.content if chunk.delta else None
@@ -140,7 +149,7 @@ class Attending:
         if not text.strip():
             step.parts.append((text, False))
             return
-        step.first_word_at = self.now()
+        step.first_word_at = step.last_chunk_at
         self.look()
         if step.committed_at is not None:
             self._arrived(step)
@@ -236,6 +245,13 @@ class Attending:
         if self.handing_over.begin(payload, step.reply.handle):
             return ()
         return self._spoken(step, self.announcer.closing())
+
+    def _speak_up(self, step: Step, now: float) -> Iterable[Chunk]:
+        """Let the beginning of a sentence be spoken, for which the text-to-speech would wait."""
+        if now < step.last_chunk_at + STALLED_S:
+            return ()
+        self.wait.spoken_up()
+        return (FlushSentinel(),)
 
     def _out(self, step: Step, line: Line | None) -> Iterable[Chunk]:
         """A hold line, on its way into the reply."""

@@ -129,7 +129,9 @@ def keep_caller_informed(
             the p95 of this session's first tokens, within 1.5 to 4 s.
         hold_every_s: seconds from line to line.
         max_hold_lines: per wait.
-        tool_hold_after_s: seconds of a running tool until a line; None for no lines then.
+        tool_hold_after_s: seconds of a running tool until a line; None: it is said when it would
+            be without the tool, and not at all when he has heard words since his turn ("Let me
+            look."), or the tool has something said itself.
         apology: said when a turn is lost: it failed, or `give_up_after_s` are over.
         broke_off: said when an answer broke off after words.
         give_up_after_s: seconds that the caller waits at most, over turns that he interrupted, for

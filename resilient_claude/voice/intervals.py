@@ -50,6 +50,12 @@ class ToolLines:
         self._session = session
         self._attending = attending
         self._timer = Timer(self._fired)
+        self._saying = False
+
+    def said(self) -> None:
+        """Something is said while a tool may run, by us or by the application."""
+        if not self._saying:
+            self._attending.wait.tool_spoke()
 
     def tool_started(self) -> None:
         """A tool runs from now on."""
@@ -78,7 +84,9 @@ class ToolLines:
         line = self._attending.announcer.hold_line(self._attending.now(), during_tool=True)
         if line is not None:
             audio = NOT_GIVEN if line.sound is None else played(line)
+            self._saying = True
             self._session.say(line.caption, audio=audio, add_to_chat_ctx=False)
+            self._saying = False
 
 
 class AskingAgain:

@@ -82,10 +82,10 @@ async def accompanied(
                 if step.speaker is me:
                     attendance.took(step, chunk)
                 yield chunk
-                if step.first_word_at is not None:
+                if step.settled:
                     break
             pending = Stepper(anext(iterator))
-        # From here on a token costs no more than this.
+        # The answer is heard: from here on a token costs no more than this.
         async for chunk in iterator:
             yield chunk
     except StopAsyncIteration:

@@ -7,7 +7,7 @@ new one with new budgets, but he has waited since the first.
 
     IDLE      nobody waits
     WAITING   a committed turn has no word yet: lines and the apology fall due
-    WORKING   a tool runs in it: nothing can be answered, so the time does not count; its own lines
+    WORKING   a tool runs in it: nothing can be answered, so the time does not count
     CUT       the caller interrupted that turn; the next commit goes on with the same wait
     ARRIVING  the first word of the answer is on its way to his ear
     LOST      an apology was said, and he has not spoken since: nothing more is owed
@@ -21,9 +21,13 @@ new one with new budgets, but he has waited since the first.
 Beside that runs whether the caller speaks: while he does, nothing is said. What he says while he
 waits is part of the waiting if it is short (a "Hello?"); a longer utterance is not.
 
-A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`.
+A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`. A
+tool that runs before he has heard a word does not change that, unless it has a time of its own;
+behind words ("Let me look."), and when the tool speaks for itself, there are lines only then.
 None is said within `CLEARANCE_S` of the apology; one that would be is said a little earlier if that
-still makes sense. The invariant: at most one apology per wait.
+still makes sense, and an apology that nobody could foresee waits for so long. Where a line would
+fall due while the answer has begun to arrive, but in no whole sentence, its words are spoken as
+they are. The invariant: at most one apology per wait.
 
 What it cannot see: whether a line or an apology was heard. The shell tells with `heard` and
 `unheard`.
@@ -65,6 +69,8 @@ class Action(Enum):
 
     NOTHING = "nothing"
     HOLD_LINE = "hold_line"
+    SPEAK_UP = "speak_up"
+    """What came of the answer is spoken now, though its sentence is not whole."""
     APOLOGISE = "apologise"
     GIVE_UP = "give_up"
 
@@ -101,6 +107,7 @@ class CallerWait:
         self._committed = 0.0
         self._line_due = math.inf
         self._said_since_commit = False
+        self._line_said = -math.inf
         self._spoke_at: float | None = None
         self._settled = -math.inf
         self._tool_began: float | None = None
@@ -153,12 +160,20 @@ class CallerWait:
     def tools_started(self, now: float) -> None:
         """The reply called a tool, which runs from now on."""
         if self.state in (State.WAITING, State.ARRIVING, State.IDLE):
+            after_s = self._pace.tool_hold_after_s
+            if after_s is not None:
+                self._line_due = now + after_s
+            elif self.state is not State.WAITING:
+                self._line_due = math.inf
             if self.state is not State.WAITING:
                 self._began, self._not_waiting_s, self.hold_lines = now, 0.0, 0
             self.state = State.WORKING
             self._tool_began = now
-            after_s = self._pace.tool_hold_after_s
-            self._line_due = math.inf if after_s is None else now + after_s
+
+    def tool_spoke(self) -> None:
+        """The application said something while a tool runs: it keeps the caller company itself."""
+        if self.state is State.WORKING and self._pace.tool_hold_after_s is None:
+            self._line_due = math.inf
 
     def cut(self, now: float) -> None:
         """The reply was interrupted before a word of it was heard."""
@@ -185,12 +200,16 @@ class CallerWait:
     def hold_line_said(self, now: float) -> None:
         """A hold line goes out; the next is counted from when this one was due."""
         self.hold_lines += 1
-        self._said_since_commit = True
+        self._said_since_commit, self._line_said = True, now
         self._line_due = max(self._line_due, now - 0.5) + self._pace.hold_every_s
 
     def hold_line_left_out(self, now: float) -> None:
         """There was none to say: the next time is as far away as after a line."""
         self._line_due = now + self._pace.hold_every_s
+
+    def spoken_up(self) -> None:
+        """What came of the answer is on its way to his ear: nothing more is due."""
+        self._line_due = math.inf
 
     def apologised(self) -> None:
         """An apology goes out."""
@@ -227,11 +246,13 @@ class CallerWait:
             return Action.NOTHING
         if self.state is State.WAITING and now >= self._deadline():
             return self.failed()
+        if self.state is State.ARRIVING:
+            return Action.SPEAK_UP if now >= self._line_due else Action.NOTHING
         return Action.HOLD_LINE if now >= self._next_line(now) else Action.NOTHING
 
     def next_due(self, now: float) -> float:
         """When `due` is to be asked again, if nothing happens before; infinity for never."""
-        due = self._next_line(now)
+        due = self._line_due if self.state is State.ARRIVING else self._next_line(now)
         if self.state is State.WAITING:
             due = min(due, self._deadline())
         return max(due, self._free_at())
@@ -239,6 +260,11 @@ class CallerWait:
     def free(self, now: float) -> bool:
         """Whether something may be said: the caller is silent, and not only just."""
         return now >= self._free_at()
+
+    def may_apologise(self, now: float) -> bool:
+        """Whether an apology may be said: also not right behind a line, unless it is high time."""
+        clear = now >= self._line_said + CLEARANCE_S or now >= self._deadline()
+        return clear and self.free(now)
 
     def _free_at(self) -> float:
         return math.inf if self._spoke_at is not None else self._settled

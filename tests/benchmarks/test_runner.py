@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from . import __main__ as runner
-from . import hostile, report, soak, stalls
+from . import hostile, report, soak, stalls, voice
 from .contenders import OURS
 from .measure import Goal, Result
 from .server import BenchmarkServer
@@ -71,6 +71,29 @@ def test_soak_says_nothing_twice_and_leaves_nothing() -> None:
     assert {fact: found[OURS][fact] for fact in soak.MUST_BE_ZERO} == dict.fromkeys(
         soak.MUST_BE_ZERO, 0
     )
+
+
+def test_calls_are_heard_with_every_contender(tmp_path: Path) -> None:
+    """The table of what is heard when, which people will judge us by."""
+    console = Console(quiet=True)
+    outcomes = voice.run(["a stall in mid-sentence", "the key is refused (401)"], console)
+
+    stall, refused = outcomes.values()
+    assert stall[voice.ATTENDED].broken == refused[voice.ATTENDED].broken == []
+    assert stall[voice.ATTENDED].lines[0].endswith("Alpha bravo charlie delta")
+    assert "I'm sorry" in refused[voice.ATTENDED].lines[0]
+    assert refused[voice.ALONE].lines == ["      nothing in 28 s"]
+    assert voice.table(outcomes).row_count == 2
+    assert voice.summary(outcomes).row_count == 4
+    voice.write_json(tmp_path / "calls.json", outcomes, {})
+    assert len(json.loads((tmp_path / "calls.json").read_text(encoding="utf-8"))["calls"]) == 2
+
+
+def test_a_healthy_call_is_compared_with_and_without_care() -> None:
+    """What it costs is not for a test to say."""
+    found = voice.compared(1, Console(quiet=True))
+
+    assert all(value > 0 for value in found.values())
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ RUN_BY = {
     "pip install pytest pytest-asyncio": "test_the_pytest_examples_pass",
     ".venv/bin/python -m tests.benchmarks": "runner.run(",
     ".venv/bin/python -m tests.benchmarks.soak": "soak.run(",
+    ".venv/bin/python -m tests.benchmarks.voice": "voice.run(",
     "HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/properties": (
         '"HYPOTHESIS_PROFILE"'
     ),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from livekit.agents import Agent, AgentSession, function_tool
+from livekit.agents import Agent, AgentSession, RunContext, function_tool
 from livekit.agents.llm import LLM, FallbackAdapter
 
 from resilient_claude import FailureKind, ResilientClaudeLLM
@@ -171,6 +171,34 @@ def test_auto_says_a_line_in_less_than_one_healthy_turn_in_twenty() -> None:
 
     assert call.names(Answered) == ["Answered"] * len(delays)
     assert call.stats.hold_lines <= len(delays) // 20
+
+
+def test_an_answer_that_stalls_in_mid_sentence_is_spoken_as_far_as_it_came() -> None:
+    """The text-to-speech would wait for the end of the sentence, and the caller with it."""
+    turn = Turn("We open at five", then=Foreign("gone"), stall_s=6.0)
+    call = play([turn], lasts_s=12.0)
+
+    beginning, sorry = call.played.heard()
+    assert (beginning.text, sorry.text) == ("We open at five", "Sorry, where was I?")
+    assert beginning.start_s == pytest.approx(COMMITTED_S + 2.5, abs=0.3)
+    assert not call.names(HoldLine)
+
+
+def test_an_answer_that_flows_is_not_cut_into_pieces_because_it_was_late() -> None:
+    """A sentence that is spoken in two breaths sounds broken."""
+    words = " ".join(["really"] * 30)
+    call = play([Turn(f"We are {words} open. Now.", first_s=2.2)], lasts_s=16.0)
+
+    assert call.heard == [f"We are {words} open. Now."]
+
+
+def test_an_apology_keeps_its_distance_from_a_line() -> None:
+    """A failure that nobody could foresee, half a second behind "One moment."."""
+    call = play([Turn(then=Foreign("no"), first_s=3.2)], lasts_s=12.0)
+
+    line, sorry = call.played.heard()
+    assert line.text == "One moment."
+    assert sorry.start_s - line.start_s == pytest.approx(2.5, abs=0.2)
 
 
 # --- the apology --------------------------------------------------------------------------------
@@ -379,8 +407,24 @@ def test_a_long_tool_does_not_use_up_the_caller_s_patience_with_the_llm() -> Non
         lasts_s=30.0,
     )
 
-    assert call.heard == ["It is booked."]
+    assert call.heard == ["One moment.", "Still with you.", "Nearly there.", "It is booked."]
     assert not call.names(Apology)
+
+
+def test_a_tool_that_has_something_said_keeps_the_caller_company_itself() -> None:
+    """Two voices that hold him up would be one too many."""
+
+    @function_tool
+    async def look(context: RunContext[Any]) -> str:
+        """Look it up."""
+        await asyncio.sleep(0.5)
+        context.session.say("Looking that up.", add_to_chat_ctx=False)
+        await asyncio.sleep(6.0)
+        return "found"
+
+    call = play([Turn(tool="look"), Turn(OPENING)], tools=[look])
+
+    assert call.heard == ["Looking that up.", OPENING]
 
 
 def test_the_wait_goes_on_through_a_handoff() -> None:

@@ -156,7 +156,7 @@ def test_an_answer_ends_the_wait_when_it_is_heard() -> None:
     """It may be interrupted on its way."""
     wait = waiting()
     wait.arrived()
-    assert wait.next_due(0.0) == math.inf
+    assert wait.due(1.0) is Action.NOTHING
     wait.cut(1.0)
     assert not wait.committed(2.0)
     wait.arrived()
@@ -166,11 +166,36 @@ def test_an_answer_ends_the_wait_when_it_is_heard() -> None:
     assert wait.committed(9.0)
 
 
+def test_the_beginning_of_an_answer_is_spoken_when_a_line_would_be_due() -> None:
+    """The text-to-speech waits for the end of the sentence; the caller should not."""
+    wait = waiting()
+    wait.arrived()
+    assert wait.next_due(0.0) == 2.5
+    assert wait.due(2.5) is Action.SPEAK_UP
+    wait.spoken_up()
+
+    assert wait.next_due(2.5) == math.inf
+    assert wait.due(20.0) is Action.NOTHING
+
+
+def test_an_apology_that_nobody_could_foresee_does_not_follow_right_behind_a_line() -> None:
+    """ "One moment." "I'm sorry": but never later than it is due anyway."""
+    wait = waiting()
+    assert wait.may_apologise(1.0)
+    wait.hold_line_said(2.5)
+
+    assert not wait.may_apologise(4.9)
+    assert wait.may_apologise(5.0)
+    wait.hold_line_said(11.0)
+    assert not wait.may_apologise(11.9)
+    assert wait.may_apologise(12.0)
+
+
 def test_tools_do_not_count() -> None:
     """Nothing could be answered while they ran."""
     wait = waiting()
     wait.tools_started(1.0)
-    assert wait.due(50.0) is Action.NOTHING
+    assert wait.due(50.0) is not Action.APOLOGISE
     assert wait.waited_s(50.0) == 1.0
     wait.committed(51.0)
 
@@ -179,12 +204,35 @@ def test_tools_do_not_count() -> None:
 
 
 def test_tools_have_lines_of_their_own() -> None:
-    """Only on request: many tools speak for themselves."""
+    """At a time of their own, on request."""
     wait = waiting(tool_hold_after_s=2.0)
     wait.tools_started(1.0)
 
     assert wait.next_due(1.0) == 3.0
     assert wait.due(3.0) is Action.HOLD_LINE
+
+
+def test_a_tool_before_any_word_does_not_put_off_a_line() -> None:
+    """To the caller it is the same silence."""
+    wait = waiting()
+    wait.tools_started(1.0)
+
+    assert wait.next_due(1.0) == 2.5
+    assert wait.due(2.5) is Action.HOLD_LINE
+
+
+def test_behind_words_and_when_a_tool_speaks_for_itself_there_are_no_lines() -> None:
+    """ "Let me look." and then "One moment.": twice the same."""
+    wait = waiting()
+    wait.tools_started(1.0)
+    wait.tool_spoke()
+    assert wait.next_due(1.0) == math.inf
+    wait = waiting()
+    wait.arrived()
+    wait.heard()
+    wait.tools_started(4.0)
+
+    assert wait.next_due(4.0) == math.inf
 
 
 def test_a_tool_after_words_is_a_wait_of_its_own() -> None:
