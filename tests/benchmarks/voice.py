@@ -31,32 +31,36 @@ from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.testing.voice import PlayedCall, Says, VoiceCall
 from resilient_claude.voice import keep_caller_informed
 
-from ..voice.matrix import cells
-from ..voice.matrix.playing import Seen, ours, play
-from ..voice.matrix.promises import expected
-from ..voice.matrix.table import Caller, Cell, Fault, Model
-from ..voice.matrix.texts import Kind
-from ..voice.matrix.verdict import broken_promises
+from ..voice.matrix import call_cells as cells
+from ..voice.matrix.call_playing import SeenCall, ours, play
+from ..voice.matrix.call_promises import expected
+from ..voice.matrix.call_table import CallCell, Caller, CallFault, Model
+from ..voice.matrix.call_texts import Kind
+from ..voice.matrix.call_verdict import broken_promises
 from . import report
 from .contenders import KEY, MODEL, PLUGIN, has_plugin
 
 ATTENDED, ALONE = "ours, attended", "ours alone"
 LINES_SHOWN = 7
 """Of a call in which more is heard, the rest is counted."""
-TOKENS, PER_S = 400, 80
+TOKENS, PER_S = 1200, 80
 FIRST_WORD_GOAL_S, CPU_GOAL = 0.020, 1.03
 
 
-def _named(name: str) -> Fault:
+def _named(name: str) -> CallFault:
     faults = [*cells.LOST, *cells.PASSING, *cells.BROKEN, *cells.TOOLS]
     return next(fault for fault in faults if fault.name == name)
 
 
-def _cell(fault: str | Fault, caller: Caller = cells.WAITS, model: Model = Model.OURS) -> Cell:
-    return Cell(_named(fault) if isinstance(fault, str) else fault, caller, model, attached=True)
+def _cell(
+    fault: str | CallFault, caller: Caller = cells.WAITS, model: Model = Model.OURS
+) -> CallCell:
+    return CallCell(
+        _named(fault) if isinstance(fault, str) else fault, caller, model, attached=True
+    )
 
 
-CALLS: Mapping[str, Cell] = {
+CALLS: Mapping[str, CallCell] = {
     "healthy": _cell("healthy"),
     "the key is refused (401)": _cell("401"),
     "429, retry after a minute": _cell("429-for-a-minute"),
@@ -87,7 +91,7 @@ class Outcome:
     Attributes:
         lines: what was heard, each with its second.
         voice_s: the longest that the caller waited for a voice; None if he waited to the end.
-        ended_s: how long he waited for the first word of an answer or an apology; likewise.
+        ended_s: how long he waited, at first, for a word of an answer or an apology; likewise.
         closed: whether the session was closed.
         broken: promises that were not kept; of ours, attended, alone.
     """
@@ -158,7 +162,7 @@ def _plugin(claude: SimulatedClaude) -> llm.LLM[Any]:
     return made
 
 
-def _outcome(cell: Cell, seen: Seen) -> Outcome:
+def _outcome(cell: CallCell, seen: SeenCall) -> Outcome:
     asked_s, played = cell.caller.asked_s, seen.played
     broken = broken_promises(cell, expected(cell), seen) if cell.attached else []
     ends = [h.utterance.start_s for h in seen.heard if h.kind not in (Kind.LINE, Kind.UNKNOWN)]
@@ -217,8 +221,11 @@ def summary(outcomes: Outcomes) -> Table:
         shown.add_column(who, justify="right")
     columns = [[each[who] for each in outcomes.values()] for who in whos]
     shown.add_row("longest wait for a voice", *(_longest([o.voice_s for o in c]) for c in columns))
-    shown.add_row("longest wait for an end", *(_longest([o.ended_s for o in c]) for c in columns))
-    shown.add_row("calls with no end", *(str(sum(o.ended_s is None for o in c)) for c in columns))
+    shown.add_row(
+        "longest wait for an answer or an apology",
+        *(_longest([o.ended_s for o in c]) for c in columns),
+    )
+    shown.add_row("calls with neither", *(str(sum(o.ended_s is None for o in c)) for c in columns))
     shown.add_row("sessions closed", *(str(sum(o.closed for o in c)) for c in columns))
     return shown
 
@@ -271,7 +278,7 @@ def _first_word_s(*, attended: bool) -> float:
 
 
 def _cpu_us(*, attended: bool) -> float:
-    """CPU of the session's thread by token, of a whole call with one long answer."""
+    """CPU of the session's thread by token, of a whole call with one very long answer."""
     sentence = "These are five more words. "
     text = sentence * (TOKENS // len(sentence.split()))
     with SimulatedClaude(default=Answer(text, first_token_s=0.3, piece_s=1 / PER_S)) as claude:

@@ -27,6 +27,7 @@ class Attendance:
         self.telling = may_tell
         self.errors: list[tuple[str, Exception]] = []
         self.woken = 0
+        self.heard = True  # as soon as it comes
 
     def wake(self, step: Step) -> asyncio.Future[None]:
         self.woken += 1
@@ -56,6 +57,7 @@ class Attendance:
     def took(self, step: Step, chunk: Chunk) -> None:
         if isinstance(chunk, str) or (chunk_text(chunk) or "").strip():
             step.first_word_at = 1.0
+            step.settled = self.heard
 
 
 def chunk_text(chunk: object) -> str | None:
@@ -235,7 +237,26 @@ async def test_what_is_cancelled_is_not_told() -> None:
         await read(node, Attendance("Sorry."))
 
 
-async def test_a_token_behind_the_first_word_costs_one_resumption() -> None:
+async def test_what_is_due_is_said_until_the_first_word_is_heard() -> None:
+    """It may have come, and wait in the text-to-speech for the rest of its sentence."""
+
+    async def node() -> AsyncIterator[Chunk]:
+        yield "We open"
+        await asyncio.sleep(0.05)
+        yield " at five."
+
+    attendance = Attendance()
+    attendance.heard = False
+    stream = accompanied(node, a_step(), attendance)
+    chunks = [await anext(stream)]
+    attendance.lines = [""]
+    chunks += [chunk async for chunk in stream]
+
+    assert [chunk for chunk in chunks if isinstance(chunk, str)] == ["We open", "", " at five."]
+    assert isinstance(chunks[2], FlushSentinel)
+
+
+async def test_a_token_behind_what_is_heard_costs_one_resumption() -> None:
     """A healthy call pays for nothing that it does not need."""
 
     async def calls(chunks: int, *, accompany: bool) -> int:

@@ -1,5 +1,5 @@
 """Calls with timed audio: every fault, every caller, alone and behind fallbacks, attended or not.
 
-`table` has the words, `cells` makes the calls, `playing` plays one, `promises` derives what must
-come of it, and `verdict` reads it off what was heard.
+`call_table` has the words, `call_cells` makes the calls, `call_playing` plays one, `call_promises`
+derives what must come of it, and `call_verdict` reads off what was heard whether it did.
 """

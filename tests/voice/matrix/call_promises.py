@@ -11,8 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-from .table import FIRST_TOKEN_S, OTHER_TEXT, TEXT, TOOL_S, Caller, Cell, Fault, Model, Sort, Tool
-from .texts import APOLOGY, CLOSING, Kind
+from .call_table import (
+    FIRST_TOKEN_S,
+    OTHER_TEXT,
+    TEXT,
+    TOOL_S,
+    CallCell,
+    Caller,
+    CallFault,
+    Ending,
+    Model,
+    Tool,
+)
+from .call_texts import APOLOGY, CLOSING, Kind
 
 WORD_S = 0.3
 """Of the agent's voice."""
@@ -39,7 +50,7 @@ SLACK_S = 0.4
 
 
 @dataclass(frozen=True)
-class Expectation:
+class CallExpectation:
     """What must be heard of a call, whenever that is.
 
     Attributes:
@@ -57,7 +68,7 @@ class Expectation:
     closes: bool | None
 
 
-def expected(cell: Cell) -> Expectation:
+def expected(cell: CallCell) -> CallExpectation:
     """What the promises say about *cell*."""
     fault, caller = cell.fault, cell.caller
     must = _attached(cell) if cell.attached else _bare(cell)
@@ -66,7 +77,7 @@ def expected(cell: Cell) -> Expectation:
         must.remove(Kind.BROKE_OFF)
         may.add(Kind.BROKE_OFF)
     answers = {OTHER_TEXT} if Kind.OTHER in must else _answers(fault)
-    return Expectation(
+    return CallExpectation(
         must=frozenset(must),
         may=frozenset(may),
         answers=frozenset(answers),
@@ -75,7 +86,7 @@ def expected(cell: Cell) -> Expectation:
     )
 
 
-def _answers(fault: Fault) -> set[str]:
+def _answers(fault: CallFault) -> set[str]:
     """The first answer, and that of a later turn."""
     return {fault.heard or TEXT, fault.healed.text}
 
@@ -83,44 +94,44 @@ def _answers(fault: Fault) -> set[str]:
 # --- who answers, and when ----------------------------------------------------------------------
 
 
-def answered_s(cell: Cell) -> tuple[float, float]:
+def answered_s(cell: CallCell) -> tuple[float, float]:
     """Between when and when the first answer is heard, if nobody interrupts; infinity for never."""
     fault = cell.fault
     tool_s = FIRST_TOKEN_S + TOOL_S if fault.tool is Tool.RUNS else 0.0
     begun_s = ASKED_S + tool_s
     rest_s = FIRST_TOKEN_S + HEARD_S
     healthy_s = begun_s + rest_s
-    if fault.sort is Sort.HARMLESS:
+    if fault.sort is Ending.HARMLESS:
         return healthy_s, healthy_s
     if cell.model is Model.OTHER:
-        wait_s = FALLBACK_ATTEMPT_S if fault.sort is Sort.HANGS else 0.0
+        wait_s = FALLBACK_ATTEMPT_S if fault.sort is Ending.HANGS else 0.0
         return healthy_s + wait_s, healthy_s + wait_s
-    if fault.sort is Sort.REFUSED or fault.endless or cell.model is Model.DEAD:
+    if fault.sort is Ending.REFUSED or fault.endless or cell.model is Model.DEAD:
         return inf, inf
-    if fault.sort is Sort.SLOW:
+    if fault.sort is Ending.SLOW:
         # The first attempt is given up, the last one that fits in the budget is not.
         slow_s = begun_s + ATTEMPT_S + fault.healed.first_byte_s + HEARD_S
         return slow_s, slow_s + WAIT_S
-    if fault.sort is Sort.HANGS:
+    if fault.sort is Ending.HANGS:
         return healthy_s + ATTEMPT_S, healthy_s + ATTEMPT_S + WAIT_S
-    if fault.sort in (Sort.BREAKS, Sort.STALLS):
-        again_s = 0.0 if fault.sort is Sort.BREAKS else ATTEMPT_S
+    if fault.sort in (Ending.BREAKS, Ending.STALLS):
+        again_s = 0.0 if fault.sort is Ending.BREAKS else ATTEMPT_S
         return healthy_s, healthy_s + FIRST_TOKEN_S + again_s + WAIT_S
-    assert fault.sort is Sort.FAILS
+    assert fault.sort is Ending.FAILS
     healed_s = max(fault.lasts_s or 0.0, begun_s)
     return healed_s + rest_s, healed_s + WAIT_S + rest_s
 
 
-def lost_s(cell: Cell) -> float:
+def lost_s(cell: CallCell) -> float:
     """When the caller is told that his turn is lost, at the latest."""
     begun_s = COMMIT_S
     if cell.fault.tool is Tool.RUNS:
         begun_s = ASKED_S + FIRST_TOKEN_S + TOOL_S
-    at_once = cell.fault.sort is Sort.REFUSED and cell.model is Model.OURS
+    at_once = cell.fault.sort is Ending.REFUSED and cell.model is Model.OURS
     return begun_s + (HEARD_S if at_once else ENDING_S)
 
 
-def _attached(cell: Cell) -> set[Kind]:
+def _attached(cell: CallCell) -> set[Kind]:
     earliest_s, latest_s = answered_s(cell)
     deadline_s = lost_s(cell)
     words = Kind.OTHER if _answered_by_other(cell) else Kind.ANSWER
@@ -136,7 +147,7 @@ def _attached(cell: Cell) -> set[Kind]:
     return told
 
 
-def _lost_waits(cell: Cell) -> int:
+def _lost_waits(cell: CallCell) -> int:
     """How many waits are lost until the call is over, when he asks again and again."""
     if not _repeats(cell.caller) or not cell.fault.endless:
         return 1
@@ -147,9 +158,9 @@ def _lost_waits(cell: Cell) -> int:
     return int((left_s - lost_s(cell)) / each_s) + 1
 
 
-def _bare(cell: Cell) -> set[Kind]:
+def _bare(cell: CallCell) -> set[Kind]:
     earliest_s, latest_s = answered_s(cell)
-    if _repeats(cell.caller) and latest_s < inf and cell.fault.sort is Sort.SLOW:
+    if _repeats(cell.caller) and latest_s < inf and cell.fault.sort is Ending.SLOW:
         return set()  # each "Hello?" begins anew, and none of them is answered in time
     asks_on = _repeats(cell.caller) and cell.fault.lasts_s
     if latest_s <= BUDGET_S + ASKED_S or asks_on:
@@ -158,15 +169,15 @@ def _bare(cell: Cell) -> set[Kind]:
     return set()
 
 
-def _answered_by_other(cell: Cell) -> bool:
-    return cell.model is Model.OTHER and cell.fault.sort is not Sort.HARMLESS
+def _answered_by_other(cell: CallCell) -> bool:
+    return cell.model is Model.OTHER and cell.fault.sort is not Ending.HARMLESS
 
 
 def _repeats(caller: Caller) -> bool:
     return any(line.repeat for line in caller.then)
 
 
-def _may_take_long(cell: Cell) -> bool:
+def _may_take_long(cell: CallCell) -> bool:
     """Whether a voice may not be heard before a hold line is due."""
     _, latest_s = answered_s(cell)
     return min(latest_s, lost_s(cell)) > VOICE_S - HEARD_S - SLACK_S

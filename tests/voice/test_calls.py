@@ -1,23 +1,23 @@
 """Every fault, every caller, alone and behind fallbacks, attended or not: what the caller hears.
 
 The calls are played with timed audio, in real sessions in voice mode; what must come of each is
-derived from the promises, see `matrix/promises.py`.
+derived from the promises, see `matrix/call_promises.py`.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from .matrix.cells import CELLS
-from .matrix.playing import play
-from .matrix.promises import expected
-from .matrix.table import Cell
-from .matrix.verdict import broken_promises
+from .matrix.call_cells import CELLS
+from .matrix.call_playing import play
+from .matrix.call_promises import expected
+from .matrix.call_table import CallCell
+from .matrix.call_verdict import broken_promises
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_the_promises_are_kept(cell: Cell) -> None:
-    """Which promises, and why they say what they say of this call: see `promises.py`."""
+def test_the_promises_are_kept(cell: CallCell) -> None:
+    """Which promises, and why they say what they say of this call: see `call_promises.py`."""
     promised = expected(cell)
 
     seen = play(cell)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from .table import OTHER_TEXT, TEXT
+from .call_table import OTHER_TEXT, TEXT
 
 HOLD_LINES = ("One moment.", "Still with you.", "Nearly there.")
 LONG_LINES = (

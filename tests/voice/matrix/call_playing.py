@@ -16,12 +16,12 @@ from resilient_claude.testing.voice import Outage, PlayedCall, Utterance, VoiceC
 from resilient_claude.voice import Care, VoiceStats, keep_caller_informed
 
 from ...support.adapters import KEY
-from .table import FIRST_TOKEN_S, OTHER_TEXT, TOOL_S, Cell, Model
-from .texts import HOLD_LINES, LONG_LINES, Kind, kind_of, letters
+from .call_table import FIRST_TOKEN_S, OTHER_TEXT, TOOL_S, CallCell, Model
+from .call_texts import HOLD_LINES, LONG_LINES, Kind, kind_of, letters
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardPiece:
     """An utterance of the agent's, and what it is."""
 
     kind: Kind
@@ -29,7 +29,7 @@ class Heard:
 
 
 @dataclass
-class Seen:
+class SeenCall:
     """What became of a call.
 
     Attributes:
@@ -40,7 +40,7 @@ class Seen:
     """
 
     played: PlayedCall
-    heard: list[Heard]
+    heard: list[HeardPiece]
     ran: int
     stats: VoiceStats | None
 
@@ -50,7 +50,7 @@ def ours(claude: SimulatedClaude) -> llm.LLM[Any]:
     return ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
 
 
-def play(cell: Cell, adapter: Callable[[SimulatedClaude], llm.LLM[Any]] = ours) -> Seen:
+def play(cell: CallCell, adapter: Callable[[SimulatedClaude], llm.LLM[Any]] = ours) -> SeenCall:
     """Play the call of *cell*, with the *adapter* for a simulated Claude."""
     caller, fault, cares, ran = cell.caller, cell.fault, list[Care](), list[str]()
 
@@ -75,11 +75,11 @@ def play(cell: Cell, adapter: Callable[[SimulatedClaude], llm.LLM[Any]] = ours) 
         )
         played = call.play()
     # What is no letter long was taken back before anybody could hear it.
-    heard = [Heard(kind_of(e.text), e) for e in played.heard() if letters(e.text)]
-    return Seen(played, heard, len(ran), cares[0].stats if cares else None)
+    heard = [HeardPiece(kind_of(e.text), e) for e in played.heard() if letters(e.text)]
+    return SeenCall(played, heard, len(ran), cares[0].stats if cares else None)
 
 
-def _outages(cell: Cell, claude: SimulatedClaude) -> Iterator[Outage]:
+def _outages(cell: CallCell, claude: SimulatedClaude) -> Iterator[Outage]:
     fault = cell.fault
     if fault.step is None or fault.steps:  # behind a script it is what all other requests get
         return

@@ -12,10 +12,10 @@ from livekit.agents import llm
 
 from resilient_claude.testing.voice import Utterance
 
-from .playing import Heard, Seen
-from .promises import COMMIT_S, ENDING_S, HEARD_S, VOICE_S, Expectation
-from .table import TOOL_S, Cell, Tool
-from .texts import HOLD_LINES, LONG_LINES, TOLD, Kind, letters
+from .call_playing import HeardPiece, SeenCall
+from .call_promises import COMMIT_S, ENDING_S, HEARD_S, VOICE_S, CallExpectation
+from .call_table import TOOL_S, CallCell, Tool
+from .call_texts import HOLD_LINES, LONG_LINES, TOLD, Kind, letters
 
 CLEARANCE_S = 2.5
 """So long before an apology no hold line begins."""
@@ -36,7 +36,7 @@ A_WORD = 12
 ENDINGS = {Kind.ANSWER, Kind.OTHER, Kind.APOLOGY, Kind.CLOSING}
 
 
-def broken_promises(cell: Cell, promised: Expectation, seen: Seen) -> list[str]:
+def broken_promises(cell: CallCell, promised: CallExpectation, seen: SeenCall) -> list[str]:
     """What is not as it should be, in words."""
     return [
         *_what_is_heard(promised, seen),
@@ -48,7 +48,7 @@ def broken_promises(cell: Cell, promised: Expectation, seen: Seen) -> list[str]:
     ]
 
 
-def _what_is_heard(promised: Expectation, seen: Seen) -> Iterator[str]:
+def _what_is_heard(promised: CallExpectation, seen: SeenCall) -> Iterator[str]:
     kinds = {each.kind for each in seen.heard}
     if missing := promised.must - kinds:
         yield f"never heard: {sorted(missing)}"
@@ -59,10 +59,10 @@ def _what_is_heard(promised: Expectation, seen: Seen) -> Iterator[str]:
 # --- words --------------------------------------------------------------------------------------
 
 
-def _groups(seen: Seen) -> list[list[Heard]]:
+def _groups(seen: SeenCall) -> list[list[HeardPiece]]:
     """What was said between two turns of the caller's, without hold lines."""
     commits = _commits(seen)
-    groups: dict[int, list[Heard]] = {}
+    groups: dict[int, list[HeardPiece]] = {}
     for each in seen.heard:
         if each.kind is not Kind.LINE:
             before = sum(commit <= each.utterance.start_s for commit in commits)
@@ -70,7 +70,7 @@ def _groups(seen: Seen) -> list[list[Heard]]:
     return [*groups.values()]
 
 
-def _commits(seen: Seen) -> list[float]:
+def _commits(seen: SeenCall) -> list[float]:
     """When turns of the caller's were committed."""
     return [
         each.at_s
@@ -80,7 +80,7 @@ def _commits(seen: Seen) -> list[float]:
     ]
 
 
-def _nothing_twice(promised: Expectation, seen: Seen) -> Iterator[str]:
+def _nothing_twice(promised: CallExpectation, seen: SeenCall) -> Iterator[str]:
     """Each turn has one answer at most, the right one, and one apology at most."""
     for group in _groups(seen):
         whole = not _disturbed(group, seen)
@@ -92,7 +92,7 @@ def _nothing_twice(promised: Expectation, seen: Seen) -> Iterator[str]:
                 yield f"{kind}: promised {texts}, heard {said!r}{'' if whole else ' (cut off)'}"
 
 
-def _disturbed(group: Sequence[Heard], seen: Seen) -> bool:
+def _disturbed(group: Sequence[HeardPiece], seen: SeenCall) -> bool:
     """Whether the caller spoke while it was said, or had the call at an end."""
     start_s, end_s = group[0].utterance.start_s, group[-1].utterance.end_s
     spoke = any(
@@ -103,7 +103,7 @@ def _disturbed(group: Sequence[Heard], seen: Seen) -> bool:
     return spoke or end_s > seen.played.lasted_s - 0.1
 
 
-def _history(seen: Seen) -> Iterator[str]:
+def _history(seen: SeenCall) -> Iterator[str]:
     """What was heard is written down, and nothing else."""
     messages = [item for item in seen.played.history.items if isinstance(item, llm.ChatMessage)]
     written = [letters(m.text_content or "") for m in messages if m.role == "assistant"]
@@ -126,7 +126,7 @@ def _history(seen: Seen) -> Iterator[str]:
         yield f"history: the caller said {said!r}, written {asked!r}"
 
 
-def _was_committed(each: Utterance, seen: Seen) -> bool:
+def _was_committed(each: Utterance, seen: SeenCall) -> bool:
     return each.end_s + COMMIT_S + 0.2 < seen.played.lasted_s
 
 
@@ -134,7 +134,7 @@ def _is_beginning(written: str, heard: str) -> bool:
     return heard.startswith(written) and len(heard) - len(written) <= A_WORD
 
 
-def _the_rest(promised: Expectation, seen: Seen) -> Iterator[str]:
+def _the_rest(promised: CallExpectation, seen: SeenCall) -> Iterator[str]:
     if seen.ran != promised.tool_runs:
         yield f"the tool ran {seen.ran} times, promised {promised.tool_runs}"
     if promised.closes is not None and promised.closes != (seen.played.closed_at_s is not None):
@@ -154,7 +154,7 @@ class _Wait:
     until_s: float
 
 
-def _waits(seen: Seen) -> list[_Wait]:
+def _waits(seen: SeenCall) -> list[_Wait]:
     waits: list[_Wait] = []
     endings = [each.utterance.start_s for each in seen.heard if each.kind in ENDINGS]
     for commit_s in _commits(seen):
@@ -165,7 +165,7 @@ def _waits(seen: Seen) -> list[_Wait]:
     return waits
 
 
-def _times(cell: Cell, seen: Seen) -> Iterator[str]:
+def _times(cell: CallCell, seen: SeenCall) -> Iterator[str]:
     tool_s = TOOL_S if cell.fault.tool is Tool.RUNS else 0.0
     for wait in _waits(seen):
         deadline_s = _deadline_s(wait, seen, tool_s)
@@ -178,7 +178,7 @@ def _times(cell: Cell, seen: Seen) -> Iterator[str]:
         yield from _voices(cell, wait, seen)
 
 
-def _deadline_s(wait: _Wait, seen: Seen, not_waiting_s: float) -> float:
+def _deadline_s(wait: _Wait, seen: SeenCall, not_waiting_s: float) -> float:
     said = [each for each in seen.played.said() if wait.from_s < each.start_s < wait.until_s]
     not_waiting_s += sum(each.end_s - each.start_s for each in said if _is_long(each))
     deadline_s = wait.from_s + ENDING_S + not_waiting_s
@@ -192,7 +192,7 @@ def _is_long(each: Utterance) -> bool:
     return each.end_s - each.start_s > NUDGE_S
 
 
-def _voices(cell: Cell, wait: _Wait, seen: Seen) -> Iterator[str]:
+def _voices(cell: CallCell, wait: _Wait, seen: SeenCall) -> Iterator[str]:
     """Whenever the caller has said something, he hears somebody soon; a cough may delay it."""
     said = seen.played.said()
     for each in said:
@@ -215,7 +215,7 @@ def _voices(cell: Cell, wait: _Wait, seen: Seen) -> Iterator[str]:
 # --- lines --------------------------------------------------------------------------------------
 
 
-def _lines(seen: Seen) -> Iterator[str]:
+def _lines(seen: SeenCall) -> Iterator[str]:
     lines = [each.utterance for each in seen.heard if each.kind is Kind.LINE]
     ours = [each.utterance for each in seen.heard if each.kind in {*TOLD, Kind.LINE}]
     said = seen.played.said()
@@ -226,9 +226,9 @@ def _lines(seen: Seen) -> Iterator[str]:
             interrupts = s.text and s.end_s - s.start_s > CUT_S and s.start_s > each.start_s
             if interrupts and s.start_s + CUT_S < each.end_s:
                 yield f"not cut by {s}: {each}"
-    for each in seen.heard:
-        if each.kind is Kind.APOLOGY:
-            yield from _right_before(each.utterance.start_s, lines, seen)
+    for heard in seen.heard:
+        if heard.kind is Kind.APOLOGY:
+            yield from _right_before(heard.utterance.start_s, lines, seen)
     for one, two in pairwise(lines):
         if one.text == two.text:
             yield f"the same line twice in a row: {one}, {two}"
@@ -238,7 +238,7 @@ def _lines(seen: Seen) -> Iterator[str]:
             yield f"a hold line in the request at {post.at_s:.2f}"
 
 
-def _right_before(apology_s: float, lines: Sequence[Utterance], seen: Seen) -> Iterator[str]:
+def _right_before(apology_s: float, lines: Sequence[Utterance], seen: SeenCall) -> Iterator[str]:
     """Lines that are taken back at once; not those that livekit held back because of a cough."""
     coughs = [each for each in seen.played.said() if not each.text]
     for line in lines:

@@ -29,7 +29,7 @@ TOOL_S = 5.0
 HEALTHY = Answer(TEXT, first_token_s=FIRST_TOKEN_S)
 
 
-class Sort(StrEnum):
+class Ending(StrEnum):
     """What a request that meets the fault comes to."""
 
     HARMLESS = "harmless"
@@ -56,7 +56,7 @@ class Tool(StrEnum):
 
 
 @dataclass(frozen=True)
-class Fault:
+class CallFault:
     """What is broken.
 
     Attributes:
@@ -71,7 +71,7 @@ class Fault:
     """
 
     name: str
-    sort: Sort
+    sort: Ending
     steps: Sequence[Step] = ()
     step: Step | None = None
     lasts_s: float | None = 0.0
@@ -126,10 +126,10 @@ class Model(StrEnum):
 
 
 @dataclass(frozen=True)
-class Cell:
+class CallCell:
     """One call of the matrix."""
 
-    fault: Fault
+    fault: CallFault
     caller: Caller
     model: Model
     attached: bool

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from resilient_claude.testing import Answer, Break, HttpError, SseError, ToolUse
 from resilient_claude.testing.voice import Coughs, Says
 
-from .table import (
+from .call_table import (
     FIRST_TOKEN_S,
     HEARD,
     HEARD_AGAIN,
     PIECE_S,
     TEXT,
+    CallCell,
     Caller,
-    Cell,
-    Fault,
+    CallFault,
+    Ending,
     Model,
-    Sort,
     Tool,
 )
 
@@ -30,58 +30,60 @@ _HANG = Break("stall", at="request")
 _A_MOMENT_S = 0.5
 """Longer than it takes to ask, shorter than it takes to be asked again twice."""
 
-HEALTHY = Fault("healthy", Sort.HARMLESS)
-OVERLOADED = Fault("529", Sort.FAILS, step=HttpError(529), lasts_s=None)
-HANGS = Fault("no-byte", Sort.HANGS, step=_HANG, lasts_s=None)
-BREAKS = Fault("breaks-once", Sort.BREAKS, steps=[_BROKEN], healed=_REST)
-STALLS = Fault(
+HEALTHY = CallFault("healthy", Ending.HARMLESS)
+OVERLOADED = CallFault("529", Ending.FAILS, step=HttpError(529), lasts_s=None)
+HANGS = CallFault("no-byte", Ending.HANGS, step=_HANG, lasts_s=None)
+BREAKS = CallFault("breaks-once", Ending.BREAKS, steps=[_BROKEN], healed=_REST)
+STALLS = CallFault(
     "stalls-once",
-    Sort.STALLS,
+    Ending.STALLS,
     steps=[Break("stall", at="text", answer=_WHOLE, after_pieces=4)],
     healed=_REST,
 )
-OUTAGE = Fault("529-for-60-s", Sort.FAILS, step=HttpError(529), lasts_s=58.3)
-TOOL = Fault("tool", Sort.HARMLESS, steps=[_BOOKS], tool=Tool.RUNS)
+OUTAGE = CallFault("529-for-60-s", Ending.FAILS, step=HttpError(529), lasts_s=58.3)
+TOOL = CallFault("tool", Ending.HARMLESS, steps=[_BOOKS], tool=Tool.RUNS)
 
 LOST = [
-    Fault("401", Sort.REFUSED, step=HttpError(401), lasts_s=None),
-    Fault("400", Sort.REFUSED, step=HttpError(400), lasts_s=None),
-    Fault(
+    CallFault("401", Ending.REFUSED, step=HttpError(401), lasts_s=None),
+    CallFault("400", Ending.REFUSED, step=HttpError(400), lasts_s=None),
+    CallFault(
         "429-for-a-minute",
-        Sort.REFUSED,
+        Ending.REFUSED,
         step=HttpError(429, headers={"retry-after": "60"}),
         lasts_s=None,
     ),
     OVERLOADED,
-    Fault("reset", Sort.FAILS, step=Break("reset", at="request"), lasts_s=None),
-    Fault("no-content", Sort.FAILS, step=Break("end", at="message_start"), lasts_s=None),
+    CallFault("reset", Ending.FAILS, step=Break("reset", at="request"), lasts_s=None),
+    CallFault("no-content", Ending.FAILS, step=Break("end", at="message_start"), lasts_s=None),
     HANGS,
-    Fault("pings", Sort.HANGS, step=Break("pings", at="message_start"), lasts_s=None),
+    CallFault("pings", Ending.HANGS, step=Break("pings", at="message_start"), lasts_s=None),
 ]
 """Faults that no answer survives."""
 
 PASSING = [
     HEALTHY,
-    Fault("529-at-first", Sort.FAILS, step=HttpError(529), lasts_s=_A_MOMENT_S),
-    Fault("reset-at-first", Sort.FAILS, step=Break("reset", at="request"), lasts_s=_A_MOMENT_S),
-    Fault("no-byte-at-first", Sort.HANGS, step=_HANG, lasts_s=_A_MOMENT_S),
-    Fault("529-for-5-s", Sort.FAILS, step=HttpError(529), lasts_s=5.0),
-    Fault("8-s-to-the-first-byte", Sort.SLOW, healed=Answer(TEXT, first_byte_s=8.0)),
+    CallFault("529-at-first", Ending.FAILS, step=HttpError(529), lasts_s=_A_MOMENT_S),
+    CallFault(
+        "reset-at-first", Ending.FAILS, step=Break("reset", at="request"), lasts_s=_A_MOMENT_S
+    ),
+    CallFault("no-byte-at-first", Ending.HANGS, step=_HANG, lasts_s=_A_MOMENT_S),
+    CallFault("529-for-5-s", Ending.FAILS, step=HttpError(529), lasts_s=5.0),
+    CallFault("8-s-to-the-first-byte", Ending.SLOW, healed=Answer(TEXT, first_byte_s=8.0)),
 ]
 """Faults that pass, so that an answer may come."""
 
 BROKEN = [
     BREAKS,
     STALLS,
-    Fault(
+    CallFault(
         "breaks-twice",
-        Sort.BREAKS,
+        Ending.BREAKS,
         steps=[_BROKEN, _BROKEN_AGAIN],
         heard=HEARD + HEARD_AGAIN,
     ),
-    Fault(
+    CallFault(
         "refused-after-words",
-        Sort.BREAKS,
+        Ending.BREAKS,
         steps=[
             Break(
                 SseError("invalid_request_error"),
@@ -97,11 +99,13 @@ BROKEN = [
 
 TOOLS = [
     TOOL,
-    Fault("tool-then-529", Sort.FAILS, [_BOOKS], HttpError(529), None, tool=Tool.RUNS),
-    Fault("tool-then-401", Sort.REFUSED, [_BOOKS], HttpError(401), None, tool=Tool.RUNS),
-    Fault("tool-then-no-byte", Sort.HANGS, [_BOOKS], _HANG, None, tool=Tool.RUNS),
-    Fault("tool-then-529-once", Sort.FAILS, [_BOOKS, HttpError(529)], tool=Tool.RUNS),
-    Fault("tool-then-breaks-once", Sort.BREAKS, [_BOOKS, _BROKEN], healed=_REST, tool=Tool.RUNS),
+    CallFault("tool-then-529", Ending.FAILS, [_BOOKS], HttpError(529), None, tool=Tool.RUNS),
+    CallFault("tool-then-401", Ending.REFUSED, [_BOOKS], HttpError(401), None, tool=Tool.RUNS),
+    CallFault("tool-then-no-byte", Ending.HANGS, [_BOOKS], _HANG, None, tool=Tool.RUNS),
+    CallFault("tool-then-529-once", Ending.FAILS, [_BOOKS, HttpError(529)], tool=Tool.RUNS),
+    CallFault(
+        "tool-then-breaks-once", Ending.BREAKS, [_BOOKS, _BROKEN], healed=_REST, tool=Tool.RUNS
+    ),
 ]
 """An answer by way of a tool, and faults in what follows its run."""
 
@@ -142,36 +146,36 @@ AT_LENGTH = Caller(
 )
 
 
-def _cells() -> Iterator[Cell]:
+def _cells() -> Iterator[CallCell]:
     for attached in (True, False):
         for fault in [*LOST, *PASSING]:
             for caller in (WAITS, HELLO, FOUR_FINALS, TWICE, COUGHS):
-                yield Cell(fault, caller, Model.OURS, attached)
+                yield CallCell(fault, caller, Model.OURS, attached)
         for fault in PASSING:
-            yield Cell(fault, INTO_ANSWER, Model.OURS, attached)
-            yield Cell(fault, COUGHS_INTO_ANSWER, Model.OURS, attached)
+            yield CallCell(fault, INTO_ANSWER, Model.OURS, attached)
+            yield CallCell(fault, COUGHS_INTO_ANSWER, Model.OURS, attached)
         for fault in BROKEN:
             for caller in (WAITS, INTO_ANSWER, COUGHS_EARLY):
-                yield Cell(fault, caller, Model.OURS, attached)
+                yield CallCell(fault, caller, Model.OURS, attached)
         for fault in TOOLS:
             for caller in (WAITS, TALKS_ON, COUGHS):
-                yield Cell(fault, caller, Model.OURS, attached)
+                yield CallCell(fault, caller, Model.OURS, attached)
         for fault in [*LOST, HEALTHY]:
-            yield Cell(fault, WAITS, Model.OTHER, attached)
+            yield CallCell(fault, WAITS, Model.OTHER, attached)
         for fault in (OVERLOADED, HANGS):
             for caller in (HELLO, FOUR_FINALS, TWICE):
-                yield Cell(fault, caller, Model.OTHER, attached)
+                yield CallCell(fault, caller, Model.OTHER, attached)
         for fault in LOST:
-            yield Cell(fault, WAITS, Model.DEAD, attached)
+            yield CallCell(fault, WAITS, Model.DEAD, attached)
         for fault in (OVERLOADED, HANGS):
             for caller in (HELLO, FOUR_FINALS):
-                yield Cell(fault, caller, Model.DEAD, attached)
-        yield Cell(OUTAGE, HELLO_FOR_LONG, Model.OURS, attached)
-        yield Cell(HANGS, HELLO_FOR_LONG, Model.OURS, attached)
-        yield Cell(PASSING[4], TWICE_LATER, Model.OURS, attached)
-        yield Cell(HANGS, AT_LENGTH, Model.OURS, attached)
+                yield CallCell(fault, caller, Model.DEAD, attached)
+        yield CallCell(OUTAGE, HELLO_FOR_LONG, Model.OURS, attached)
+        yield CallCell(HANGS, HELLO_FOR_LONG, Model.OURS, attached)
+        yield CallCell(PASSING[4], TWICE_LATER, Model.OURS, attached)
+        yield CallCell(HANGS, AT_LENGTH, Model.OURS, attached)
     for fault in (OVERLOADED, HANGS, PASSING[4], PASSING[5]):
-        yield Cell(fault, INTO_LINE, Model.OURS, attached=True)
+        yield CallCell(fault, INTO_LINE, Model.OURS, attached=True)
 
 
 CELLS = [*_cells()]
