@@ -85,8 +85,10 @@ class ToolLines:
         if line is not None:
             audio = NOT_GIVEN if line.sound is None else played(line)
             self._saying = True
-            self._session.say(line.caption, audio=audio, add_to_chat_ctx=False)
-            self._saying = False
+            try:
+                self._session.say(line.caption, audio=audio, add_to_chat_ctx=False)
+            finally:
+                self._saying = False
 
 
 class AskingAgain:
