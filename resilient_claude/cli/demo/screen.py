@@ -24,7 +24,7 @@ _WIDE = 100
 
 
 @dataclass(frozen=True, order=True)
-class _Entry:
+class _Row:
     """A line of a lane."""
 
     at_s: float
@@ -66,23 +66,22 @@ def _padded(text: Text, width: int) -> Text:
     return padded
 
 
-def _entries(lane: Lane) -> list[_Entry]:
+def _entries(lane: Lane) -> list[_Row]:
     """The lines of *lane*, with times as they are shown."""
     entries = [
-        _Entry(round(each.start_s, 1), each.who, each.text if each.whole else f"{each.text} ...")
+        _Row(round(each.start_s, 1), each.who, each.text if each.whole else f"{each.text} ...")
         for each in lane.spoken
     ]
     entries += [
-        _Entry(round(each.start_s, 1), "silence", f"{each.lasted_s:.1f} s")
-        for each in lane.silences
+        _Row(round(each.start_s, 1), "silence", f"{each.lasted_s:.1f} s") for each in lane.silences
     ]
-    entries += [_Entry(round(each.at_s, 1), "tool", each.call) for each in lane.tools]
+    entries += [_Row(round(each.at_s, 1), "tool", each.call) for each in lane.tools]
     if lane.silences and not lane.silences[-1].ended:
-        entries.append(_Entry(round(lane.lasted_s, 1), "caller", "(hangs up)"))
+        entries.append(_Row(round(lane.lasted_s, 1), "caller", "(hangs up)"))
     return sorted(entries)
 
 
-def _wrapped(console: Console, entry: _Entry, width: int) -> list[Text]:
+def _wrapped(console: Console, entry: _Row, width: int) -> list[Text]:
     margin = Text.assemble((f"{entry.who:{_WHO}}", _STYLES[entry.who]))
     return _hanging(console, margin, Text(entry.text), width)
 
