@@ -39,7 +39,8 @@ def read_environment() -> None:
 
         load_dotenv(".env")
     # `lk agent dev` passes what it knows of your project as --url, --api-key and --api-secret.
-    given = {f"LIVEKIT_{option[2:].upper().replace('-', '_')}" for option in sys.argv}
+    options = [argument[2:].partition("=")[0] for argument in sys.argv]
+    given = {f"LIVEKIT_{option.upper().replace('-', '_')}" for option in options}
     missing = [name for name in NEEDED if not os.environ.get(name) and name not in given]
     if missing:
         sys.exit(
