@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import inspect
 import os
@@ -205,7 +204,10 @@ async def test_the_voice_agent_is_put_together(name: str, monkeypatch: pytest.Mo
     await module.entrypoint(ctx)
 
     assert isinstance(sessions[0].llm, ResilientClaudeLLM | llm.FallbackAdapter)
-    assert (sessions[0].stt.model, sessions[0].tts.model) == ("deepgram/nova-3", "cartesia/sonic-3")
+    stt, tts = sessions[0].stt, sessions[0].tts
+    assert stt is not None
+    assert tts is not None
+    assert (stt.model, tts.model) == ("deepgram/nova-3", "cartesia/sonic-3")
     assert isinstance(options[0], room_io.RoomOptions)
     assert options[0].delete_room_on_close  # or the caller stays, in silence
     for aclose in closes:
@@ -358,7 +360,7 @@ def test_the_apology_comes_once_when_both_vendors_have_failed(
     module = load("voice_agent_with_fallback")
     call = fallback(module, play_call, FAILS)
 
-    greeting, sorry = heard(call)
+    _, sorry = heard(call)
     assert sorry.startswith("I'm sorry")
     assert call.heard()[-1].start_s - last_word_s(call) < 3.0
 
@@ -462,7 +464,7 @@ class Sip(BaseHTTPRequestHandler):
     """LiveKit's server, as far as it transfers calls."""
 
     requests: list[api.TransferSIPParticipantRequest]
-    status: SIPTransferStatus.ValueType
+    status: Any
 
     def do_POST(self) -> None:
         """Answer with the status."""
@@ -481,7 +483,7 @@ class Sip(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def sip(status: SIPTransferStatus.ValueType) -> Iterator[tuple[str, list[Any]]]:
+def sip(status: Any) -> Iterator[tuple[str, list[Any]]]:
     """A LiveKit on loopback whose transfers end with *status*: its URL, and what it was asked."""
     requests: list[Any] = []
     handler = type("Handler", (Sip,), {"requests": requests, "status": status})
