@@ -21,9 +21,9 @@ from resilient_claude.testing.script.breaks import Step
 from resilient_claude.testing.voice import PlayedCall, Says, VoiceCall
 from resilient_claude.voice import keep_caller_informed
 
-from ..docs.pages import README, rows
 from ..support.adapters import KEY
 from ..support.calls import SORRY, as_said, booking
+from .pages import README, rows
 
 TEXT = "Alpha bravo charlie delta echo foxtrot."
 """No word comes twice, so that a doubled one is heard."""
