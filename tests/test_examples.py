@@ -28,7 +28,7 @@ from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, 
 from resilient_claude.testing.voice import PlayedCall, Says, recording
 from resilient_claude.voice import keep_caller_informed
 
-from .support.calls import QUESTION, as_said
+from .support.attended_calls import QUESTION, as_said
 from .support.scripted_llm import FAILS, ScriptedLLM, Turn
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

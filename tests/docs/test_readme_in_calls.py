@@ -22,7 +22,7 @@ from resilient_claude.testing.voice import PlayedCall, Says, VoiceCall
 from resilient_claude.voice import keep_caller_informed
 
 from ..support.adapters import KEY
-from ..support.calls import SORRY, as_said, booking
+from ..support.attended_calls import SORRY, as_said, booking
 from .pages import README, rows
 
 TEXT = "Alpha bravo charlie delta echo foxtrot."

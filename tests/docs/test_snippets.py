@@ -23,7 +23,7 @@ from resilient_claude.voice import keep_caller_informed
 
 from ..benchmarks import conversation as desk
 from ..support.adapters import KEY, shrunk_policy
-from ..support.calls import as_said
+from ..support.attended_calls import as_said
 from ..support.listening import conversation, read_stream
 from ..support.scripted_llm import ScriptedLLM, Turn
 from .pages import README, blocks, page, pages
