@@ -10,16 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from livekit.agents import Agent, AgentSession, ErrorEvent
+from livekit.agents import Agent, AgentSession
 from livekit.agents.voice.io import TextOutput
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy
 from resilient_claude.testing import Answer, SimulatedClaude
+from resilient_claude.voice import keep_caller_informed
 
 APOLOGY = "Sorry, I cannot think right now. Please ask me again in a moment."
 FIELDS = (
     *("attempt", "attempts", "kind", "origin", "root_type", "root_message"),
-    *("elapsed_s", "silence_s"),
+    *("elapsed_s", "silence_s", "cause", "waited_s"),
 )
 
 
@@ -83,11 +84,7 @@ async def main() -> None:
         )
         session = AgentSession[None](llm=model, vad=None, turn_handling={"turn_detection": None})
         session.output.transcription = Caller()
-
-        @session.on("error")
-        def on_error(event: ErrorEvent) -> None:
-            if not event.error.recoverable:
-                session.say(APOLOGY)
+        keep_caller_informed(session, apology=APOLOGY)
 
         async with model, session:
             await session.start(Agent(instructions="You answer a restaurant's phone."))

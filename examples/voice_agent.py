@@ -1,32 +1,52 @@
-"""A voice agent on Claude that keeps talking when Claude or the network does not.
+"""A voice agent on Claude whose callers are never left in silence.
 
-Set LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET and ANTHROPIC_API_KEY, then
+It needs LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET and ANTHROPIC_API_KEY in the environment,
+or in a file .env where you start it, if python-dotenv is installed. Serve the rooms of your LiveKit
+project, or, with the LiveKit CLI, talk to it through this machine's microphone:
 
-    python examples/voice_agent.py console     # talk to it through this machine's microphone
-    python examples/voice_agent.py dev         # serve the rooms of your LiveKit project
+    python -m livekit.agents start --dev examples/voice_agent.py
+    lk agent console --entrypoint examples/voice_agent.py
 """
 
 from __future__ import annotations
 
 import gc
-from typing import Any
+import os
+import sys
+from contextlib import suppress
 
 from livekit.agents import (
     Agent,
     AgentServer,
     AgentSession,
-    ErrorEvent,
     JobContext,
     JobProcess,
-    cli,
     function_tool,
-    llm,
+    room_io,
 )
 
-from resilient_claude import FailureKind, ResilientClaudeLLM, RetryPolicy, failure_of
+from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts
+from resilient_claude.voice import Care, keep_caller_informed
 
-APOLOGY = "I'm sorry, I lost my train of thought. Could you say that again?"
-MAX_APOLOGIES = 3
+GREETING = "Hello, this is the Blue Door. How can I help you?"
+NEEDED = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ANTHROPIC_API_KEY")
+
+
+def read_environment() -> None:
+    """Read .env, and say what is missing before livekit does so with a traceback."""
+    with suppress(ImportError):
+        from dotenv import load_dotenv  # pip install python-dotenv
+
+        load_dotenv(".env")
+    # `lk agent dev` passes what it knows of your project as --url, --api-key and --api-secret.
+    options = [argument[2:].partition("=")[0] for argument in sys.argv]
+    given = {f"LIVEKIT_{option.upper().replace('-', '_')}" for option in options}
+    missing = [name for name in NEEDED if not os.environ.get(name) and name not in given]
+    if missing:
+        sys.exit(
+            f"Missing: {', '.join(missing)}. Set them in the environment, or in a file .env here "
+            f"after `pip install python-dotenv`."
+        )
 
 
 class Receptionist(Agent):
@@ -34,6 +54,10 @@ class Receptionist(Agent):
 
     def __init__(self) -> None:
         super().__init__(instructions="You answer a restaurant's phone. Be brief and friendly.")
+
+    async def on_enter(self) -> None:
+        """Greet with a fixed sentence, which is heard at once, and when Claude is down as well."""
+        self.session.say(GREETING)
 
     @function_tool
     async def opening_hours(self, day: str) -> str:
@@ -47,44 +71,24 @@ class Receptionist(Agent):
 
 def make_llm() -> ResilientClaudeLLM:
     """Make the agent's brain."""
-    # A caller who has heard nothing for 12 s is about to hang up, so the turn is given up and the
-    # apology below is said while somebody still listens. The default is 20 s.
-    return ResilientClaudeLLM(retry=RetryPolicy(max_silence_s=12))
+    return ResilientClaudeLLM(
+        model="claude-haiku-4-5",
+        # A healthy first token of this model takes 0.6 s, and hardly ever 3 s. After 4 s the
+        # request hangs, and a second one is heard sooner than the first.
+        timeout=Timeouts(first_token_s=4),
+        # Just below the 12 s after which the caller hears the apology, so that the turn fails with
+        # its cause in the log, and is not closed for want of an answer.
+        retry=RetryPolicy(max_silence_s=11),
+    )
 
 
-def make_session(claude: llm.LLM[Any]) -> AgentSession[None]:
-    """Put the agent's ears, brain and voice together."""
-    # Strings are models of LiveKit Inference, which need no plugin and no key of their own.
-    session = AgentSession[None](stt="deepgram/nova-3", llm=claude, tts="cartesia/sonic-3")
-    apologise_for_failed_turns(session)
-    return session
+def attend(session: AgentSession[None]) -> Care:
+    """See to it that the caller hears a voice, whatever Claude does.
 
-
-def apologise_for_failed_turns(session: AgentSession[None]) -> None:
-    """Say something when a turn has failed for good: livekit itself would stay silent.
-
-    livekit hangs up after four lost turns in a row, but speaking starts its count anew: so this
-    ends the call itself, and at once when no further turn can succeed.
+    A hold line when an answer is late, an apology when a turn is lost, within 12 s in any case. The
+    fourth lost turn in a row ends the call with a polite sentence.
     """
-    apologies = 0
-
-    @session.on("error")
-    def on_error(event: ErrorEvent) -> None:
-        nonlocal apologies
-        # STT and TTS report their errors here as well; without a TTS nothing can be said anyway.
-        if not isinstance(event.error, llm.LLMError):
-            return
-        # A recoverable error is followed by another attempt within seconds. What is said now would
-        # be queued behind the answer and come when nobody needs it any more.
-        if event.error.recoverable:
-            return
-        failure = failure_of(event.error.error)
-        hopeless = failure is not None and failure.kind in (FailureKind.AUTH, FailureKind.BILLING)
-        if hopeless or apologies == MAX_APOLOGIES:
-            session.shutdown()
-            return
-        apologies += 1
-        session.say(APOLOGY)
+    return keep_caller_informed(session, hold_after_s="auto")
 
 
 def set_up(process: JobProcess) -> None:
@@ -95,6 +99,7 @@ def set_up(process: JobProcess) -> None:
     gc.freeze()
 
 
+read_environment()
 server = AgentServer(setup_fnc=set_up)
 
 
@@ -107,10 +112,9 @@ async def entrypoint(ctx: JobContext) -> None:
     agent = Receptionist()
     # The session would prewarm as well, but it does not know the tools before the first turn.
     claude.prewarm(tools=agent.tools)
-    session = make_session(claude)
-    await session.start(agent=agent, room=ctx.room)
-    session.generate_reply(instructions="Greet the caller and offer your help.")
-
-
-if __name__ == "__main__":
-    cli.run_app(server)
+    # Strings are models of LiveKit Inference, which need no plugin and no key of their own.
+    session = AgentSession[None](stt="deepgram/nova-3", llm=claude, tts="cartesia/sonic-3")
+    attend(session)
+    # A session that ends leaves the caller in the room, and in silence: this hangs up.
+    hang_up = room_io.RoomOptions(delete_room_on_close=True)
+    await session.start(agent=agent, room=ctx.room, room_options=hang_up)

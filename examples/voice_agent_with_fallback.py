@@ -1,7 +1,8 @@
-"""The same voice agent with a second provider behind Claude.
+"""The same voice agent with a second vendor behind Claude, and one voice for both.
 
-Run it as `voice_agent.py`. Retries heal hiccups of seconds; another provider is for outages of
-minutes, for exhausted credit and for rejected keys, which no retry heals.
+Run it as `voice_agent.py`. Retries heal hiccups of seconds; another vendor is for outages of
+minutes, for exhausted credit and for rejected keys, which no retry heals. The caller hears no
+difference: voice, lines and apology belong to the session, and not to the LLM.
 """
 
 from __future__ import annotations
@@ -13,56 +14,54 @@ from livekit.agents import (
     AgentServer,
     AgentSession,
     APIConnectOptions,
-    ErrorEvent,
     JobContext,
-    cli,
     inference,
     llm,
+    room_io,
 )
 from livekit.agents.voice.agent_session import SessionConnectOptions
 
 from resilient_claude import ResilientClaudeLLM
+from resilient_claude.voice import Care, keep_caller_informed
 
-APOLOGY = "I'm sorry, I lost my train of thought. Could you say that again?"
+GREETING = "Hello, this is the Blue Door. How can I help you?"
+
+# One round through the vendors. By default the session starts three more, 4 s apart in all, while
+# the caller waits for the apology.
+CONN_OPTIONS = SessionConnectOptions(llm_conn_options=APIConnectOptions(max_retry=0))
 
 
-def make_llm(claude: ResilientClaudeLLM) -> llm.FallbackAdapter:
-    """Claude first, then another provider."""
+class Receptionist(Agent):
+    """Answers the phone of a restaurant."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="You answer a restaurant's phone. Be brief and friendly.")
+
+    async def on_enter(self) -> None:
+        """Greet with a fixed sentence, which needs no vendor at all."""
+        self.session.say(GREETING)
+
+
+def make_llm(claude: ResilientClaudeLLM, other: llm.LLM[Any]) -> llm.FallbackAdapter:
+    """Claude first, then *other*."""
     return llm.FallbackAdapter(
-        [claude, inference.LLM(model="openai/gpt-4.1-mini")],
+        [claude, other],
         # The adapter's options reach ResilientClaudeLLM and cap what its own policy would do: at
         # most 1 + max_retry_per_llm attempts, each of which has attempt_timeout seconds to begin
         # its answer. By default that is a single attempt, and every dropped packet would send a
-        # turn to the other provider; a second one costs a tenth of a second and heals most faults.
+        # turn to the other vendor; a second one costs a tenth of a second and heals most faults.
+        # Two times 3 s leave the other vendor half of the 12 s after which the caller hears the
+        # apology; with the default of 5 s it would come too late.
         max_retry_per_llm=1,
-        attempt_timeout=5.0,
-        # retry_on_chunk_sent stays False: the other provider would begin the answer again, and the
+        attempt_timeout=3.0,
+        # retry_on_chunk_sent stays False: the other vendor would begin the answer again, and the
         # caller would hear its first words twice.
     )
 
 
-def make_session(brain: llm.LLM[Any]) -> AgentSession[None]:
-    """Put the agent's ears, brain and voice together."""
-    session = AgentSession[None](
-        stt="deepgram/nova-3",
-        llm=brain,
-        tts="cartesia/sonic-3",
-        # One round through the providers: by default the session starts three more, 4 s apart in
-        # all, while the caller waits for the apology.
-        conn_options=SessionConnectOptions(llm_conn_options=APIConnectOptions(max_retry=0)),
-    )
-    apologise_for_failed_turns(session)
-    return session
-
-
-def apologise_for_failed_turns(session: AgentSession[None]) -> None:
-    """Say something when every provider has failed: livekit itself would stay silent."""
-
-    @session.on("error")
-    def on_error(event: ErrorEvent) -> None:
-        # One that is recoverable is followed by another round through the providers.
-        if isinstance(event.error, llm.LLMError) and not event.error.recoverable:
-            session.say(APOLOGY)
+def attend(session: AgentSession[None]) -> Care:
+    """Hold lines while the vendors take their time, the apology when all of them have failed."""
+    return keep_caller_informed(session)
 
 
 server = AgentServer()
@@ -71,13 +70,14 @@ server = AgentServer()
 @server.rtc_session()
 async def entrypoint(ctx: JobContext) -> None:
     """Serve one call."""
-    claude = ResilientClaudeLLM()
+    claude = ResilientClaudeLLM(model="claude-haiku-4-5")
     ctx.add_shutdown_callback(claude.aclose)  # the fallback adapter leaves its LLMs open
-    session = make_session(make_llm(claude))
-    agent = Agent(instructions="You answer a restaurant's phone. Be brief and friendly.")
-    await session.start(agent=agent, room=ctx.room)
-    session.generate_reply(instructions="Greet the caller and offer your help.")
-
-
-if __name__ == "__main__":
-    cli.run_app(server)
+    session = AgentSession[None](
+        stt="deepgram/nova-3",
+        llm=make_llm(claude, inference.LLM(model="openai/gpt-4.1-mini")),
+        tts="cartesia/sonic-3",
+        conn_options=CONN_OPTIONS,
+    )
+    attend(session)
+    hang_up = room_io.RoomOptions(delete_room_on_close=True)
+    await session.start(agent=Receptionist(), room=ctx.room, room_options=hang_up)

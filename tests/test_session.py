@@ -481,7 +481,7 @@ async def test_a_broken_handler_keeps_no_error_from_the_session(
 
 
 async def test_turns_of_nothing_do_not_close_a_session(make_llm: MakeLLM) -> None:
-    """A model that is told to be silent is no outage: livekit hangs up after four lost turns."""
+    """A model that is told to be silent is no outage: livekit hangs up after four of those."""
     closed: list[Any] = []
     with SimulatedClaude(default=Answer("")) as claude:
         async with call(make_llm(claude)) as session:

@@ -46,6 +46,7 @@ RUN_BY = {
     ".venv/bin/python -m tests.benchmarks": "runner.run(",
     ".venv/bin/python -m tests.benchmarks.soak": "soak.run(",
     ".venv/bin/python -m tests.benchmarks.voice": "voice.run(",
+    "python -m livekit.agents start": '"-m", "livekit.agents", "start"',
     "HYPOTHESIS_PROFILE=thorough .venv/bin/python -m pytest tests/properties": (
         '"HYPOTHESIS_PROFILE"'
     ),

@@ -7,7 +7,7 @@ import tomllib
 from xml.etree import ElementTree
 
 from ..support.played_demo import played_demo
-from .pages import README, ROOT, page, rows
+from .pages import README, ROOT
 
 
 def test_the_readme_is_short() -> None:
@@ -20,17 +20,6 @@ def test_the_two_commands_are_where_ci_looks_for_them() -> None:
     (block,) = re.findall(r"<!-- commands -->\n```sh\n(.*?)```\n<!-- /commands -->", README, re.S)
 
     assert [line.partition(" ")[0] for line in block.splitlines()] == ["python3", "python3"]
-
-
-def test_the_short_table_says_nothing_that_the_long_one_does_not() -> None:
-    """The long one is computed from the fault matrix; the short one is written by hand."""
-    long = {part for row in rows(page("failures"), "fault") for part in "; ".join(row).split("; ")}
-
-    short = {
-        part for _, *heard in rows(README, "fault") for part in "; ".join(heard).split("; ") if part
-    }
-
-    assert short <= long
 
 
 def test_links_lead_somewhere() -> None:
