@@ -641,7 +641,7 @@ def test_a_history_that_nothing_can_be_made_of_is_a_failure_not_a_bug() -> None:
     """Raised at the programmer, it would mute the agent for the rest of the call, unheard."""
     context = chat(("user", "Hello"), ("call", "a", "{}"), ("output", "a", "Sunny."))
     for item in context.items[1:]:
-        item.call_id = ["a"]  # type: ignore[union-attr, assignment]
+        item.call_id = ["a"]  # type: ignore[union-attr]
 
     with pytest.raises(Unbuildable) as raised:
         build(context)
