@@ -16,7 +16,8 @@ import gc
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -32,7 +33,7 @@ from resilient_claude.testing.voice import PlayedCall, Says, VoiceCall
 from resilient_claude.voice import keep_caller_informed
 
 from ..voice.matrix import call_cells as cells
-from ..voice.matrix.call_playing import SeenCall, ours, play
+from ..voice.matrix.call_playing import Adapter, SeenCall, ours, play
 from ..voice.matrix.call_promises import expected
 from ..voice.matrix.call_table import CallCell, Caller, CallFault, Model
 from ..voice.matrix.call_texts import Kind
@@ -151,15 +152,17 @@ def run(names: Sequence[str], console: Console) -> dict[str, dict[str, Outcome]]
     return outcomes
 
 
-def _contenders() -> dict[str, Callable[[SimulatedClaude], llm.LLM[Any]]]:
+def _contenders() -> dict[str, Adapter]:
     return {ATTENDED: ours, ALONE: ours, **({PLUGIN: _plugin} if has_plugin() else {})}
 
 
-def _plugin(claude: SimulatedClaude) -> llm.LLM[Any]:
+@asynccontextmanager
+async def _plugin(claude: SimulatedClaude) -> AsyncIterator[llm.LLM[Any]]:
     from livekit.plugins import anthropic
 
-    made: llm.LLM[Any] = anthropic.LLM(api_key=KEY, base_url=claude.base_url, model=MODEL)
-    return made
+    async with anthropic.LLM(api_key=KEY, base_url=claude.base_url, model=MODEL) as made:
+        yield made
+    await made._client.close()  # which it leaves open
 
 
 def _outcome(cell: CallCell, seen: SeenCall) -> Outcome:

@@ -45,6 +45,7 @@ class SharedClock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._owner = threading.get_ident()  # the thread that plays the call
         self._now_s = self._began_s = time.monotonic()
         self._members: set[Waiter] = set()
         self._waiting: dict[Waiter, float] = {}
@@ -77,7 +78,8 @@ class SharedClock:
         """Wait until *member* has work, or *timeout_s* seconds have passed.
 
         Raises:
-            NothingHappensError: Nobody has had anything to do for a minute of real time.
+            NothingHappensError: Nobody has had anything to do for a minute of real time. It is told
+                to who plays the call; a simulated Claude waits on.
         """
         due_s = math.inf if timeout_s is None else self._now_s + timeout_s
         self._threads_of_members.add(threading.get_ident())
@@ -103,7 +105,8 @@ class SharedClock:
         finally:
             with self._lock:
                 due = self._waiting.pop(member, None) is None
-        if not (woken or due) and sleep_s == _PATIENCE_S:
+        plays = threading.get_ident() == self._owner
+        if plays and not (woken or due) and sleep_s == _PATIENCE_S:
             raise NothingHappensError(f"nothing has happened for {_PATIENCE_S:g} s")
         return woken or due
 

@@ -6,7 +6,10 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 from livekit.agents.llm import ChatMessage
@@ -166,6 +169,19 @@ def test_who_waits_for_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(NothingHappensError, match=r"nothing has happened for 0\.05 s"):
         run(asyncio.Event().wait())
+
+
+def test_a_simulated_claude_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has waited for nothing as long, and another test may be going to ask it."""
+    monkeypatch.setattr(shared, "_PATIENCE_S", 0.05)
+    with SimulatedClaude() as claude:
+        with pytest.raises(NothingHappensError):
+            run(asyncio.Event().wait())
+        monkeypatch.undo()
+        address = urlsplit(claude.base_url)
+        with closing(HTTPConnection(address.netloc, timeout=5)) as connection:
+            connection.request("GET", "/v1/models", headers={"x-api-key": "k"})
+            assert connection.getresponse().status < 500
 
 
 def test_messages_are_dated_by_the_call() -> None:

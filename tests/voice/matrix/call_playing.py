@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from livekit.agents import AgentSession, function_tool, llm
 
@@ -50,7 +50,11 @@ def ours(claude: SimulatedClaude) -> llm.LLM[Any]:
     return ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
 
 
-def play(cell: CallCell, adapter: Callable[[SimulatedClaude], llm.LLM[Any]] = ours) -> SeenCall:
+Adapter: TypeAlias = Callable[[SimulatedClaude], AbstractAsyncContextManager[llm.LLM[Any]]]
+"""Makes an adapter for a simulated Claude, or opens one."""
+
+
+def play(cell: CallCell, adapter: Adapter = ours) -> SeenCall:
     """Play the call of *cell*, with the *adapter* for a simulated Claude."""
     caller, fault, cares, ran = cell.caller, cell.fault, list[Care](), list[str]()
 
@@ -89,7 +93,7 @@ def _outages(cell: CallCell, claude: SimulatedClaude) -> Iterator[Outage]:
 
 def _maker(
     model: Model,
-    adapter: Callable[[SimulatedClaude], llm.LLM[Any]],
+    adapter: Adapter,
     claude: SimulatedClaude,
     other: SimulatedClaude,
 ) -> Callable[[], Any]:
