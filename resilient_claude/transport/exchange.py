@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import anthropic
 import yarl
@@ -22,12 +22,10 @@ from .body import ResponseBody
 from .current_evidence import current_evidence
 from .pool import AiohttpTransport
 from .sdk import learn_envelope, post, raise_status_error
-from .unpack import Unpacker
+from .unpack import decoders_of
 
 if TYPE_CHECKING:
     from .sdk import AnyClient
-
-_T = TypeVar("_T")
 
 DRAIN_S = 0.05
 """How long the end of the body is awaited after `message_stop`, in seconds.
@@ -212,9 +210,8 @@ async def _through_sdk(stream: anthropic.AsyncStream[object], stack: AsyncExitSt
         Fault: its body is packed in a way that nobody here can unpack.
     """
     response = stream.response
-    Unpacker(
-        response.headers.get("content-encoding", "")
-    )  # httpx2 reads on where it has no decoder
+    # httpx2 reads on where it has no decoder, as if nothing were packed.
+    decoders_of(response.headers.get("content-encoding", ""))
     batches = await stack.enter_async_context(aclosing(event_batches(response, stream)))
     return Exchange(response.headers, lambda: anext(batches, None))
 

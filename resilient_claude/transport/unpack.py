@@ -23,6 +23,25 @@ _PACKED = ("br", "zstd", "compress", "x-compress")
 """Encodings whose decoders need not be there; whatever else is named (`utf-8`, say) is none."""
 
 
+def decoders_of(encoding: str) -> list[Decoder]:
+    """What unpacks a body with this `content-encoding` header, the outermost layer first.
+
+    Raises:
+        Fault: there is no decoder for an encoding, or there are too many.
+    """
+    names = [name.strip().lower() for name in encoding.split(",", MOST_LAYERS)]
+    if len(names) > MOST_LAYERS:
+        raise malformed(f"the body is packed in more than {MOST_LAYERS} layers")
+    decoders: list[Decoder] = []
+    for name in reversed(names):
+        decoder = decoder_for(name.removeprefix("x-"))
+        if decoder is not None:
+            decoders.append(decoder)
+        elif name in _PACKED:
+            raise malformed(f"the body is packed ({name}), and identity was asked for")
+    return decoders
+
+
 class Unpacker:
     """Unpacks one body.
 
@@ -31,21 +50,12 @@ class Unpacker:
         most: how many bytes may be unpacked, over all layers; None for any number.
 
     Raises:
-        Fault: there is no decoder for an encoding, or there are too many.
+        Fault: as `decoders_of` says.
     """
 
     def __init__(self, encoding: str, *, most: int | None = None) -> None:
         self._left = most
-        names = [name.strip().lower() for name in encoding.split(",", MOST_LAYERS)]
-        if len(names) > MOST_LAYERS:
-            raise malformed(f"the body is packed in more than {MOST_LAYERS} layers")
-        self._layers: list[Decoder] = []
-        for name in reversed(names):
-            layer = decoder_for(name.removeprefix("x-"))
-            if layer is not None:
-                self._layers.append(layer)
-            elif name in _PACKED:
-                raise malformed(f"the body is packed ({name}), and identity was asked for")
+        self._layers = decoders_of(encoding)
 
     @property
     def packed(self) -> bool:
