@@ -8,13 +8,23 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from .faults import ClockExpired
-from .undisclosed import set_field
+from .undisclosed import place_of, set_field
 
 
 def root_cause(exc: BaseException) -> BaseException:
     """The deepest exception that says why, never a cancellation or an internal signal."""
     *_, root = cause_chain(exc)
     return root
+
+
+def class_and_place(exc: BaseException) -> dict[str, str]:
+    """The fields `root_type` and `root_message` of what a function of the application raised.
+
+    Its message is the application's own and may quote the caller: of the deepest cause, its class
+    is named, and where it arose.
+    """
+    root = root_cause(exc)
+    return {"root_type": type(root).__name__, "root_message": place_of(root)}
 
 
 def cause_chain(exc: BaseException) -> Iterator[BaseException]:

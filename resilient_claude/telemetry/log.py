@@ -13,9 +13,8 @@ from typing import Any, Literal
 
 import structlog
 
-from resilient_claude.failures.causes import root_cause
+from resilient_claude.failures.causes import class_and_place
 from resilient_claude.failures.failure import FAILURE_FIELDS
-from resilient_claude.failures.undisclosed import place_of
 
 from .record import Scalar
 
@@ -202,10 +201,7 @@ def write(
 
 def handler_failed(log: Any, exc: BaseException, *, event: str) -> None:
     """A handler of the application raised; the turn goes on without it."""
-    root = root_cause(exc)
-    # Its message is the application's own, and may quote the caller.
-    facts = {"handled": event, "root_type": type(root).__name__, "root_message": place_of(root)}
-    write(log, "claude.handler_failed", facts)
+    write(log, "claude.handler_failed", {"handled": event, **class_and_place(exc)})
 
 
 def request_adjusted(log: Any, argument: str, reason: str, *, model: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..failures.failure import failure_of
+from resilient_claude.failures.failure import failure_of
+
 from .arguments import CLOSING, Arguments
 from .lines import Line, following
 from .payloads import (

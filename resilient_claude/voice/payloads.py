@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from ..failures.failure import Failure
+from resilient_claude.failures.failure import Failure
 
 EventName: TypeAlias = Literal["hold_line", "apology", "broke_off", "give_up", "answered"]
 EVENT_NAMES: tuple[EventName, ...] = ("hold_line", "apology", "broke_off", "give_up", "answered")

@@ -8,9 +8,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from ..failures.causes import root_cause
-from ..failures.failure import failure_of
-from ..failures.undisclosed import place_of
+from resilient_claude.failures.causes import class_and_place
+from resilient_claude.failures.failure import failure_of
 
 LOG = logging.getLogger("livekit.plugins.resilient_claude")
 
@@ -78,6 +77,4 @@ def cause_of(error: BaseException | None) -> str:
 
 def handler_failed(handled: str, exc: BaseException) -> None:
     """A function of the application raised *exc*; the call goes on."""
-    root = root_cause(exc)
-    facts = {"root_type": type(root).__name__, "root_message": place_of(root)}
-    write("voice.handler_failed", handled=handled, **facts)
+    write("voice.handler_failed", handled=handled, **class_and_place(exc))

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from resilient_claude.cli.status_line import status_line
 from resilient_claude.version import __version__
 
-from ..status_line import status_line
 from .files import check_writable
 from .recording import PATH, PLUGIN, Recording, load, origin_now, recording_of
 from .synthesizer import Synthesizer, find_synthesizer

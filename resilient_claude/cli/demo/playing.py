@@ -12,11 +12,11 @@ from typing import Any
 from livekit.agents import AgentSession, FunctionToolsExecutedEvent, function_tool, llm
 
 from resilient_claude import ResilientClaudeLLM
+from resilient_claude.cli.log_view import captured
 from resilient_claude.testing import SimulatedClaude, Step
 from resilient_claude.testing.voice import PlayedCall, VoiceCall
 from resilient_claude.voice import keep_caller_informed
 
-from ..log_view import captured
 from .lane import Lane, ToolRun, asked, with_spaces
 from .recording import PLUGIN
 from .scenes import LASTS_S, Scene
