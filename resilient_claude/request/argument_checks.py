@@ -8,18 +8,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from .given import is_int
-from .model_facts import EVERY_EFFORT
+from .model_facts import EVERY_EFFORT, ThinkingType
 
-THINKING_TYPES = ("adaptive", "between_tools", "disabled", "enabled")
+THINKING_TYPES: tuple[ThinkingType, ...] = get_args(ThinkingType)
 DISPLAYS = ("summarized", "omitted", "updates")
 MIN_THINKING_TOKENS = 1024
 """Source: anthropic/types/thinking_config_enabled_param.py, `budget_tokens`."""
 
-# What an HTTP header may hold. Source: RFC 9110, sections 5.1 and 5.5.
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What a header may be called; h11 and aiohttp refuse any other, quoting it.
+
+Source: RFC 9110, section 5.6.2.
+"""
+# What its value may hold. Source: RFC 9110, 5.5.
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 # What is sent otherwise, and by whom.
 _NOT_IN_BODY = {
@@ -126,7 +130,7 @@ def check_headers(name: str, value: object) -> None:
     for key, header in value.items():
         if not isinstance(key, str) or not isinstance(header, str):
             raise TypeError(f"{name} must have strings for names and values")
-        if not _HEADER_NAME.fullmatch(key):
+        if not HEADER_NAME.fullmatch(key):
             raise ValueError(f"{name} must have names of headers for keys, got {key!r}")
         if not _HEADER_VALUE.fullmatch(header):
             raise ValueError(f"{name}[{key!r}] has a character that no header has")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .argument_checks import HEADER_NAME
 from .encoding import ENCODER
 from .given import is_absent, is_number
 
@@ -114,7 +115,7 @@ def _plain(name: str, value: Any) -> Any:
 def _checked(headers: Mapping[str, Any]) -> Mapping[str, str]:
     """*headers*, if they can be sent. No message shows a value, which may be a secret."""
     for name, value in headers.items():
-        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
             raise ValueError(f"extra_headers has a name that no header has: {name!r}")
         if not isinstance(value, str):
             raise TypeError(f"the header {name} must be a str, got {type(value).__name__}")
@@ -127,8 +128,6 @@ def _checked(headers: Mapping[str, Any]) -> Mapping[str, str]:
     return headers
 
 
-# Source: RFC 9110, section 5.6.2; h11 and aiohttp refuse any other, quoting it.
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_A_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 

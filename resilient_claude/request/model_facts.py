@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 ThinkingType: TypeAlias = Literal["adaptive", "between_tools", "disabled", "enabled"]
@@ -24,7 +24,7 @@ PRICES_AS_OF = date(2026, 11, 25)
 """When the prices below were looked up."""
 
 WITHOUT_XHIGH: tuple[Effort, ...] = ("low", "medium", "high", "max")
-EVERY_EFFORT: tuple[Effort, ...] = ("low", "medium", "high", "xhigh", "max")
+EVERY_EFFORT: tuple[Effort, ...] = get_args(Effort)
 UP_TO_HIGH: tuple[Effort, ...] = ("low", "medium", "high")
 
 
@@ -147,10 +147,7 @@ _FABLE_5_2 = replace(
 )
 
 MODELS: tuple[ModelFacts, ...] = (
-    replace(
-        _FABLE_5_2,
-        family="fable",
-    ),
+    replace(_FABLE_5_2, family="fable"),
     replace(_FABLE_5_2, family="mythos"),
     replace(
         _5,

@@ -5,7 +5,7 @@ A model that is not documented may take anything, so nothing is refused for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from .argument_checks import alternatives
 from .model_facts import ModelFacts
@@ -22,15 +22,15 @@ def refusals(options: RequestOptions, facts: ModelFacts, model_id: str) -> dict[
     """
     if not facts.known:
         return {}
-    efforts = _efforts(options)
+    efforts, who = _efforts(options), f"model {model_id}"
     found = {
-        "thinking": _thinking(options, facts, efforts),
-        "max_tokens": _max_tokens(options, facts),
-        "top_p": "" if not _samples_twice(options, facts) else _ONE_OF_TWO,
-        "speed": "" if options.speed != "fast" or facts.fast is not None else _NOT_FAST,
-        **{name: _effort(effort, facts) for name, effort in efforts.items()},
+        "thinking": _thinking(options, facts, efforts, who),
+        "max_tokens": _max_tokens(options, facts, who),
+        "top_p": _top_p(options, facts, who),
+        "speed": _speed(options, facts, who),
+        **{name: _effort(effort, facts, who) for name, effort in efforts.items()},
     }
-    return {name: why.format(model=model_id) for name, why in found.items() if why}
+    return {name: why for name, why in found.items() if why}
 
 
 def check_taken(options: RequestOptions, facts: ModelFacts, model_id: str) -> None:
@@ -43,14 +43,17 @@ def check_taken(options: RequestOptions, facts: ModelFacts, model_id: str) -> No
         raise ValueError(f"{argument} {why}")
 
 
-_NOT_FAST = 'must be "standard" for model {model}, which has no fast mode, got "fast"'
+def _speed(options: RequestOptions, facts: ModelFacts, who: str) -> str:
+    if options.speed != "fast" or facts.fast is not None:
+        return ""
+    return f'must be "standard" for {who}, which has no fast mode, got "fast"'
 
-# Source: platform.claude.com/docs/en/models/haiku-4-5/migration-guide, "Breaking changes".
-_ONE_OF_TWO = "must not go with temperature: model {model} takes one of the two"
 
-
-def _samples_twice(options: RequestOptions, facts: ModelFacts) -> bool:
-    return facts.sampling and None not in (options.temperature, options.top_p)
+def _top_p(options: RequestOptions, facts: ModelFacts, who: str) -> str:
+    if not facts.sampling or None in (options.temperature, options.top_p):
+        return ""
+    # Source: platform.claude.com/docs/en/models/haiku-4-5/migration-guide, "Breaking changes".
+    return f"must not go with temperature: {who} takes one of the two"
 
 
 def _efforts(options: RequestOptions) -> dict[str, str]:
@@ -63,27 +66,29 @@ def _efforts(options: RequestOptions) -> dict[str, str]:
     return {name: effort for name, effort in asked.items() if effort is not None}
 
 
-def _effort(effort: str, facts: ModelFacts) -> str:
+def _effort(effort: str, facts: ModelFacts, who: str) -> str:
     if effort in facts.efforts:
         return ""
     if not facts.efforts:
-        return f'must be left out for model {{model}}, which knows no effort, got "{effort}"'
-    return f'must be {_one_of(facts.efforts)} for model {{model}}, got "{effort}"'
+        return f'must be left out for {who}, which knows no effort, got "{effort}"'
+    return f'must be {alternatives(facts.efforts)} for {who}, got "{effort}"'
 
 
-def _thinking(options: RequestOptions, facts: ModelFacts, efforts: Mapping[str, str]) -> str:
+def _thinking(
+    options: RequestOptions, facts: ModelFacts, efforts: Mapping[str, str], who: str
+) -> str:
     thinking = options.thinking
     if not isinstance(thinking, Mapping):
         return ""
     kind = str(thinking["type"])
     if kind not in facts.thinking:
-        return f'must be of the type {_one_of(facts.thinking)} for model {{model}}, got "{kind}"'
+        return f'must be of the type {alternatives(facts.thinking)} for {who}, got "{kind}"'
     if kind in ("disabled", "between_tools"):
         for effort in efforts.values():
             if effort in facts.efforts and effort not in facts.efforts_without_thinking:
                 return (
                     f'of the type "{kind}" must go with an effort of '
-                    f'{_one_of(facts.efforts_without_thinking)} for model {{model}}, got "{effort}"'
+                    f'{alternatives(facts.efforts_without_thinking)} for {who}, got "{effort}"'
                 )
     budget = thinking.get("budget_tokens", 0)
     if kind == "enabled" and options.max_tokens is not None and budget >= options.max_tokens:
@@ -91,12 +96,8 @@ def _thinking(options: RequestOptions, facts: ModelFacts, efforts: Mapping[str, 
     return ""
 
 
-def _max_tokens(options: RequestOptions, facts: ModelFacts) -> str:
+def _max_tokens(options: RequestOptions, facts: ModelFacts, who: str) -> str:
     most = facts.max_output_tokens
     if options.max_tokens is None or most is None or options.max_tokens <= most:
         return ""
-    return f"must be <= {most} for model {{model}}, got {options.max_tokens}"
-
-
-def _one_of(values: Sequence[str]) -> str:
-    return alternatives(values).replace("{", "{{").replace("}", "}}")
+    return f"must be <= {most} for {who}, got {options.max_tokens}"
