@@ -161,8 +161,10 @@ async def _plugin(claude: SimulatedClaude) -> AsyncIterator[llm.LLM[Any]]:
     from livekit.plugins import anthropic
 
     async with anthropic.LLM(api_key=KEY, base_url=claude.base_url, model=MODEL) as made:
-        yield made
-    await made._client.close()  # which it leaves open
+        try:
+            yield made
+        finally:
+            await made._client.close()  # which it leaves open
 
 
 def _outcome(cell: CallCell, seen: SeenCall) -> Outcome:

@@ -5,15 +5,12 @@ Two of these, of the same scene, are what the demo shows side by side.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from resilient_claude.testing.voice import Silence, Utterance
-
-_SENTENCE_END = re.compile(r"(?<=[.?!])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -98,11 +95,6 @@ def asked(at_s: Sequence[float], failed_s: Sequence[float]) -> list[Asked]:
         ends = [end_s for end_s in failed_s if start_s <= end_s < next_s]
         result.append(Asked(start_s, min(ends, default=None)))
     return result
-
-
-def with_spaces(text: str) -> str:
-    """*text* with a space after each sentence: they were spoken one by one."""
-    return _SENTENCE_END.sub(" ", text)
 
 
 class Judgement(StrEnum):

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from livekit.agents import AgentSession, FunctionToolsExecutedEvent, function_tool, llm
@@ -17,7 +17,7 @@ from resilient_claude.testing import SimulatedClaude, Step
 from resilient_claude.testing.voice import PlayedCall, VoiceCall
 from resilient_claude.voice import keep_caller_informed
 
-from .lane import Lane, ToolRun, asked, with_spaces
+from .lane import Lane, ToolRun, asked
 from .recording import PLUGIN
 from .scenes import LASTS_S, Scene
 
@@ -61,8 +61,10 @@ def the_plugin() -> Contender:
     @asynccontextmanager
     async def opened(base_url: str) -> AsyncIterator[llm.LLM[Any]]:
         async with anthropic.LLM(api_key="demo", base_url=base_url) as model:
-            yield model
-            await model._client.close()  # which it leaves open
+            try:
+                yield model
+            finally:
+                await model._client.close()  # which it leaves open
 
     return Contender(make=opened, steps=lambda scene: scene.anew)
 
@@ -104,9 +106,6 @@ async def book_table(guests: int, at: str) -> str:
 
 
 def _lane(played: PlayedCall, log: Sequence[str]) -> Lane:
-    spoken = [
-        replace(each, text=with_spaces(each.text)) for each in [*played.said(), *played.heard()]
-    ]
     ran = [
         ToolRun(each.at_s, _as_called(call))
         for each in played.events
@@ -115,7 +114,7 @@ def _lane(played: PlayedCall, log: Sequence[str]) -> Lane:
     ]
     return Lane(
         lasted_s=played.lasted_s,
-        spoken=sorted(spoken, key=lambda each: each.start_s),
+        spoken=sorted([*played.said(), *played.heard()], key=lambda each: each.start_s),
         silences=played.silences(),
         asked=asked([each.at_s for each in played.posts()], [e.at_s for e in played.errors]),
         tools=ran,

@@ -1,7 +1,8 @@
 """What was heard of a call, as values: utterances, silences, requests. No clock, no I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Literal
 
 from .marks import SOUND
@@ -128,11 +129,22 @@ def _utterance(sounds: Sequence[Sound], *, is_last: bool) -> Utterance:
     last = sounds[-1]
     whole = last.mark == SOUND or last.to_part > 1 - 1e-3
     return Utterance(
-        text="".join(sound.heard for sound in sounds).strip(),
+        text="".join(_pieces(sounds)).strip(),
         start_s=sounds[0].start_s,
         end_s=last.end_s,
         whole=whole and not (is_last and last.cut),
     )
+
+
+def _pieces(sounds: Sequence[Sound]) -> Iterator[str]:
+    """What was heard of each, with a space between words that were spoken as texts of their own."""
+    for sound, following in zip_longest(sounds, sounds[1:]):
+        heard = sound.heard
+        yield heard
+        if following is None or following.mark == sound.mark:  # the rest of the same word
+            continue
+        if not (heard[-1:].isspace() or following.heard[:1].isspace()):
+            yield " "
 
 
 def silences(said: Sequence[Utterance], heard: Sequence[Utterance], end_s: float) -> list[Silence]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from resilient_claude.cli.demo.lane import Asked, Judgement, Lane, asked, judged, with_spaces
+from resilient_claude.cli.demo.lane import Asked, Judgement, Lane, asked, judged
 from resilient_claude.testing.voice import Silence
 
 from ...support.lanes import ANSWER, EXPECTED, HOLD, SORRY, said
@@ -58,11 +58,6 @@ def test_a_request_fails_with_the_first_failure_before_the_next_one() -> None:
         Asked(3.0, 9.0),
     ]
     assert asked([1.0, 2.0], [2.5]) == [Asked(1.0), Asked(2.0, 2.5)]
-
-
-def test_sentences_that_were_spoken_one_by_one_are_set_apart() -> None:
-    """Else two of them read as one word."""
-    assert with_spaces("Sorry.Again?At 5.30 ...") == "Sorry. Again? At 5.30 ..."
 
 
 def test_the_longest_silence_is_that_of_waits_and_of_gaps() -> None:

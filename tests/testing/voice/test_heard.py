@@ -41,6 +41,16 @@ def test_the_rest_of_a_word_is_the_rest() -> None:
     assert (rest.text, rest.whole) == ("stand it", True)
 
 
+def test_sentences_that_were_spoken_one_by_one_are_set_apart() -> None:
+    """Else two of them read as one word; a word that was paused in the middle stays one."""
+    texts = ["Sorry.", "Again?", "At ", "5.30", " ..."]
+    sounds = [sound(text, 1 + 0.3 * n, mark=n + 1) for n, text in enumerate(texts)]
+    halves = [sound("understand", 1.0, upto=0.5), sound("understand", 1.15, of=0.5)]
+
+    assert [each.text for each in utterances(sounds)] == ["Sorry. Again? At 5.30 ..."]
+    assert [each.text for each in utterances(halves)] == ["understand"]
+
+
 def test_words_that_were_thrown_away_make_what_was_heard_a_part() -> None:
     """Cut between two words: every word was whole, the sentence was not."""
     (heard,) = utterances([sound("We ", 1.0, cut=True), sound("open", 1.3, cut=True)])
