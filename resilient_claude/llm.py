@@ -28,7 +28,6 @@ from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.given import or_default
 from resilient_claude.request.model_ids import did_you_mean
-from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.telemetry.log import (
@@ -177,8 +176,7 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended", "claude_thinking"]
         if not isinstance(filter_thinking, bool):
             raise TypeError(f"filter_thinking must be a bool, got {filter_thinking!r}")
         self._log = make_logger(logger)
-        named = Model.parse(options.model, options.model_like)
-        target = Target.of(named, client=client, api_key=api_key, base_url=base_url)
+        target = Target.of(client=client, api_key=api_key, base_url=base_url)
         self._begin(options, target, policy, timeouts, filter_thinking=filter_thinking)
         if client is not None:
             self._say_what_is_unused(api_key=api_key, base_url=base_url)
@@ -352,7 +350,6 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended", "claude_thinking"]
         )
         before = self.model
         self._requests.change(replace(self._requests.options, **given))
-        self._target.model = self._requests.model
         self._settings = replace(self._settings, policy=policy, timeouts=timeouts)
         self._rehearsal.timeouts = timeouts
         if self.model != before:

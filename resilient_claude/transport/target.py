@@ -1,4 +1,7 @@
-"""Who is asked: a model, by a client of the SDK, with its key and the sockets it goes over."""
+"""Who is asked: by a client of the SDK, with its key and the sockets it goes over.
+
+Which model, and what it accepts, is a matter of each request (`Request.asked`).
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,11 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault, adapter_closed
 from resilient_claude.failures.undisclosed import stand_in
 from resilient_claude.request.given import or_default
-from resilient_claude.request.models import Model
 from resilient_claude.request.request import Request
 
 from .aiohttp_internals import idle_connections
 from .exchange import Exchange, open_exchange, rehearse
 from .httpx2_internals import close_idle
-from .models_endpoint import describe_model
 from .pool import AiohttpTransport
 from .sdk import (
     NO_KEY_YET,
@@ -50,20 +51,17 @@ class Target:
     """Who is asked.
 
     Attributes:
-        model: the model that is asked, unless a call names another one, and what it accepts.
         client: the SDK's, with the key that was last given.
         transport: our sockets below it; None below a client of the application's.
     """
 
     def __init__(
         self,
-        model: Model,
         client: AnyClient,
         *,
         transport: AiohttpTransport | None,
         api_key: ApiKey | None,
     ) -> None:
-        self.model = model
         self.client = client
         self.transport = transport
         self._api_key = api_key
@@ -73,7 +71,6 @@ class Target:
     @classmethod
     def of(
         cls,
-        model: Model,
         *,
         client: AnyClient | None,
         api_key: NotGivenOr[ApiKey | None],
@@ -87,13 +84,13 @@ class Target:
         """
         if client is not None:
             check_client(client)
-            return cls(model, client, transport=None, api_key=None)
+            return cls(client, transport=None, api_key=None)
         key = check_api_key(api_key)
         url = check_base_url(base_url) or ANTHROPIC
         transport = AiohttpTransport()
         sdk_key = key if isinstance(key, str) else NO_KEY_YET
         made = make_client(transport, api_key=sdk_key, base_url=url)
-        return cls(model, made, transport=transport, api_key=key)
+        return cls(made, transport=transport, api_key=key)
 
     @property
     def provider(self) -> str:
@@ -141,10 +138,6 @@ class Target:
     async def rehearse(self, client: AnyClient, request: Request) -> None:
         """Learn what the SDK puts around *request*, so that the first turn need not."""
         await rehearse(client, self.transport, request)
-
-    async def describe_model(self, client: AnyClient, evidence: Evidence) -> object | None:
-        """What the API says of the model; see `models_endpoint.describe_model`."""
-        return await describe_model(client, self.model.id, evidence)
 
     async def retire_connections(self) -> None:
         """After a transport failure: no later request uses a connection that was open before.

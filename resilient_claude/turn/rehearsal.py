@@ -17,7 +17,7 @@ from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.model_info import ModelInfo
 from resilient_claude.telemetry.log import model_ends, model_unknown
-from resilient_claude.transport.models_endpoint import UnknownModelError
+from resilient_claude.transport.models_endpoint import UnknownModelError, describe_model
 from resilient_claude.transport.sdk import credentials_of
 from resilient_claude.transport.target import Target
 
@@ -83,7 +83,7 @@ class Rehearsal:
         scope = asyncio.timeout(limit_s)
         try:
             async with scope:
-                answer = await self._target.describe_model(client, evidence)
+                answer = await describe_model(client, model.id, evidence)
         except TimeoutError:
             if scope.expired():
                 raise ClockExpired("first_token_s", limit_s) from None

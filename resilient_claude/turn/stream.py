@@ -62,7 +62,7 @@ class ResilientClaudeStream(llm.LLMStream):
         self._speculation = Speculation(speech_of_this_task())
         self._record = TurnRecord(
             turn_id=utils.shortuuid("turn_"),
-            model=settings.target.model.id,
+            model=requests.model.id,
             provider=settings.target.provider,
             started=self._now(),
         )

@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from resilient_claude.failures.evidence import Evidence
-from resilient_claude.request.models import Model
 from resilient_claude.testing import Answer, SimulatedClaude
 from resilient_claude.transport.current_evidence import current_evidence
+from resilient_claude.transport.models_endpoint import describe_model
 from resilient_claude.transport.target import Target
 from tests.support.adapters import KEY
 
 
 async def connect(claude: SimulatedClaude, evidence: Evidence) -> None:
     """Show a key to *claude*, on a new connection."""
-    target = Target.of(
-        Model.parse("claude-sonnet-4-6"), client=None, api_key=KEY, base_url=claude.base_url
-    )
-    await target.describe_model(target.client, evidence)
+    target = Target.of(client=None, api_key=KEY, base_url=claude.base_url)
+    await describe_model(target.client, "claude-sonnet-4-6", evidence)
     await target.aclose()
 
 

@@ -14,7 +14,6 @@ from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.build import build_request
 from resilient_claude.request.fixed_fields import FixedFields
-from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
@@ -67,9 +66,7 @@ class Player:
 
 @pytest.fixture
 async def target(simulated_claude: SimulatedClaude) -> AsyncIterator[Target]:
-    target = Target.of(
-        Model.parse(MODEL), client=None, api_key=KEY, base_url=simulated_claude.base_url
-    )
+    target = Target.of(client=None, api_key=KEY, base_url=simulated_claude.base_url)
     yield target
     await target.aclose()
 
@@ -129,4 +126,4 @@ def test_nothing_given_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
 
     with pytest.raises(ValueError, match="API key is missing"):
-        Target.of(Model.parse(MODEL), client=None, api_key=NOT_GIVEN, base_url=NOT_GIVEN)
+        Target.of(client=None, api_key=NOT_GIVEN, base_url=NOT_GIVEN)
