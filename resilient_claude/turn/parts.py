@@ -11,11 +11,10 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeAlias
 
 from resilient_claude.failures.causes import root_cause
 from resilient_claude.failures.evidence import Evidence
-from resilient_claude.failures.failure import Failure, FailureKind
+from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import ClockExpired, Fault
 from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.naming import name_failure
@@ -32,15 +31,9 @@ from resilient_claude.telemetry.record import TurnRecord
 from .attempt import Attempt, Deliver
 from .clocks import Cap, Clocks, Mute
 from .part import Part
+from .requests import TurnRequests
 from .settings import TurnSettings
 from .speculation import Speculation
-
-Repair: TypeAlias = Callable[[Request, Failure], Request | None]
-"""Makes another request of one that was rejected; None if it does not know how."""
-
-
-LessThinking: TypeAlias = Callable[[Request], Request | None]
-"""Makes a request with more room for the answer; None if that is not possible."""
 
 
 class Parts:
@@ -53,9 +46,9 @@ class Parts:
         deliver: gets the chunks as they come.
         on_retry: told of every failed attempt that another follows, before the wait: the failure,
             and the wait in seconds.
-        repair: makes another request of one that was rejected, if it knows how.
+        requests: makes another request of one that was rejected, or to which Claude thought and
+            said nothing; each once per turn.
         speculation: whether the caller's turn may not be over yet.
-        less_thinking: makes another request of one to which Claude thought and said nothing.
         on_thinking: called once Claude has thought for a while without a word.
         follows_tool: whether the turn answers the result of a tool.
     """
@@ -68,9 +61,8 @@ class Parts:
         *,
         deliver: Deliver,
         on_retry: Callable[[AttemptFailed, float], None],
-        repair: Repair,
+        requests: TurnRequests,
         speculation: Speculation,
-        less_thinking: LessThinking,
         on_thinking: Callable[[], None],
         follows_tool: bool = False,
     ) -> None:
@@ -79,9 +71,9 @@ class Parts:
         self._record = record
         self._deliver = deliver
         self._on_retry = on_retry
-        self._repair: Repair | None = repair  # once per turn
+        self._requests = requests
+        self._has_repaired = self._has_relieved = False
         self._speculation = speculation
-        self._less_thinking: LessThinking | None = less_thinking  # likewise
         self._on_thinking = on_thinking
         self._follows_tool = follows_tool
         self._loop = asyncio.get_running_loop()
@@ -202,7 +194,8 @@ class Parts:
             await self._sleep(wait_s)
             if FACTS[kind].throttled:
                 # A sentence of four finals would multiply what a server sheds.
-                await self._speculation.hold(self._aborted)
+                left_s = self._latest - self._loop.time()
+                await self._speculation.hold(self._aborted, at_most_s=left_s)
 
     @property
     def _turn_deadline(self) -> float:
@@ -216,31 +209,31 @@ class Parts:
 
     def _repaired(self, part: Part, failed: AttemptFailed) -> Part | None:
         """*part* with a request that may be taken, if this one was rejected for a known reason."""
-        repair = self._repair
-        if repair is None or failed.failure.kind is not FailureKind.REJECTED:
+        rejected = failed.failure.kind is FailureKind.REJECTED
+        if self._has_repaired or not rejected or self.translator.output_started:
             return None
-        request = None if self.translator.output_started else repair(part.request, failed.failure)
+        request = self._requests.repair(part.request, failed.failure)
         if request is None:
             return None
-        self._repair = None
+        self._has_repaired = True
         return replace(part, request=request)
 
     def _relieved(self, part: Part, failed: AttemptFailed) -> Part | None:
         """*part* with more room for the answer, if all there was has gone into thinking."""
-        relieve, thought = self._less_thinking, self.translator
+        thought = self.translator
         in_vain = (
             thought.has_thought
             and not thought.output_started
             and not thought.message.tool_block_began
         )
-        if relieve is None or not in_vain or self._loop.time() >= self._latest:
+        if self._has_relieved or not in_vain or self._loop.time() >= self._latest:
             return None
         root = root_cause(failed.error)
         too_long = isinstance(root, ClockExpired) and root.clock == "max_thinking_s"
         if not too_long and thought.message.stop_reason != "max_tokens":
             return None
-        self._less_thinking = None
-        request = relieve(part.request)
+        self._has_relieved = True
+        request = self._requests.less_thinking(part.request)
         return None if request is None else replace(part, request=request)
 
     def _policy_of(self, part: Part) -> RetryPolicy:
@@ -284,7 +277,7 @@ class Parts:
         """How long Claude may think without a word; None if something was heard in this turn."""
         if self._record.heard:
             return None
-        relievable = self._less_thinking is not None and number < policy.max_attempts
+        relievable = not self._has_relieved and number < policy.max_attempts
         return Mute(self._on_thinking, self._latest if relievable else None)
 
     async def _sleep(self, seconds: float) -> None:

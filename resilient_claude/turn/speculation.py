@@ -34,13 +34,19 @@ class Speculation:
         """Whether livekit may still discard the answer."""
         return self._speech is not None and not self._speech.scheduled
 
-    async def hold(self, aborted: asyncio.Event) -> None:
-        """Wait until the caller's turn is committed, for `HOLD_S` at most, or until *aborted*."""
+    async def hold(self, aborted: asyncio.Event, *, at_most_s: float) -> None:
+        """Wait until the caller's turn is committed, or until *aborted*.
+
+        Args:
+            aborted: set when the adapter closes.
+            at_most_s: seconds that are left for it; never longer than `HOLD_S`.
+        """
         if self._speech is None or not self.is_open:
             return
         ends = [until_scheduled(self._speech), aborted.wait()]
         tasks = [asyncio.ensure_future(end) for end in ends]
         try:
-            await asyncio.wait(tasks, timeout=HOLD_S, return_when=asyncio.FIRST_COMPLETED)
+            timeout_s = max(min(HOLD_S, at_most_s), 0.0)
+            await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await aio.cancel_and_wait(*tasks)
