@@ -33,16 +33,17 @@ def test_what_is_preloaded_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_turns_recover_in_the_processes_of_a_worker() -> None:
     """Lines reach the main process with their fields and their job's, and nothing is left."""
-    with SimulatedClaude(HttpError(529), HttpError(529), default=Answer("Hello.")) as claude:
+    steps = HttpError(529), Answer("Hello.")  # the jobs ask in any order: each its own Claude
+    with SimulatedClaude(*steps) as one, SimulatedClaude(*steps) as two:
         result = subprocess.run(
-            [sys.executable, "-m", "tests.support.worker", claude.base_url],
+            [sys.executable, "-m", "tests.support.worker", one.base_url, two.base_url],
             cwd=ROOT,
             capture_output=True,
             text=True,
             timeout=2 * worker.PATIENCE_S,
             check=False,
         )
-        left = claude.open_connections
+        left = one.open_connections + two.open_connections
 
     assert result.returncode == 0, result.stderr
     seen = json.loads(result.stdout.splitlines()[-1])

@@ -1,6 +1,7 @@
 """A LiveKit worker with two job processes, each of which asks Claude once. No server, no room.
 
-Run as a program with the URL of a Claude; writes what the main process saw as one line of JSON.
+Run as a program with the URLs of two Claudes, one for each job; writes what the main process saw
+as one line of JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from resilient_claude.telemetry.log import LOGGER_NAME
 from resilient_claude.transport import certificates
 from tests.support.listening import conversation
 
-URL = "TESTED_CLAUDE"
+URL = "TESTED_CLAUDE_OF_"
+ROOMS = ("one", "two")
 TURN = "a turn of the worker"
 PATIENCE_S = 60
 
@@ -43,7 +45,7 @@ def loaded() -> set[str]:
 async def entrypoint(job: JobContext) -> None:
     """Make an adapter, ask once, and say how it went."""
     here = loaded()
-    adapter = ResilientClaudeLLM(api_key="k", base_url=os.environ[URL])
+    adapter = ResilientClaudeLLM(api_key="k", base_url=os.environ[URL + job.job.room.name])
     newly = sorted(loaded() - here)
     answer = await adapter.chat(chat_ctx=conversation()).collect()
     await adapter.aclose()
@@ -80,7 +82,7 @@ async def main() -> None:
     running = asyncio.create_task(server.run(unregistered=True))
     async with asyncio.timeout(PATIENCE_S):
         await started.wait()
-        for room in ("one", "two"):
+        for room in ROOMS:
             await server.simulate_job(room, fake_job=True)
         while seen.turns < 2 or server.active_jobs:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -91,5 +93,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ[URL] = sys.argv[1]
+    os.environ.update({URL + room: url for room, url in zip(ROOMS, sys.argv[1:], strict=True)})
     asyncio.run(main())

@@ -31,19 +31,24 @@ def test_tls(simulated_claude_tls):
 """
 
 
-def test_the_fixtures_give_a_running_server(tmp_path: Path) -> None:
-    """In the pytest of a project that only installs us."""
-    (tmp_path / "test_fixtures.py").write_text(TESTS)
-    arguments = ["-p", "resilient_claude.testing.pytest_plugin", "-q", "-W", "error", str(tmp_path)]
-    result = subprocess.run(
+def outcome_of(path: Path, tests: str, *, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """Run *tests* at *path*, in the pytest of a project that only installs us."""
+    (path / "test_theirs.py").write_text(tests)
+    arguments = ["-p", "resilient_claude.testing.pytest_plugin", "-q", "-W", "error", str(path)]
+    return subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-        cwd=tmp_path,
+        cwd=path,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=timeout_s,
         check=False,
     )
+
+
+def test_the_fixtures_give_a_running_server(tmp_path: Path) -> None:
+    """In the pytest of a project that only installs us."""
+    result = outcome_of(tmp_path, TESTS, timeout_s=30)
 
     assert "3 passed" in result.stdout, result.stdout + result.stderr
 
@@ -88,17 +93,7 @@ def test_a_call(simulated_claude, play_call):
 
 def test_a_call_that_fails_its_test_shows_its_timeline(tmp_path: Path) -> None:
     """Else one would have to play it again to see why."""
-    (tmp_path / "test_call.py").write_text(FAILING)
-    arguments = ["-p", "resilient_claude.testing.pytest_plugin", "-q", "-W", "error", str(tmp_path)]
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments],
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    result = outcome_of(tmp_path, FAILING, timeout_s=120)
 
     assert "1 failed" in result.stdout, result.stdout + result.stderr
     assert 'agent   "Hello."' in result.stdout

@@ -29,17 +29,17 @@ def skipping_waits() -> Iterator[SharedClock]:
     Raises:
         RuntimeError: It is being done already.
     """
-    clock = SharedClock()
-    share(clock)
     _bind_defaults_late()
+    clock = SharedClock()
     replaced = _functions(clock)
     before = {name: getattr(time, name) for name in replaced}
     holders = [sys.modules[name] for name in _BY_NAME if name in sys.modules]
-    for name, function in replaced.items():
-        setattr(time, name, function)
-    for module in holders:
-        module.monotonic = replaced["monotonic"]  # type: ignore[attr-defined]
+    share(clock)
     try:
+        for name, function in replaced.items():
+            setattr(time, name, function)
+        for module in holders:
+            module.monotonic = replaced["monotonic"]  # type: ignore[attr-defined]
         yield clock
     finally:
         for name, function in before.items():
