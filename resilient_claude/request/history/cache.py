@@ -164,12 +164,14 @@ class _Conversation:
         if new is None:  # an answer to an old call, or words that were the caller's
             settled = self._settled = Settled()
             new = spans_of(items, {}, first=True)
+        known = settled.count
+        fingerprints = [*map(snapshot, fingerprints_of(items[known:]))]
         settling = new[:-_UNSETTLED]
         if settling:
-            settled.add(settling, items)
+            settled.add(settling, items, fingerprints)
             new = new[-_UNSETTLED:]
         self._others = [*items[settled.count :]]
-        self._fingerprints = [*map(snapshot, fingerprints_of(self._others))]
+        self._fingerprints = fingerprints[settled.count - known :]
         return History(settled, new)
 
 
@@ -197,25 +199,26 @@ def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
         return Settled()
     change, start, end, goes_on = difference(last, now)
     if change is Change.GROWN:  # by copies
-        return Settled.of(settled.spans, items)
+        return Settled.of(settled.spans, items, last)
     before, at = settled.spans_until(start)
-    head = Settled.of(before, items)
+    head = Settled.of(before, items, last)
     if change is Change.EDITED or settled.is_entangled:
         return head
     behind, begin = settled.spans_from(end)
     until = goes_on + begin - end  # where, in *items*, what is behind begins
     count = _common(last[begin:], now[until:])
-    while behind and sum(span.count for span in behind) > count:
-        behind.pop()
+    too_many = sum(span.count for span in behind) - count
+    while behind and too_many > 0:
+        too_many -= behind.pop().count
     if not behind:
         return head
     ids = ChainMap(dict[str, int](), head.ids)
     between = spans_of(items[at:until], ids, first=not before)
-    whole = [*before, *between, *behind]
     if not _follow(head, between) or not _ends_with_answer(between):
         return head
-    adapted = Settled.of(whole, items)
-    return head if adapted.is_entangled else adapted
+    head.add(between, items, [*map(snapshot, now[at:until])])
+    head.add(behind, items, last[begin:])
+    return Settled.of(before, items, last) if head.is_entangled else head
 
 
 def _ends_with_answer(spans: Sequence[Span]) -> bool:

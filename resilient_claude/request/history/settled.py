@@ -15,7 +15,7 @@ from typing import Any
 
 from livekit.agents import llm
 
-from .item_fingerprint import ItemFingerprint, fingerprints_of, snapshot
+from .item_fingerprint import ItemFingerprint, fingerprints_of
 from .media import state_of
 from .plain_json import KnownJson, PlainJson
 from .writer import Span
@@ -68,10 +68,15 @@ class Settled:
         self._pieces: list[bytes] = []
 
     @classmethod
-    def of(cls, spans: Sequence[Span], items: Sequence[llm.ChatItem]) -> Settled:
-        """What *spans* make, which the first of *items* have become."""
+    def of(
+        cls,
+        spans: Sequence[Span],
+        items: Sequence[llm.ChatItem],
+        fingerprints: Sequence[ItemFingerprint],
+    ) -> Settled:
+        """What *spans* make, which the first of *items* have become, with *fingerprints*."""
         settled = cls()
-        settled.add(spans, items)
+        settled.add(spans, items, fingerprints)
         return settled
 
     def __contains__(self, item: llm.ChatItem) -> bool:
@@ -82,25 +87,29 @@ class Settled:
         """Whether spans depend on others: by ids, or by calls or outputs that miss each other."""
         return self._is_entangled
 
-    def add(self, spans: Sequence[Span], items: Sequence[llm.ChatItem]) -> None:
-        """Settle *spans* as well, which the next ones of *items* have become."""
+    def add(
+        self,
+        spans: Sequence[Span],
+        items: Sequence[llm.ChatItem],
+        fingerprints: Sequence[ItemFingerprint],
+    ) -> None:
+        """Settle *spans* as well, which the next ones of *items* have become.
+
+        Args:
+            spans: What they have become.
+            items: All items.
+            fingerprints: Snapshots of those of the items that are not settled yet; more than needed
+                is fine.
+        """
         count = self.count + sum(span.count for span in spans)
         added = items[self.count : count]
-        prints = [*map(snapshot, fingerprints_of(added))]
         for span in spans:
-            taken = not self.ids.keys().isdisjoint(span.ids)
-            if taken or span.renamed or span.unanswered or span.unasked:
-                self._is_entangled = True
             self.messages += span.messages
             self.system += span.system
-            self.ids.update(span.ids)
-            self.names.update(dict.fromkeys(span.names))
-            self.unanswered.update(span.unanswered)
-            self.left_out.update(dict.fromkeys(span.left_out))
-            self._images += span.images
-            self._image_states += map(state_of, span.images)
+            if span.ids or span.unanswered or span.unasked or span.left_out or span.images:
+                self._add_more_than_words(span)
         self.spans += spans
-        self.fingerprints += prints
+        self.fingerprints += fingerprints[: len(added)]
         self._items += added
         self._but_the_first += added if self.count else added[1:]
         self._identities.update(map(id, added))
@@ -112,6 +121,17 @@ class Settled:
         self._contents += contents
         self._copies += map(list, contents)
         self.count = count
+
+    def _add_more_than_words(self, span: Span) -> None:
+        taken = not self.ids.keys().isdisjoint(span.ids)
+        if taken or span.renamed or span.unanswered or span.unasked:
+            self._is_entangled = True
+        self.ids.update(span.ids)
+        self.names.update(dict.fromkeys(span.names))
+        self.unanswered.update(span.unanswered)
+        self.left_out.update(dict.fromkeys(span.left_out))
+        self._images += span.images
+        self._image_states += map(state_of, span.images)
 
     def begins(self, items: Sequence[llm.ChatItem]) -> bool:
         """Whether *items* begin with these, as they were; see `cache` for what it cannot see."""
