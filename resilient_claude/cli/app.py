@@ -118,5 +118,6 @@ def _has_plugin() -> bool:
 
 def _fail(message: str) -> NoReturn:
     """Say on stderr why nothing can be done, and exit with code 2."""
-    Console(stderr=True, highlight=False).print(Text(f"Error: {message}", style="red"))
+    text = Text(f"Error: {message}", style="red")
+    Console(stderr=True, highlight=False).print(text, soft_wrap=True)  # commands stay whole
     raise typer.Exit(2)
