@@ -56,16 +56,16 @@ def demo(
     ] = None,
 ) -> None:
     """Play calls that go wrong, beside livekit-plugins-anthropic; without a key or a network."""
-    from .demo.command import Wishes, run
+    from .demo.command import DemoOptions, run
 
     if record and not _has_plugin():
         _fail("--record needs `pip install livekit-plugins-anthropic`")
     try:
-        wishes = Wishes(record, timeline, listen)
+        options = DemoOptions(record, timeline, listen)
     except ValueError as exc:
         _fail(str(exc))
     try:
-        answered = run(Console(highlight=False), wishes)
+        answered = run(Console(highlight=False), options)
     except OSError as exc:
         _fail(str(exc))
     raise typer.Exit(0 if answered else 1)

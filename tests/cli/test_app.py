@@ -103,7 +103,7 @@ def test_the_demo_exits_with_1_when_a_caller_was_not_answered(
     good: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In CI only the exit code is read."""
-    monkeypatch.setattr(command, "run", lambda console, wishes: good)
+    monkeypatch.setattr(command, "run", lambda console, options: good)
 
     assert CliRunner().invoke(app, ["demo"]).exit_code == (0 if good else 1)
 

@@ -20,7 +20,7 @@ from .checks import (
     check_tts_down,
     check_who_answers,
 )
-from .played import PlayedCall, Watched
+from .played import CallRecorder, PlayedCall
 from .script import Outage, ScriptLine
 from .speaker import Speaker
 from .stt import MarkedSTT
@@ -142,29 +142,29 @@ class VoiceCall:
     async def _play(self) -> PlayedCall:
         speaker = Speaker()
         caller = Caller(self._script, speaker)
-        watched = Watched.now(self._claudes)
+        recorder = CallRecorder.start(self._claudes)
         async with AsyncExitStack() as stack:
             model = await stack.enter_async_context(_opened(self._llm))
-            session: Session = AgentSession(llm=model, **self._session_options(watched))
+            session: Session = AgentSession(llm=model, **self._session_options(recorder))
             stack.push_async_callback(session.aclose)
-            _watch(session, watched)
+            _record_events(session, recorder)
             session.input.audio, session.output.audio = caller.microphone, speaker
             if self._prepare is not None:
                 await _prepared(self._prepare, session, stack)
-            await self._talk(session, caller, watched)
-            watched.end()
-            played = PlayedCall.of(watched, caller, speaker, session)
+            await self._talk(session, caller, recorder)
+            recorder.end()
+            played = PlayedCall.of(recorder, caller, speaker, session)
         left = asyncio.all_tasks() - {asyncio.current_task()}
         played.left_over.extend(task.get_name() for task in left)
         return played
 
-    async def _talk(self, session: Session, caller: Caller, watched: Watched) -> None:
+    async def _talk(self, session: Session, caller: Caller, recorder: CallRecorder) -> None:
         """Let the two talk until the call is over."""
-        timers = self._set_outages(watched)
+        timers = self._set_outages(recorder)
         speaking = asyncio.create_task(caller.speak())
         try:
             await session.start(self._made_agent())
-            while not self._is_over(caller, watched):
+            while not self._is_over(caller, recorder):
                 await asyncio.wait([speaking], timeout=FRAME_S)
                 if speaking.done():
                     speaking.result()
@@ -176,12 +176,12 @@ class VoiceCall:
             speaking.cancel()
             await asyncio.wait([speaking])
 
-    def _is_over(self, caller: Caller, watched: Watched) -> bool:
+    def _is_over(self, caller: Caller, recorder: CallRecorder) -> bool:
         now_s = asyncio.get_running_loop().time() + 1e-6
-        if watched.closed:
+        if recorder.closed:
             return True
         if self._lasts_s is not None:
-            return now_s >= watched.zero_s + self._lasts_s
+            return now_s >= recorder.zero_s + self._lasts_s
         if caller.through:
             return now_s >= caller.quiet_since_s + self._linger_s
         return caller.waits_in_vain(now_s)
@@ -191,9 +191,9 @@ class VoiceCall:
             return Agent(instructions="You are a receptionist.", tools=self._tools)
         return self._agent if isinstance(self._agent, Agent) else self._agent()
 
-    def _session_options(self, watched: Watched) -> dict[str, Any]:
+    def _session_options(self, recorder: CallRecorder) -> dict[str, Any]:
         def down() -> bool:
-            now_s = asyncio.get_running_loop().time() - watched.zero_s
+            now_s = asyncio.get_running_loop().time() - recorder.zero_s
             return any(start_s <= now_s < end_s for start_s, end_s in self._tts_down)
 
         handling = {"turn_detection": "vad", **(self._options.get("turn_handling") or {})}
@@ -210,17 +210,17 @@ class VoiceCall:
     def _struck(self, outage: Outage) -> Sequence[SimulatedClaude]:
         return self._claudes if outage.claude is None else [outage.claude]
 
-    def _set_outages(self, watched: Watched) -> list[asyncio.TimerHandle]:
+    def _set_outages(self, recorder: CallRecorder) -> list[asyncio.TimerHandle]:
         loop, timers = asyncio.get_running_loop(), []
         for each in self._outages:
             for claude in self._struck(each):
                 if each.from_s <= 0:
                     claude.outage(each.step)
                 else:
-                    at_s = watched.zero_s + each.from_s
+                    at_s = recorder.zero_s + each.from_s
                     timers.append(loop.call_at(at_s, claude.outage, each.step))
                 if each.until_s is not None:
-                    timers.append(loop.call_at(watched.zero_s + each.until_s, claude.heal))
+                    timers.append(loop.call_at(recorder.zero_s + each.until_s, claude.heal))
         return timers
 
 
@@ -250,7 +250,7 @@ async def _prepared(
         stack.push_async_callback(aclose)
 
 
-def _watch(session: Session, watched: Watched) -> None:
+def _record_events(session: Session, recorder: CallRecorder) -> None:
     for name in (
         "agent_state_changed",
         "user_state_changed",
@@ -262,4 +262,4 @@ def _watch(session: Session, watched: Watched) -> None:
         "error",
         "close",
     ):
-        session.on(name, watched.note)
+        session.on(name, recorder.record)

@@ -34,8 +34,18 @@ class Happened:
 
 
 @dataclass
-class Watched:
-    """What is written down while the call is played, by the clock of its loop."""
+class CallRecorder:
+    """Records what happens while the call is played, by the clock of its loop.
+
+    Attributes:
+        zero_s: When the call began, by that clock.
+        claudes: The simulated Claudes that may be asked.
+        asked_before: How many requests each of them had by then.
+        zeros_s: What each one's own clock said then.
+        events: The session's events so far.
+        closed: Whether the session has closed.
+        end_s: The second of the call at which it was over; 0 before `end`.
+    """
 
     zero_s: float
     claudes: Sequence[SimulatedClaude]
@@ -46,8 +56,8 @@ class Watched:
     end_s: float = 0.0
 
     @classmethod
-    def now(cls, claudes: Sequence[SimulatedClaude]) -> "Watched":
-        """Begin."""
+    def start(cls, claudes: Sequence[SimulatedClaude]) -> "CallRecorder":
+        """The call begins now."""
         return cls(
             zero_s=asyncio.get_running_loop().time(),
             claudes=claudes,
@@ -55,8 +65,8 @@ class Watched:
             zeros_s=[claude.elapsed_s for claude in claudes],
         )
 
-    def note(self, event: Any) -> None:
-        """Write *event* down."""
+    def record(self, event: Any) -> None:
+        """The session emits *event* now."""
         self.events.append(Happened(asyncio.get_running_loop().time() - self.zero_s, event))
         self.closed = self.closed or isinstance(event, CloseEvent)
 
@@ -104,35 +114,35 @@ class PlayedCall:
 
     @classmethod
     def of(
-        cls, watched: Watched, caller: Caller, speaker: Speaker, session: AgentSession[Any]
+        cls, recorder: CallRecorder, caller: Caller, speaker: Speaker, session: AgentSession[Any]
     ) -> "PlayedCall":
-        """Read what was written down."""
+        """Read what was recorded."""
         speaker.hang_up()
-        end_s = watched.end_s
+        end_s = recorder.end_s
         said = [
             Utterance(
                 each.text,
-                each.start_s - watched.zero_s,
-                min(each.end_s - watched.zero_s, end_s),
+                each.start_s - recorder.zero_s,
+                min(each.end_s - recorder.zero_s, end_s),
                 "caller",
-                whole=each.end_s - watched.zero_s <= end_s + 1e-3,
+                whole=each.end_s - recorder.zero_s <= end_s + 1e-3,
             )
             for each in caller.spoken
         ]
         sounds = [
-            _sound(each, watched.zero_s, cut=each.segment in speaker.cut)
+            _sound(each, recorder.zero_s, cut=each.segment in speaker.cut)
             for each in speaker.played
             if each.run.mark
         ]
         return cls(
             lasted_s=end_s,
-            events=list(watched.events),
+            events=list(recorder.events),
             history=session.history.copy(),
-            closed_at_s=end_s if watched.closed else None,
+            closed_at_s=end_s if recorder.closed else None,
             sounds=sounds,
             _said=said,
-            _posts=watched.posts(),
-            _claudes=len(watched.claudes),
+            _posts=recorder.posts(),
+            _claudes=len(recorder.claudes),
             unsaid=caller.unsaid,
         )
 
