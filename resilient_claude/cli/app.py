@@ -102,11 +102,11 @@ def chat(
 @app.command()
 def models() -> None:
     """Print what is known of every Claude model, and what is asked of it by default."""
-    from .model_table import WIDTH, model_table
+    from .model_table import NARROWEST, model_table
 
     console = Console(highlight=False)
-    console.width = max(console.width, WIDTH)
-    console.print(model_table())
+    console.width = max(console.width, NARROWEST)
+    console.print(model_table(console.width))
 
 
 def _has_plugin() -> bool:
