@@ -9,6 +9,7 @@ moment.wav, still.wav and colleague.wav (16-bit PCM) into the folder "recordings
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from resilient_claude.voice import Care, GiveUp, Line, keep_caller_informed
 
 GREETING = "Hello, this is the Blue Door. How can I help you?"
 RECORDINGS = Path(__file__).parent / "recordings"
+TRANSFER_TO = os.environ.get("TRANSFER_TO", "")
+if not TRANSFER_TO:  # said now, and not when the first caller is to be transferred
+    sys.exit('Missing: TRANSFER_TO, where the person is reached, such as "tel:+15105550123".')
 
 
 def said(name: str, text: str) -> Line:
@@ -100,7 +104,7 @@ async def entrypoint(ctx: JobContext) -> None:
     async def transfer() -> None:
         caller = session.room_io.linked_participant
         assert caller is not None  # the session ends when the caller leaves
-        await refer(ctx.api, ctx.room.name, caller.identity, os.environ["TRANSFER_TO"])
+        await refer(ctx.api, ctx.room.name, caller.identity, TRANSFER_TO)
 
     attend(session, transfer)
     hang_up = room_io.RoomOptions(delete_room_on_close=True)

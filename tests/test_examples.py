@@ -58,6 +58,7 @@ def _accounts(monkeypatch: pytest.MonkeyPatch, simulated_claude: SimulatedClaude
     monkeypatch.setenv("LIVEKIT_URL", "ws://127.0.0.1:9")
     monkeypatch.setenv("LIVEKIT_API_KEY", "key")
     monkeypatch.setenv("LIVEKIT_API_SECRET", "secret" * 6)
+    monkeypatch.setenv("TRANSFER_TO", "tel:+15105550123")
     monkeypatch.setenv("LIVEKIT_INFERENCE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", simulated_claude.base_url)
@@ -493,6 +494,14 @@ def sip(status: Any) -> Iterator[tuple[str, list[Any]]]:
         yield f"http://127.0.0.1:{server.server_port}", requests
         server.shutdown()
         thread.join()
+
+
+def test_an_agent_that_cannot_transfer_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was found out by the first caller who should have been handed over."""
+    monkeypatch.delenv("TRANSFER_TO")
+
+    with pytest.raises(SystemExit, match="Missing: TRANSFER_TO"):
+        load("voice_agent_with_handover")
 
 
 async def test_the_transfer_asks_livekit_for_what_it_says() -> None:

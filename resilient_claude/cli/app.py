@@ -56,16 +56,16 @@ def demo(
     ] = None,
 ) -> None:
     """Play calls that go wrong, beside livekit-plugins-anthropic; without a key or a network."""
-    from .demo.command import Wishes, run
+    from .demo.command import DemoOptions, run
 
     if record and not _has_plugin():
         _fail("--record needs `pip install livekit-plugins-anthropic`")
     try:
-        wishes = Wishes(record, timeline, listen)
+        options = DemoOptions(record, timeline, listen)
     except ValueError as exc:
         _fail(str(exc))
     try:
-        answered = run(Console(highlight=False), wishes)
+        answered = run(Console(highlight=False), options)
     except OSError as exc:
         _fail(str(exc))
     raise typer.Exit(0 if answered else 1)
@@ -102,11 +102,11 @@ def chat(
 @app.command()
 def models() -> None:
     """Print what is known of every Claude model, and what is asked of it by default."""
-    from .model_table import WIDTH, model_table
+    from .model_table import NARROWEST, model_table
 
     console = Console(highlight=False)
-    console.width = max(console.width, WIDTH)
-    console.print(model_table())
+    console.width = max(console.width, NARROWEST)
+    console.print(model_table(console.width))
 
 
 def _has_plugin() -> bool:
@@ -118,5 +118,6 @@ def _has_plugin() -> bool:
 
 def _fail(message: str) -> NoReturn:
     """Say on stderr why nothing can be done, and exit with code 2."""
-    Console(stderr=True, highlight=False).print(Text(f"Error: {message}", style="red"))
+    text = Text(f"Error: {message}", style="red")
+    Console(stderr=True, highlight=False).print(text, soft_wrap=True)  # commands stay whole
     raise typer.Exit(2)

@@ -9,36 +9,54 @@ from rich.text import Text
 from resilient_claude.request.model_facts import MODELS, PRICES_AS_OF, ModelFacts
 
 WIDTH = 108
-"""Narrower, the table is cut: a terminal shall rather break its lines."""
+"""Columns of the table with everything in a column of its own."""
+NARROWEST = 72
+"""Columns of the table that stacks the words. Still narrower, the terminal breaks its lines: better
+that than a price that is cut off."""
+
+_WORDS = ("status", "thinking", "effort", "by default")
+_NUMBERS = ("K in/out", "$")
 
 
-def model_table() -> Table:
-    """What is known of every model, and what a voice asks of it by default."""
+def model_table(columns: int) -> Table:
+    """What is known of every model, and what a voice asks of it by default.
+
+    Args:
+        columns: of the terminal; below `WIDTH` the words about a model stand below each other.
+    """
+    wide = columns >= WIDTH
     table = Table(
         box=box.HORIZONTALS,
         padding=(0, 1, 0, 0),
         pad_edge=False,
+        show_lines=not wide,
         caption=f"K: thousand tokens. $: US dollars per million tokens, in / out, {PRICES_AS_OF}.",
         caption_justify="left",
     )
-    for name in ("model", "status", "thinking", "effort", "by default", "K in/out", "$"):
-        table.add_column(name, no_wrap=name in ("model", "status", "K in/out", "$"))
+    for name in ("model", *(_WORDS if wide else ["takes"]), *_NUMBERS):
+        table.add_column(name, no_wrap=name in ("model", "status", *_NUMBERS))
     for facts in MODELS:
-        table.add_row(*map(Text, _cells(facts)))
+        words = _words(facts)
+        if not wide:
+            pairs = zip(_WORDS, words, strict=True)
+            words = ["\n".join(f"{name}: {word}" for name, word in pairs)]
+        table.add_row(*map(Text, [facts.name, *words, *_numbers(facts)]))
     return table
 
 
-def _cells(facts: ModelFacts) -> tuple[str, ...]:
+def _words(facts: ModelFacts) -> list[str]:
+    """What stands below `_WORDS`."""
     status = facts.status if facts.retires is None else f"until {facts.retires}"
-    return (
-        facts.name,
-        status,
-        f"{', '.join(facts.thinking)} ({facts.thinks})",
-        _efforts(facts),
-        _default(facts),
+    thinking = f"{', '.join(facts.thinking)} ({facts.thinks})"
+    return [status, thinking, _efforts(facts), _default(facts)]
+
+
+def _numbers(facts: ModelFacts) -> list[str]:
+    """What stands below `_NUMBERS`."""
+    return [
         _pair(facts.context_tokens, facts.max_output_tokens, 1000),
         _pair(facts.input_price, facts.output_price, 1),
-    )
+    ]
 
 
 def _efforts(facts: ModelFacts) -> str:

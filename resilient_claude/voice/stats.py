@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Outcome: TypeAlias = Literal["answered", "apologised", "gave_up", "abandoned", "silent"]
+WaitOutcome: TypeAlias = Literal["answered", "apologised", "gave_up", "abandoned", "silent"]
 
 WAITS_KEPT = 1000
 FIRST_TOKENS_KEPT = 100
@@ -38,7 +38,7 @@ class WaitStats:
     silence_s: float
     waited_s: float
     hold_lines: int
-    outcome: Outcome
+    outcome: WaitOutcome
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ class SilenceMeter:
         """The agent is not heard any more."""
         self._voice, self._silent_since = False, now
 
-    def ended(self, now: float, outcome: Outcome, hold_lines: int) -> None:
+    def ended(self, now: float, outcome: WaitOutcome, hold_lines: int) -> None:
         """The wait is over, if there is one."""
         if self._began is None:
             return

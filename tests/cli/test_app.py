@@ -103,7 +103,7 @@ def test_the_demo_exits_with_1_when_a_caller_was_not_answered(
     good: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In CI only the exit code is read."""
-    monkeypatch.setattr(command, "run", lambda console, wishes: good)
+    monkeypatch.setattr(command, "run", lambda console, options: good)
 
     assert CliRunner().invoke(app, ["demo"]).exit_code == (0 if good else 1)
 
@@ -119,11 +119,12 @@ def test_the_demo_exits_with_1_when_a_caller_was_not_answered(
 def test_what_the_demo_cannot_write_it_says_before_it_begins(
     arguments: list[str], complaint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With nothing on stdout, and no traceback."""
+    """With nothing on stdout, no traceback, and no line break in what is to be copied."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    result = CliRunner().invoke(app, ["demo", *arguments], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, ["demo", *arguments], env={"COLUMNS": "40"})
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith(f"Error: {complaint}")
+    assert result.stderr.count("\n") == 1

@@ -6,11 +6,12 @@ import io
 import subprocess
 import sys
 
+import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
 from resilient_claude.cli.app import app
-from resilient_claude.cli.model_table import WIDTH, model_table
+from resilient_claude.cli.model_table import NARROWEST, WIDTH, model_table
 from resilient_claude.request.model_facts import MODELS
 
 
@@ -18,7 +19,7 @@ def printed() -> list[str]:
     """The lines of the table, with what each row holds on one line."""
     console = Console(width=300, file=io.StringIO())
     with console.capture() as captured:
-        console.print(model_table())
+        console.print(model_table(console.width))
     return [" ".join(line.split()) for line in captured.get().splitlines()]
 
 
@@ -43,13 +44,24 @@ def test_each_model_has_a_row_with_what_is_asked_of_it() -> None:
     ]
 
 
-def test_the_command_prints_it_whole_on_any_screen() -> None:
-    """In a file or a narrow window too: what is cut off would be the price."""
-    result = CliRunner().invoke(app, ["models"], env={"COLUMNS": "40"})
+@pytest.mark.parametrize(
+    ("columns", "widest"), [(40, NARROWEST), (80, 80), (107, 107), (WIDTH, WIDTH), (200, 200)]
+)
+def test_the_command_prints_it_whole_on_any_screen(columns: int, widest: int) -> None:
+    """In a file or a narrow window too: what is cut off would be the price.
 
+    A terminal of 80 columns would break every line of the wide table in two.
+    """
+    result = CliRunner().invoke(app, ["models"], env={"COLUMNS": str(columns)})
+
+    lines = result.output.splitlines()
     assert result.exit_code == 0
-    assert "0.1/0.5" in result.output
-    assert max(map(len, result.output.splitlines())) <= WIDTH
+    assert max(map(len, lines)) <= widest
+    rows = [line.split() for line in lines if line.startswith(" claude-")]
+    prices = [row[-1] for row in rows]
+    assert [row[0] for row in rows] == [facts.name for facts in MODELS]
+    assert "0.1/0.5" in prices
+    assert "\N{HORIZONTAL ELLIPSIS}" not in result.output
 
 
 def test_the_command_does_not_wait_for_livekit() -> None:

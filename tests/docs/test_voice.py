@@ -7,6 +7,7 @@ import re
 
 import resilient_claude.voice
 from resilient_claude.voice import VoiceStats, keep_caller_informed
+from resilient_claude.voice.arguments import APOLOGY, BROKE_OFF, CLOSING, HOLD_LINES
 from resilient_claude.voice.payloads import EVENT_NAMES
 from resilient_claude.voice.voice_log import VOICE_EVENTS
 
@@ -28,6 +29,22 @@ def test_every_argument_is_on_the_page() -> None:
     names = {*inspect.signature(keep_caller_informed).parameters} - {"session"}
 
     assert {name for name in names if name not in VOICE} == set()
+
+
+def test_every_default_that_is_a_number_is_on_the_page() -> None:
+    """Who does not set it hears it all the same."""
+    parameters = inspect.signature(keep_caller_informed).parameters.values()
+    numbers = {each.name: each.default for each in parameters if type(each.default) in (int, float)}
+
+    assert len(numbers) == 5
+    assert {name for name, n in numbers.items() if f"`{name}` ({n:g}" not in VOICE} == set()
+
+
+def test_the_words_on_the_page_are_those_that_are_said() -> None:
+    """Callers ring up about them, and operators look for them."""
+    said = [words for _, cell in rows(VOICE, "argument") for words in re.findall('"(.+?)"', cell)]
+
+    assert said == [*HOLD_LINES, APOLOGY, BROKE_OFF, CLOSING]
 
 
 def test_every_line_of_the_log_and_every_number_is_on_the_page() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from resilient_claude.cli.demo.command import Wishes, run
+from resilient_claude.cli.demo.command import DemoOptions, run
 
 SYNTHESIZER = f"""#!{sys.executable}
 import array, sys, wave
@@ -61,7 +61,7 @@ def played_demo() -> PlayedDemo:
         install_synthesizer(directory)
         patched.setenv("PATH", name, prepend=os.pathsep)
         svg, wav = directory / "calls.svg", directory / "calls.wav"
-        good = run(Console(file=output, width=80), Wishes(timeline=svg, listen=wav))
+        good = run(Console(file=output, width=80), DemoOptions(timeline=svg, listen=wav))
         return PlayedDemo(
             output.getvalue(), good, svg.read_text(encoding="utf-8"), wav.read_bytes()
         )

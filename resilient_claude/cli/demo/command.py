@@ -34,7 +34,7 @@ NEXT_STEP = (
 
 
 @dataclass(frozen=True)
-class Wishes:
+class DemoOptions:
     """What the demo is asked for besides playing.
 
     Attributes:
@@ -59,8 +59,8 @@ class Wishes:
             check_writable("--record", PATH, (".json",))
 
 
-def run(console: Console, wishes: Wishes) -> bool:
-    """Play all calls, show them on *console*, and write what is wished.
+def run(console: Console, options: DemoOptions) -> bool:
+    """Play all calls, show them on *console*, and write what is asked for.
 
     Returns:
         bool: whether all of our callers got their answer, once and whole.
@@ -69,14 +69,14 @@ def run(console: Console, wishes: Wishes) -> bool:
         OSError: a file cannot be written, there is no speech synthesizer to listen with, or the
             plugin is to be recorded and cannot be imported.
     """
-    synthesizer = None if wishes.listen is None else find_synthesizer()
+    synthesizer = None if options.listen is None else find_synthesizer()
     recording = load()
     console.print(TITLE, style="bold")
-    if not wishes.record:
+    if not options.record:
         _say(console, _notes(recording), style="dim")
     with status_line(console, "starting livekit ...", kept=True):
         from . import comparison, screen
-    if wishes.record:
+    if options.record:
         recording = _recorded(console)
         _say(console, _notes(recording), style="dim")
     calls = []
@@ -87,7 +87,7 @@ def run(console: Console, wishes: Wishes) -> bool:
     console.print()
     console.print(screen.summary(calls, console.width))
     _say(console, comparison.verdict(calls))
-    _write(console, wishes, calls, _notes(recording), synthesizer)
+    _write(console, options, calls, _notes(recording), synthesizer)
     _say(console, NEXT_STEP)
     return all(call.ours.result.good for call in calls)
 
@@ -143,20 +143,20 @@ def _compared(console: Console, recording: Recording) -> Iterator[tuple[str, Com
 
 def _write(
     console: Console,
-    wishes: Wishes,
+    options: DemoOptions,
     calls: Sequence[ComparedCall],
     notes: str,
     synthesizer: Synthesizer | None,
 ) -> None:
-    """Write the files that are wished."""
+    """Write the files that are asked for."""
     from . import page, picture, sound
 
-    if wishes.timeline is not None:
-        draw = page.page if wishes.timeline.suffix.lower() == ".html" else picture.drawn
-        wishes.timeline.write_text(draw(calls, TITLE, notes), encoding="utf-8")
-        console.print(Text(f"drawn: {wishes.timeline}"), soft_wrap=True)
-    if wishes.listen is not None and synthesizer is not None:
+    if options.timeline is not None:
+        draw = page.page if options.timeline.suffix.lower() == ".html" else picture.drawn
+        options.timeline.write_text(draw(calls, TITLE, notes), encoding="utf-8")
+        console.print(Text(f"drawn: {options.timeline}"), soft_wrap=True)
+    if options.listen is not None and synthesizer is not None:
         plan = sound.planned(calls)
         with status_line(console, "speaking ..."):
-            wishes.listen.write_bytes(sound.wav(plan, synthesizer.speak))
-        console.print(Text(f"spoken: {wishes.listen}, {plan.lasts_s:.0f} s"), soft_wrap=True)
+            options.listen.write_bytes(sound.wav(plan, synthesizer.speak))
+        console.print(Text(f"spoken: {options.listen}, {plan.lasts_s:.0f} s"), soft_wrap=True)

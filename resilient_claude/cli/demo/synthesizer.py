@@ -41,7 +41,7 @@ class Synthesizer:
         """*text* as sound, at the speed at which it takes about *lasts_s* seconds.
 
         Raises:
-            OSError: the command failed.
+            OSError: the command failed, or hangs.
         """
         samples = self._spoken(text, voice, _WORDS_PER_MINUTE)
         factor = len(samples) / RATE / lasts_s
@@ -51,22 +51,26 @@ class Synthesizer:
     def _spoken(self, text: str, voice: Voice, words_per_minute: int) -> Samples:
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "spoken.wav"
-            done = subprocess.run(  # noqa: S603
-                [
-                    self.command,
-                    *("-v", _VOICES[voice], "-s", str(words_per_minute)),
-                    *("-w", str(path), "--stdin"),
-                ],
+            done = self._run(
+                "-v", _VOICES[voice], "-s", str(words_per_minute), path=path, text=text
+            )
+            if done.returncode or not path.exists():
+                said = done.stderr.decode(errors="replace").strip()[:200]
+                raise OSError(f"{self.command} exited with {done.returncode}: {said}")
+            return samples_of(path.read_bytes())
+
+    def _run(self, *options: str, path: Path, text: str) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(  # noqa: S603
+                [self.command, *options, "-w", str(path), "--stdin"],
                 input=text.encode(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 timeout=_TIMEOUT_S,
                 check=False,
             )
-            if done.returncode or not path.exists():
-                said = done.stderr.decode(errors="replace").strip()[:200]
-                raise OSError(f"{self.command} exited with {done.returncode}: {said}")
-            return samples_of(path.read_bytes())
+        except subprocess.TimeoutExpired as exc:
+            raise OSError(f"{self.command} has not spoken within {_TIMEOUT_S:g} s") from exc
 
 
 def find_synthesizer() -> Synthesizer:

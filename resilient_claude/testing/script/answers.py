@@ -146,7 +146,7 @@ class HttpError:
 
     status: int
     type: str | None = None
-    message: str = "Simulated error."
+    message: str = "Simulated error"
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | str | Mapping[str, Any] | None = None
     request_id: str | None = ""

@@ -13,8 +13,15 @@ from resilient_claude.testing.clock.process_time import skipping_waits
 from resilient_claude.testing.server import SimulatedClaude
 
 from .caller import FRAME_S, Caller
-from .played import PlayedCall, Watched
-from .script import Line, Outage
+from .checks import (
+    check_caller,
+    check_claudes,
+    check_clocks,
+    check_tts_down,
+    check_who_answers,
+)
+from .played import CallRecorder, PlayedCall
+from .script import Outage, ScriptLine
 from .speaker import Speaker
 from .stt import MarkedSTT
 from .tts import MarkedTTS
@@ -52,7 +59,8 @@ class VoiceCall:
         prepare: Called with the session before it starts; may be a coroutine function. If what it
             returns has an `aclose`, that is awaited after the call.
         lasts_s: How long the call lasts; None: until the caller is through and nothing has been
-            heard for *linger_s*. It also ends when the session is closed.
+            heard for *linger_s*, or until the agent has said nothing for a minute in which the
+            caller waits for it to speak. It also ends when the session is closed.
         linger_s: See *lasts_s*.
         word_s: Seconds per word of the agent's voice.
         first_byte_s: Seconds from a sentence to its first audio.
@@ -62,13 +70,15 @@ class VoiceCall:
         session_options: More arguments of `AgentSession`, in place of the above.
 
     Raises:
-        ValueError: A number is out of range, or the call would never end.
+        TypeError: An argument is of the wrong type.
+        ValueError: A number is out of range, the call would never end, or nobody would get the
+            outages or the tools.
     """
 
     def __init__(
         self,
         llm: LLM | Callable[[], LLM | AbstractAsyncContextManager[LLM]],
-        caller: Sequence[Line],
+        caller: Sequence[ScriptLine],
         *,
         agent: Agent | Callable[[], Agent] | None = None,
         tools: Sequence[Any] = (),
@@ -84,19 +94,19 @@ class VoiceCall:
         final_s: float = 0.3,
         session_options: Mapping[str, Any] | None = None,
     ) -> None:
-        if lasts_s is None and any(line.repeat for line in caller):
-            raise ValueError("a line with repeat needs lasts_s: the call would never end")
-        for name, value in (("lasts_s", lasts_s), ("linger_s", linger_s), ("word_s", word_s)):
-            if value is not None and value <= 0:
-                raise ValueError(f"{name} must be > 0, got {value}")
+        claudes = (claude,) if isinstance(claude, SimulatedClaude) else claude
+        check_caller(caller, lasts_s)
+        check_who_answers(llm, agent, tools)
+        check_claudes(claudes, outages)
+        check_tts_down(tts_down)
+        check_clocks(lasts_s=lasts_s, linger_s=linger_s, word_s=word_s)
+        check_clocks(first_byte_s=first_byte_s, interim_s=interim_s, final_s=final_s)
         self._llm = llm
         self._script = tuple(caller)
         self._agent = agent
         self._tools = list(tools)
-        self._claudes = (claude,) if isinstance(claude, SimulatedClaude) else tuple(claude)
+        self._claudes = tuple(claudes)
         self._outages = tuple(outages)
-        if any(each.claude is None for each in self._outages) and not self._claudes:
-            raise ValueError("an outage needs a claude")
         self._prepare = prepare
         self._lasts_s = lasts_s
         self._linger_s = linger_s
@@ -104,6 +114,7 @@ class VoiceCall:
         self._tts_down = tuple(tts_down)
         self._hearing = {"interim_s": interim_s, "final_s": final_s}
         self._options = dict(session_options or {})
+        self._llm_closed = False
 
     def play(self, *, real_time: bool = False) -> PlayedCall:
         """Play the call, in an event loop of its own.
@@ -116,10 +127,14 @@ class VoiceCall:
                 servers or threads needs real time.
 
         Raises:
-            RuntimeError: A call is being played in this process already.
+            RuntimeError: A call is being played in this process already, an event loop runs in this
+                thread, or the LLM was closed with this call when it was played before.
         """
         if asyncio._get_running_loop() is not None:
             raise RuntimeError("play() runs a loop of its own: await asyncio.to_thread(call.play)")
+        if self._llm_closed:
+            raise RuntimeError("the LLM was closed with the call: give a function that makes one")
+        self._llm_closed = isinstance(self._llm, llm.LLM)
         time = nullcontext() if real_time else skipping_waits()
         with time, asyncio.Runner(loop_factory=ClockedLoop) as runner:
             return runner.run(self._play())
@@ -127,29 +142,29 @@ class VoiceCall:
     async def _play(self) -> PlayedCall:
         speaker = Speaker()
         caller = Caller(self._script, speaker)
-        watched = Watched.now(self._claudes)
+        recorder = CallRecorder.start(self._claudes)
         async with AsyncExitStack() as stack:
             model = await stack.enter_async_context(_opened(self._llm))
-            session: Session = AgentSession(llm=model, **self._session_options(watched))
+            session: Session = AgentSession(llm=model, **self._session_options(recorder))
             stack.push_async_callback(session.aclose)
-            _watch(session, watched)
+            _record_events(session, recorder)
             session.input.audio, session.output.audio = caller.microphone, speaker
             if self._prepare is not None:
                 await _prepared(self._prepare, session, stack)
-            await self._talk(session, caller, watched)
-            watched.end()
-            played = PlayedCall.of(watched, caller, speaker, session)
+            await self._talk(session, caller, recorder)
+            recorder.end()
+            played = PlayedCall.of(recorder, caller, speaker, session)
         left = asyncio.all_tasks() - {asyncio.current_task()}
         played.left_over.extend(task.get_name() for task in left)
         return played
 
-    async def _talk(self, session: Session, caller: Caller, watched: Watched) -> None:
+    async def _talk(self, session: Session, caller: Caller, recorder: CallRecorder) -> None:
         """Let the two talk until the call is over."""
-        timers = self._set_outages(watched)
+        timers = self._set_outages(recorder)
         speaking = asyncio.create_task(caller.speak())
         try:
             await session.start(self._made_agent())
-            while not self._is_over(caller, watched):
+            while not self._is_over(caller, recorder):
                 await asyncio.wait([speaking], timeout=FRAME_S)
                 if speaking.done():
                     speaking.result()
@@ -161,22 +176,24 @@ class VoiceCall:
             speaking.cancel()
             await asyncio.wait([speaking])
 
-    def _is_over(self, caller: Caller, watched: Watched) -> bool:
+    def _is_over(self, caller: Caller, recorder: CallRecorder) -> bool:
         now_s = asyncio.get_running_loop().time() + 1e-6
-        if watched.closed:
+        if recorder.closed:
             return True
         if self._lasts_s is not None:
-            return now_s >= watched.zero_s + self._lasts_s
-        return caller.through and now_s >= caller.quiet_since_s + self._linger_s
+            return now_s >= recorder.zero_s + self._lasts_s
+        if caller.through:
+            return now_s >= caller.quiet_since_s + self._linger_s
+        return caller.waits_in_vain(now_s)
 
     def _made_agent(self) -> Agent:
         if self._agent is None:
             return Agent(instructions="You are a receptionist.", tools=self._tools)
         return self._agent if isinstance(self._agent, Agent) else self._agent()
 
-    def _session_options(self, watched: Watched) -> dict[str, Any]:
+    def _session_options(self, recorder: CallRecorder) -> dict[str, Any]:
         def down() -> bool:
-            now_s = asyncio.get_running_loop().time() - watched.zero_s
+            now_s = asyncio.get_running_loop().time() - recorder.zero_s
             return any(start_s <= now_s < end_s for start_s, end_s in self._tts_down)
 
         handling = {"turn_detection": "vad", **(self._options.get("turn_handling") or {})}
@@ -193,17 +210,17 @@ class VoiceCall:
     def _struck(self, outage: Outage) -> Sequence[SimulatedClaude]:
         return self._claudes if outage.claude is None else [outage.claude]
 
-    def _set_outages(self, watched: Watched) -> list[asyncio.TimerHandle]:
+    def _set_outages(self, recorder: CallRecorder) -> list[asyncio.TimerHandle]:
         loop, timers = asyncio.get_running_loop(), []
         for each in self._outages:
             for claude in self._struck(each):
                 if each.from_s <= 0:
                     claude.outage(each.step)
                 else:
-                    at_s = watched.zero_s + each.from_s
+                    at_s = recorder.zero_s + each.from_s
                     timers.append(loop.call_at(at_s, claude.outage, each.step))
                 if each.until_s is not None:
-                    timers.append(loop.call_at(watched.zero_s + each.until_s, claude.heal))
+                    timers.append(loop.call_at(recorder.zero_s + each.until_s, claude.heal))
         return timers
 
 
@@ -233,7 +250,7 @@ async def _prepared(
         stack.push_async_callback(aclose)
 
 
-def _watch(session: Session, watched: Watched) -> None:
+def _record_events(session: Session, recorder: CallRecorder) -> None:
     for name in (
         "agent_state_changed",
         "user_state_changed",
@@ -245,4 +262,4 @@ def _watch(session: Session, watched: Watched) -> None:
         "error",
         "close",
     ):
-        session.on(name, watched.note)
+        session.on(name, recorder.record)

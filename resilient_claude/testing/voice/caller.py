@@ -11,7 +11,7 @@ from livekit.agents.voice import io
 
 from .heard import PAUSE_S
 from .marks import SAMPLE_RATE, Word, frame, samples_of, silence, split
-from .script import Coughs, Line, Says
+from .script import Coughs, Says, ScriptLine
 from .speaker import Speaker
 
 FRAME_S = 0.05
@@ -19,6 +19,8 @@ FRAME_S = 0.05
 
 _FRAME_SAMPLES = round(FRAME_S * SAMPLE_RATE)
 _EPSILON_S = 1e-6
+_IN_VAIN_S = 60.0
+"""An agent that has said nothing for so long is not waited for: no caller would."""
 
 
 class Microphone(io.AudioInput):
@@ -73,13 +75,13 @@ class Caller:
         spoken: What he has said so far.
     """
 
-    def __init__(self, lines: Sequence[Line], speaker: Speaker) -> None:
+    def __init__(self, lines: Sequence[ScriptLine], speaker: Speaker) -> None:
         self.microphone = Microphone()
         self.spoken: list[Spoken] = []
         self._speaker = speaker
         self._loop = asyncio.get_running_loop()
         self._began_s = self._armed_s = self._loop.time()
-        self._repeated: list[Line] = []
+        self._repeated: list[ScriptLine] = []
         self._lines = list(lines)
         self._saying: array.array[int] = silence(0)
         self._speech_began_s = -math.inf
@@ -87,7 +89,19 @@ class Caller:
     @property
     def through(self) -> bool:
         """Whether he has nothing more to say, but for what he repeats."""
-        return not self._saying and all(line.repeat for line in self._lines)
+        return not self._saying and not self.unsaid
+
+    @property
+    def unsaid(self) -> list[ScriptLine]:
+        """The lines whose moment has not come, but for those that he repeats."""
+        return [line for line in self._lines if not line.repeat]
+
+    def waits_in_vain(self, now_s: float) -> bool:
+        """Whether his next line waits for the agent to speak, which has long been silent."""
+        next_line = next(iter(self.unsaid), None)
+        if next_line is None or next_line.into_agent_s is None:
+            return False
+        return now_s >= self.quiet_since_s + next_line.into_agent_s + _IN_VAIN_S
 
     @property
     def quiet_since_s(self) -> float:
@@ -131,7 +145,7 @@ class Caller:
             began_s = each.start_s
         self._speech_began_s = began_s
 
-    def _moment_has_come(self, line: Line, now_s: float) -> bool:
+    def _moment_has_come(self, line: ScriptLine, now_s: float) -> bool:
         now_s += _EPSILON_S
         own_s = self.spoken[-1].end_s if self.spoken else self._began_s
         if line.at_s is not None:
@@ -150,7 +164,7 @@ class Caller:
             return answered and now_s >= last_s + line.after_answer_s
         return True
 
-    def _begin(self, line: Line, now_s: float) -> None:
+    def _begin(self, line: ScriptLine, now_s: float) -> None:
         words = list(_words(line))
         self._saying = samples_of(words)
         text = " ".join(line.text.split()) if isinstance(line, Says) else ""
@@ -161,7 +175,7 @@ class Caller:
             self._armed_s = end_s
 
 
-def _words(line: Line) -> list[Word]:
+def _words(line: ScriptLine) -> list[Word]:
     """What the voice detection and the speech-to-text make of *line*."""
     if isinstance(line, Coughs):
         return [Word("", round(line.lasts_s * SAMPLE_RATE))]

@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
-from livekit.agents import AgentSession, CloseEvent, ErrorEvent, llm
+from livekit.agents import AgentSession, APIError, CloseEvent, ErrorEvent, llm
 
 from resilient_claude.testing.server import SimulatedClaude
 
 from .caller import Caller
 from .heard import Post, Silence, Sound, Utterance, silences, utterances
 from .marks import SOUND
+from .script import Says, ScriptLine
 from .speaker import Played, Speaker
+
+_ERROR_LETTERS = 200
+"""The most that a line of the timeline shows of an error."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,18 @@ class Happened:
 
 
 @dataclass
-class Watched:
-    """What is written down while the call is played, by the clock of its loop."""
+class CallRecorder:
+    """Records what happens while the call is played, by the clock of its loop.
+
+    Attributes:
+        zero_s: When the call began, by that clock.
+        claudes: The simulated Claudes that may be asked.
+        asked_before: How many requests each of them had by then.
+        zeros_s: What each one's own clock said then.
+        events: The session's events so far.
+        closed: Whether the session has closed.
+        end_s: The second of the call at which it was over; 0 before `end`.
+    """
 
     zero_s: float
     claudes: Sequence[SimulatedClaude]
@@ -41,8 +56,8 @@ class Watched:
     end_s: float = 0.0
 
     @classmethod
-    def now(cls, claudes: Sequence[SimulatedClaude]) -> "Watched":
-        """Begin."""
+    def start(cls, claudes: Sequence[SimulatedClaude]) -> "CallRecorder":
+        """The call begins now."""
         return cls(
             zero_s=asyncio.get_running_loop().time(),
             claudes=claudes,
@@ -50,8 +65,8 @@ class Watched:
             zeros_s=[claude.elapsed_s for claude in claudes],
         )
 
-    def note(self, event: Any) -> None:
-        """Write *event* down."""
+    def record(self, event: Any) -> None:
+        """The session emits *event* now."""
         self.events.append(Happened(asyncio.get_running_loop().time() - self.zero_s, event))
         self.closed = self.closed or isinstance(event, CloseEvent)
 
@@ -82,6 +97,7 @@ class PlayedCall:
         history: The chat history at the end.
         closed_at_s: The second at which the session closed by itself; None if it lived.
         sounds: The words as they came out of the loudspeaker.
+        unsaid: The lines of the caller's script whose moment did not come.
         left_over: The names of the tasks that were still running when all was closed.
     """
 
@@ -92,38 +108,42 @@ class PlayedCall:
     sounds: list[Sound]
     _said: list[Utterance]
     _posts: list[Post]
+    _claudes: int
+    unsaid: list[ScriptLine] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
 
     @classmethod
     def of(
-        cls, watched: Watched, caller: Caller, speaker: Speaker, session: AgentSession[Any]
+        cls, recorder: CallRecorder, caller: Caller, speaker: Speaker, session: AgentSession[Any]
     ) -> "PlayedCall":
-        """Read what was written down."""
+        """Read what was recorded."""
         speaker.hang_up()
-        end_s = watched.end_s
+        end_s = recorder.end_s
         said = [
             Utterance(
                 each.text,
-                each.start_s - watched.zero_s,
-                min(each.end_s - watched.zero_s, end_s),
+                each.start_s - recorder.zero_s,
+                min(each.end_s - recorder.zero_s, end_s),
                 "caller",
-                whole=each.end_s - watched.zero_s <= end_s + 1e-3,
+                whole=each.end_s - recorder.zero_s <= end_s + 1e-3,
             )
             for each in caller.spoken
         ]
         sounds = [
-            _sound(each, watched.zero_s, cut=each.segment in speaker.cut)
+            _sound(each, recorder.zero_s, cut=each.segment in speaker.cut)
             for each in speaker.played
             if each.run.mark
         ]
         return cls(
             lasted_s=end_s,
-            events=list(watched.events),
+            events=list(recorder.events),
             history=session.history.copy(),
-            closed_at_s=end_s if watched.closed else None,
+            closed_at_s=end_s if recorder.closed else None,
             sounds=sounds,
             _said=said,
-            _posts=watched.posts(),
+            _posts=recorder.posts(),
+            _claudes=len(recorder.claudes),
+            unsaid=caller.unsaid,
         )
 
     def heard(self) -> list[Utterance]:
@@ -162,19 +182,33 @@ class PlayedCall:
             (each.start_s, each.end_s, each.kind, f"{each.lasted_s:.2f} s of silence")
             for each in self.silences()
         ]
-        rows += [(each.at_s, None, "request", f"to Claude {each.claude}") for each in self._posts]
         rows += [
-            (each.at_s, None, "error", type(each.event.error).__name__) for each in self.errors
+            (each.at_s, None, "request", f"to Claude {each.claude}" if self._claudes > 1 else "")
+            for each in self._posts
         ]
+        rows += [(each.at_s, None, "error", _error_line(each.event)) for each in self.errors]
         if self.closed_at_s is not None:
             rows.append((self.closed_at_s, None, "closed", "the session"))
+        rows += [(self.lasted_s, None, "unsaid", _of_script(line)) for line in self.unsaid]
         rows.sort(key=lambda row: round(row[0], 3))
         return "\n".join(_row(*row) for row in rows)
 
 
 def _row(start_s: float, end_s: float | None, who: str, text: str) -> str:
     until = "" if end_s is None else f"- {end_s:6.2f}"
-    return f"{start_s:7.2f} {until:<8}  {who:<8}{text}"
+    return f"{start_s:7.2f} {until:<8}  {who:<8}{text}".rstrip()
+
+
+def _error_line(event: ErrorEvent) -> str:
+    """Which component failed, and of what, in one line."""
+    kind, cause = type(event.error).__name__, getattr(event.error, "error", event.error)
+    # livekit's `str()` of an APIError repeats the body of the response behind its message.
+    said = cause.message if isinstance(cause, APIError) else str(cause)
+    return f"{kind}: {shorten(said or type(cause).__name__, _ERROR_LETTERS)}"
+
+
+def _of_script(line: ScriptLine) -> str:
+    return f'"{line.text}"' if isinstance(line, Says) else "(a cough)"
 
 
 def _quoted(each: Utterance) -> str:

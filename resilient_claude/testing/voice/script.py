@@ -6,6 +6,7 @@ others up: it is said whenever its moment comes, until the call is over. He neve
 himself, but over the agent if his line says so.
 """
 
+import math
 from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
@@ -13,6 +14,9 @@ from resilient_claude.testing.script.breaks import Step
 from resilient_claude.testing.server import SimulatedClaude
 
 _MOMENTS = ("at_s", "after_own_s", "after_answer_s", "into_speech_s", "when_silent_s")
+
+SHORTEST_S = 0.02
+"""The shortest word and sound: of a shorter one, nothing would be left in a frame of audio."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,16 @@ class _Moment:
         if len(given) > 1:
             raise ValueError(f"one moment at most, got {given}")
         for name, value in given.items():
-            if value < 0:
-                raise ValueError(f"{name} must be >= 0, got {value}")
+            check_seconds(name, value)
         if self.repeat and self.when_silent_s is None:
             raise ValueError("repeat needs when_silent_s")
         if self.repeat and self.when_silent_s == 0:
             raise ValueError("when_silent_s must be > 0 with repeat, got 0")
+
+    @property
+    def into_agent_s(self) -> float | None:
+        """Seconds of a moment that comes only if the agent speaks; None for the other moments."""
+        return self.after_answer_s if self.into_speech_s is None else self.into_speech_s
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ class Says(_Moment):
         word_s: Seconds per word.
 
     Raises:
+        TypeError: A text that is no string, or a number that is none.
         ValueError: No text, a number out of range, or more than one moment.
     """
 
@@ -71,13 +80,14 @@ class Says(_Moment):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not isinstance(self.text, str):
+            raise TypeError(f"text must be a str, got {self.text!r}")
         words = len(self.text.split())
         if not words:
             raise ValueError("text must have a word, got none")
         if not 1 <= self.finals <= words:
             raise ValueError(f"finals must be 1 to {words}, the words, got {self.finals}")
-        if self.word_s < 0.02:
-            raise ValueError(f"word_s must be >= 0.02, got {self.word_s}")
+        check_seconds("word_s", self.word_s, SHORTEST_S)
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,7 @@ class Coughs(_Moment):
         lasts_s: Seconds.
 
     Raises:
+        TypeError: A number that is none.
         ValueError: A number is out of range, or more than one moment.
     """
 
@@ -95,11 +106,10 @@ class Coughs(_Moment):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.lasts_s < 0.02:
-            raise ValueError(f"lasts_s must be >= 0.02, got {self.lasts_s}")
+        check_seconds("lasts_s", self.lasts_s, SHORTEST_S)
 
 
-Line: TypeAlias = Says | Coughs
+ScriptLine: TypeAlias = Says | Coughs
 """What the caller may do."""
 
 
@@ -114,7 +124,8 @@ class Outage:
         claude: Which one; the one that the call is given when None.
 
     Raises:
-        ValueError: It would be over before it begins.
+        TypeError: A number that is none.
+        ValueError: A number is out of range, or it would be over before it begins.
     """
 
     step: Step
@@ -124,7 +135,23 @@ class Outage:
     claude: SimulatedClaude | None = None
 
     def __post_init__(self) -> None:
-        if self.from_s < 0:
-            raise ValueError(f"from_s must be >= 0, got {self.from_s}")
-        if self.until_s is not None and self.until_s <= self.from_s:
-            raise ValueError(f"until_s must be > from_s, got {self.until_s}")
+        check_seconds("from_s", self.from_s)
+        if self.until_s is not None:
+            check_seconds("until_s", self.until_s)
+            if self.until_s <= self.from_s:
+                raise ValueError(f"until_s must be > from_s, got {self.until_s}")
+
+
+def check_seconds(name: str, value: object, least_s: float = 0.0) -> None:
+    """Refuse what is no number of seconds, or fewer than *least_s*.
+
+    Raises:
+        TypeError: *value* is no number.
+        ValueError: It is below *least_s*, or not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number of seconds, got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    if value < least_s:
+        raise ValueError(f"{name} must be >= {least_s:g}, got {value}")

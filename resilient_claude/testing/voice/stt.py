@@ -12,7 +12,7 @@ from .marks import SAMPLE_RATE, Word, runs
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Transcript:
     """A transcript, and when it is told by the loop's clock."""
 
     at_s: float
@@ -50,13 +50,13 @@ class _Recognition(stt.RecognizeStream):
     _stt: MarkedSTT
 
     async def _run(self) -> None:
-        telling: asyncio.Queue[_Heard | None] = asyncio.Queue()
+        transcripts: asyncio.Queue[_Transcript | None] = asyncio.Queue()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tell(telling))
-            await self._listen(telling)
-            telling.put_nowait(None)
+            tasks.create_task(self._deliver(transcripts))
+            await self._listen(transcripts)
+            transcripts.put_nowait(None)
 
-    async def _listen(self, telling: "asyncio.Queue[_Heard | None]") -> None:
+    async def _listen(self, transcripts: "asyncio.Queue[_Transcript | None]") -> None:
         """Note each word when it is over: when another mark follows."""
         loop = asyncio.get_running_loop()
         last = None
@@ -66,24 +66,24 @@ class _Recognition(stt.RecognizeStream):
             over_s = loop.time() - frame.duration
             for run in runs(frame):
                 if last is not None and last.mark != run.mark and last.word is not None:
-                    self._understand(last.word, over_s, telling)
+                    self._understand(last.word, over_s, transcripts)
                 last = run
                 over_s += run.samples / SAMPLE_RATE
 
     def _understand(
-        self, word: Word, over_s: float, telling: "asyncio.Queue[_Heard | None]"
+        self, word: Word, over_s: float, transcripts: "asyncio.Queue[_Transcript | None]"
     ) -> None:
         kinds = stt.SpeechEventType
         if word.interim is not None:
             at_s = over_s + self._stt.interim_s
-            telling.put_nowait(_Heard(at_s, kinds.INTERIM_TRANSCRIPT, word.interim))
+            transcripts.put_nowait(_Transcript(at_s, kinds.INTERIM_TRANSCRIPT, word.interim))
         if word.final is not None:
             at_s = over_s + self._stt.final_s
-            telling.put_nowait(_Heard(at_s, kinds.FINAL_TRANSCRIPT, word.final))
+            transcripts.put_nowait(_Transcript(at_s, kinds.FINAL_TRANSCRIPT, word.final))
 
-    async def _tell(self, telling: "asyncio.Queue[_Heard | None]") -> None:
+    async def _deliver(self, transcripts: "asyncio.Queue[_Transcript | None]") -> None:
         loop = asyncio.get_running_loop()
-        while (heard := await telling.get()) is not None:
-            await asyncio.sleep(heard.at_s - loop.time())
-            data = stt.SpeechData(language=LanguageCode("en"), text=heard.text, confidence=1.0)
-            self._event_ch.send_nowait(stt.SpeechEvent(type=heard.kind, alternatives=[data]))
+        while (transcript := await transcripts.get()) is not None:
+            await asyncio.sleep(transcript.at_s - loop.time())
+            data = stt.SpeechData(language=LanguageCode("en"), text=transcript.text, confidence=1.0)
+            self._event_ch.send_nowait(stt.SpeechEvent(type=transcript.kind, alternatives=[data]))

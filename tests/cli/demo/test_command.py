@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from resilient_claude.cli.demo import command, playing
-from resilient_claude.cli.demo.command import NEXT_STEP, Wishes, run
+from resilient_claude.cli.demo.command import NEXT_STEP, DemoOptions, run
 from resilient_claude.cli.demo.lane import Lane
 from resilient_claude.cli.demo.playing import OURS, Contender
 from resilient_claude.cli.demo.recording import Recording, load
@@ -120,9 +120,9 @@ def staged(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Scene], Lane]
 Staged = Callable[[Callable[[Scene], Lane]], list[Contender]]
 
 
-def printed(wishes: Wishes, *, terminal: bool = False) -> tuple[bool, str]:
+def printed(options: DemoOptions, *, terminal: bool = False) -> tuple[bool, str]:
     output = io.StringIO()
-    good = run(Console(file=output, width=80, force_terminal=terminal), wishes)
+    good = run(Console(file=output, width=80, force_terminal=terminal), options)
     return good, output.getvalue()
 
 
@@ -130,7 +130,7 @@ def test_a_caller_who_was_not_answered_is_told(staged: Staged) -> None:
     """In CI only the exit code is read."""
     staged(lambda scene: said(ANSWER) if scene is SCENES[3] else answered(scene))
 
-    good, output = printed(Wishes())
+    good, output = printed(DemoOptions())
 
     assert not good
     words = " ".join(output.split())
@@ -142,7 +142,7 @@ def test_in_a_terminal_the_status_line_is_gone_in_the_end(staged: Staged) -> Non
     """It says what is waited for, and is erased."""
     staged(answered)
 
-    _, output = printed(Wishes(), terminal=True)
+    _, output = printed(DemoOptions(), terminal=True)
 
     assert "starting livekit ..." in output
     assert "playing: no byte ..." in output
@@ -158,7 +158,7 @@ def test_the_suffix_says_what_is_drawn(
     """One option for both."""
     staged(answered)
 
-    _, output = printed(Wishes(timeline=tmp_path / name))
+    _, output = printed(DemoOptions(timeline=tmp_path / name))
 
     assert (tmp_path / name).read_text(encoding="utf-8").startswith(begins)
     assert "drawn: " in output
@@ -172,7 +172,7 @@ def test_without_a_synthesizer_listening_is_refused_before_anything_is_played(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(FileNotFoundError, match="--listen needs the speech synthesizer espeak-ng"):
-        printed(Wishes(listen=tmp_path / "calls.wav"))
+        printed(DemoOptions(listen=tmp_path / "calls.wav"))
 
     assert not contenders
 
@@ -188,7 +188,7 @@ def test_the_plugin_is_recorded_where_it_is_installed(
     monkeypatch.setattr(command, "PATH", path)
     monkeypatch.setattr(command, "recording_of", _recording_of)
 
-    good, output = printed(Wishes(record=True))
+    good, output = printed(DemoOptions(record=True))
 
     assert good
     assert contenders == [plugin] * len(SCENES) + [OURS] * len(SCENES)
@@ -204,14 +204,16 @@ def _recording_of(lanes: dict[str, Lane]) -> Recording:
 
 
 @pytest.mark.parametrize(
-    ("wish", "complaint"),
+    ("options", "complaint"),
     [
         ({"timeline": Path("calls.png")}, r"--timeline must be a file that ends in \.svg or"),
         ({"listen": Path("calls.mp3")}, r"--listen must be a file that ends in \.wav, got"),
         ({"listen": Path("/nowhere/calls.wav")}, r"--listen: there is no directory /nowhere"),
     ],
 )
-def test_files_are_checked_when_they_are_wished_for(wish: dict[str, Path], complaint: str) -> None:
+def test_files_are_checked_when_they_are_asked_for(
+    options: dict[str, Path], complaint: str
+) -> None:
     """A typo costs nobody the seconds of a demo."""
     with pytest.raises(ValueError, match=complaint):
-        Wishes(**wish)  # type: ignore[arg-type]
+        DemoOptions(**options)  # type: ignore[arg-type]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
 from resilient_claude.cli.demo.lane import Judgement, judged
 from resilient_claude.cli.demo.playing import OURS, stage, the_plugin
 from resilient_claude.cli.demo.scenes import LASTS_S, SCENES
+from resilient_claude.testing import Answer
 
 
 def test_a_lane_is_what_the_session_and_the_server_saw() -> None:
@@ -32,12 +34,15 @@ def test_a_lane_is_what_the_session_and_the_server_saw() -> None:
 
 def test_who_gives_up_leaves_nothing_to_the_next_call() -> None:
     """Whoever is compared must meet each call's own fault."""
-    with stage() as play:
-        play(SCENES[5], OURS)
-        lane = play(SCENES[0], OURS)
+    first, second, *_ = SCENES
+    gives_up = replace(OURS, steps=lambda scene: [*scene.steps, Answer("Never asked for.")])
 
-    assert judged(lane, SCENES[0].expected) is Judgement.ANSWER
-    assert len(lane.asked) == 2
+    with stage() as play:
+        play(first, gives_up)
+        lane = play(second, OURS)
+
+    assert judged(lane, second.expected) is Judgement.ANSWER
+    assert len(lane.asked) == len(second.steps)
 
 
 def test_a_plugin_that_cannot_be_imported_is_said_to_be_missing(

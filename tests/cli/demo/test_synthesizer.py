@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from resilient_claude.cli.demo import synthesizer
 from resilient_claude.cli.demo.synthesizer import RATE, Synthesizer, find_synthesizer, samples_of
 
 from ...support.played_demo import install_synthesizer
@@ -52,6 +53,17 @@ def test_a_sentence_takes_as_long_as_in_the_call(tmp_path: Path) -> None:
 
     assert len(samples) == pytest.approx(RATE / 2, rel=0.01)
     assert set(samples) == {1008}  # the words are no options
+
+
+def test_a_command_that_hangs_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sound server may be gone that it wants to speak to."""
+    monkeypatch.setattr(synthesizer, "_TIMEOUT_S", 0.05)
+    code = f"#!{sys.executable}\nimport time\ntime.sleep(60)\n"
+
+    with pytest.raises(OSError, match=r"has not spoken within 0\.05 s"):
+        Synthesizer(str(install_synthesizer(tmp_path, code=code))).speak("hello", "agent", 1)
 
 
 def test_what_the_command_says_of_its_failure_is_told(tmp_path: Path) -> None:

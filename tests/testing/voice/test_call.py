@@ -440,31 +440,3 @@ def test_what_goes_wrong_with_the_caller_is_raised(
 
     with pytest.raises(TypeError):
         call.play()
-
-
-def test_wrong_arguments_say_what_is_wrong(simulated_claude: SimulatedClaude) -> None:
-    """Before anything is played."""
-    llm_of = ours(simulated_claude)
-
-    with pytest.raises(ValueError, match="repeat needs lasts_s"):
-        VoiceCall(llm_of, [HELLO])
-    with pytest.raises(ValueError, match=r"linger_s must be > 0, got 0"):
-        VoiceCall(llm_of, [QUESTION], linger_s=0)
-    with pytest.raises(ValueError, match="an outage needs a claude"):
-        VoiceCall(llm_of, [QUESTION], outages=[Outage(HttpError(529))])
-
-
-def test_the_timeline_is_the_call_as_text(
-    simulated_claude: SimulatedClaude, play_call: PlayCall
-) -> None:
-    """What a failed test shows."""
-    simulated_claude.script(ANSWER)
-
-    played = play_call(ours(simulated_claude), [QUESTION])
-
-    assert played.timeline() == (
-        '   0.50 -   1.70  caller  "When do you open?"\n'
-        "   1.70 -   2.95  wait    1.25 s of silence\n"
-        "   2.00           request to Claude 0\n"
-        f'   2.95 -   5.95  agent   "{OPENING}"'
-    )

@@ -13,7 +13,7 @@ from resilient_claude.testing.clock.loop import ClockedLoop
 from resilient_claude.testing.clock.process_time import skipping_waits
 from resilient_claude.testing.voice import Coughs, Says, marks
 from resilient_claude.testing.voice.caller import FRAME_S, Caller
-from resilient_claude.testing.voice.script import Line
+from resilient_claude.testing.voice.script import ScriptLine
 from resilient_claude.testing.voice.speaker import Speaker
 from resilient_claude.testing.voice.stt import MarkedSTT
 from resilient_claude.testing.voice.vad import MarkedVAD
@@ -26,7 +26,7 @@ def run(main: Coroutine[Any, Any, list[tuple[float, str, str]]]) -> list[tuple[f
 
 
 async def events_of(
-    stream: stt.RecognizeStream | vad.VADStream, *lines: Line
+    stream: stt.RecognizeStream | vad.VADStream, *lines: ScriptLine
 ) -> list[tuple[float, str, str]]:
     """What *stream* tells of a caller in 3 s, and when."""
     loop = asyncio.get_running_loop()
@@ -52,12 +52,12 @@ async def events_of(
     return told
 
 
-async def transcripts(*lines: Line) -> list[tuple[float, str, str]]:
+async def transcripts(*lines: ScriptLine) -> list[tuple[float, str, str]]:
     """What the speech-to-text tells."""
     return await events_of(MarkedSTT(interim_s=0.1, final_s=0.3).stream(), *lines)
 
 
-async def voices(*lines: Line) -> list[tuple[float, str, str]]:
+async def voices(*lines: ScriptLine) -> list[tuple[float, str, str]]:
     """When the voice detection hears a voice begin and end."""
     told = await events_of(MarkedVAD(update_s=FRAME_S).stream(), *lines)
     return [each for each in told if each[1] != "inference_done"]
