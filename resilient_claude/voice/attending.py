@@ -170,8 +170,9 @@ class Attending:
             return
         now = step.committed_at = self.now()
         if not step.reply.asked_again:
+            lines = self.wait.hold_lines  # of the wait before
             if self.wait.committed(now):
-                self.announcer.meter.ended(now, "abandoned", self.wait.hold_lines)
+                self.announcer.meter.ended(now, "abandoned", lines)
             if self.wait.state is not State.LOST:
                 self.announcer.meter.began(now)
         if step.first_word_at is not None:

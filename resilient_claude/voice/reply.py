@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from livekit.agents import Agent
 from livekit.agents.voice import SpeechHandle
 
 from .lines import Line
@@ -64,10 +65,12 @@ class Reply:
 
     Attributes:
         handle: livekit's.
+        agent: whose reply it is.
         asked_again: whether we asked for it, because the caller still waits.
         step: the step that runs, or ran last.
     """
 
     handle: SpeechHandle
+    agent: Agent
     asked_again: bool = False
     step: Step | None = None
