@@ -206,11 +206,11 @@ class Attending:
 
     def unspoken(self, step: Step) -> None:
         """What *step* had to say could not be spoken: only a recording can be heard now."""
-        now, error, reply = self.now(), step.speech_error, step.reply
-        action = Action.NOTHING if reply.asked_again else self.wait.unspoken()
+        now, error = self.now(), step.speech_error
+        action = Action.NOTHING if step.reply.asked_again else self.wait.unspoken()
         step.settled = True
         if action is Action.GIVE_UP:
-            self.handing_over.begin(self.announcer.give_up(now, error), reply.handle)
+            self._give_up(step, error)
         elif action is Action.APOLOGISE:
             line = self.announcer.apology(now, error)
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
@@ -241,11 +241,17 @@ class Attending:
         if action is Action.APOLOGISE:
             step.apologised = True
             return self._spoken(step, self.announcer.apology(self.now(), error))
-        payload = self.announcer.give_up(self.now(), error)
         step.settled = True
-        if self.handing_over.begin(payload, step.reply.handle):
-            return ()
-        return self._spoken(step, self.announcer.closing())
+        return () if self._give_up(step, error) else self._spoken(step, self.announcer.closing())
+
+    def _give_up(self, step: Step, error: BaseException | None) -> bool:
+        """Whether the application has taken over, or had already."""
+        if self.handing_over.under_way:
+            self.announcer.meter.ended(self.now(), "gave_up", self.wait.hold_lines)
+            self.wait.gave_up()
+            return True
+        payload = self.announcer.give_up(self.now(), error)
+        return self.handing_over.begin(payload, step.reply.handle)
 
     def _speak_up(self, step: Step, now: float) -> Iterable[Chunk]:
         """Let the beginning of a sentence be spoken, for which the text-to-speech would wait."""
