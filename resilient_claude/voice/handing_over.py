@@ -50,7 +50,7 @@ class HandingOver:
         try:
             await on_give_up(payload)
         # The application's: the caller is not left alone, whatever becomes of it.
-        except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001
+        except (Exception, asyncio.CancelledError) as exc:
             if isinstance(exc, asyncio.CancelledError) and _is_cancelled():
                 raise
             handler_failed("on_give_up", exc)
