@@ -54,6 +54,12 @@ class _Canvas:
     def text(self, x: float, y: float, text: str, kind: str = "", **more: str) -> None:
         SubElement(self.root, "text", {**_at(x, y), **_class(kind), **_named(more)}).text = text
 
+    def lines(self, x: float, y: float, lines: Sequence[str], kind: str) -> None:
+        """One text, in reading order wherever it is broken, whose last line is at *y*."""
+        text = SubElement(self.root, "text", _class(kind))
+        for above, line in zip(range(len(lines) - 1, -1, -1), lines, strict=True):
+            SubElement(text, "tspan", _at(x, y - above * _LINE)).text = line
+
     def box(self, start_s: float, end_s: float, kind: str, tip: str) -> None:
         width = max((end_s - start_s) * _PER_S, 1.0)
         place = {**_at(_x(start_s), self.y), "width": _px(width), "height": _px(_BAR), "rx": "2"}
@@ -142,8 +148,7 @@ def _lane(canvas: _Canvas, side: Side) -> None:
     words = _words(side.lane)
     canvas.y += max((len(lines) for _, _, lines in words), default=1) * _LINE
     for at_s, who, lines in words:
-        for number, line in enumerate(reversed(lines)):
-            canvas.text(_x(at_s), canvas.y - 4 - number * _LINE, line, who)
+        canvas.lines(_x(at_s), canvas.y - 4, lines, who)
     _track(canvas, side.lane)
     middle = canvas.y + _BAR - 2
     canvas.text(_MARGIN, middle, side.name)
@@ -206,7 +211,7 @@ def _diamond(canvas: _Canvas, x: float, y: float) -> None:
 
 def _axis(canvas: _Canvas, lines: Element, top: float, lasted_s: float) -> None:
     canvas.y += 10
-    for second in range(0, int(lasted_s) + 1, 5):
+    for second in range(0, round(lasted_s) + 1, 5):
         x = _px(_x(second))
         SubElement(lines, "line", {"x1": x, "x2": x, "y1": _px(top), "y2": _px(canvas.y - 12)})
         canvas.text(_x(second), canvas.y, f"{second} s", "dim", text_anchor="middle")

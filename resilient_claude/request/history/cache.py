@@ -164,12 +164,14 @@ class _Conversation:
         if new is None:  # an answer to an old call, or words that were the caller's
             settled = self._settled = Settled()
             new = spans_of(items, {}, first=True)
+        known = settled.count
+        fingerprints = fingerprints_of(items[known:])
         settling = new[:-_UNSETTLED]
         if settling:
-            settled.add(settling, items)
+            settled.add(settling, items, fingerprints)
             new = new[-_UNSETTLED:]
         self._others = [*items[settled.count :]]
-        self._fingerprints = [*map(snapshot, fingerprints_of(self._others))]
+        self._fingerprints = [*map(snapshot, fingerprints[settled.count - known :])]
         return History(settled, new)
 
 
@@ -197,9 +199,9 @@ def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
         return Settled()
     change, start, end, goes_on = difference(last, now)
     if change is Change.GROWN:  # by copies
-        return Settled.of(settled.spans, items)
+        return Settled.of(settled.spans, items, now)
     before, at = settled.spans_until(start)
-    head = Settled.of(before, items)
+    head = Settled.of(before, items, now)
     if change is Change.EDITED or settled.is_entangled:
         return head
     behind, begin = settled.spans_from(end)
@@ -211,11 +213,10 @@ def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
         return head
     ids = ChainMap(dict[str, int](), head.ids)
     between = spans_of(items[at:until], ids, first=not before)
-    whole = [*before, *between, *behind]
     if not _follow(head, between) or not _ends_with_answer(between):
         return head
-    adapted = Settled.of(whole, items)
-    return head if adapted.is_entangled else adapted
+    head.add([*between, *behind], items, now[at:])
+    return Settled.of(before, items, now) if head.is_entangled else head
 
 
 def _ends_with_answer(spans: Sequence[Span]) -> bool:

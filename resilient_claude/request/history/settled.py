@@ -68,10 +68,15 @@ class Settled:
         self._pieces: list[bytes] = []
 
     @classmethod
-    def of(cls, spans: Sequence[Span], items: Sequence[llm.ChatItem]) -> Settled:
-        """What *spans* make, which the first of *items* have become."""
+    def of(
+        cls,
+        spans: Sequence[Span],
+        items: Sequence[llm.ChatItem],
+        fingerprints: Sequence[ItemFingerprint],
+    ) -> Settled:
+        """What *spans* make, which the first of *items* have become, with *fingerprints*."""
         settled = cls()
-        settled.add(spans, items)
+        settled.add(spans, items, fingerprints)
         return settled
 
     def __contains__(self, item: llm.ChatItem) -> bool:
@@ -82,11 +87,22 @@ class Settled:
         """Whether spans depend on others: by ids, or by calls or outputs that miss each other."""
         return self._is_entangled
 
-    def add(self, spans: Sequence[Span], items: Sequence[llm.ChatItem]) -> None:
-        """Settle *spans* as well, which the next ones of *items* have become."""
+    def add(
+        self,
+        spans: Sequence[Span],
+        items: Sequence[llm.ChatItem],
+        fingerprints: Sequence[ItemFingerprint],
+    ) -> None:
+        """Settle *spans* as well, which the next ones of *items* have become.
+
+        Args:
+            spans: What they have become.
+            items: All items.
+            fingerprints: Those of the items that are not settled yet; more than needed is fine.
+        """
         count = self.count + sum(span.count for span in spans)
         added = items[self.count : count]
-        prints = [*map(snapshot, fingerprints_of(added))]
+        prints = [*map(snapshot, fingerprints[: len(added)])]
         for span in spans:
             taken = not self.ids.keys().isdisjoint(span.ids)
             if taken or span.renamed or span.unanswered or span.unasked:

@@ -54,6 +54,15 @@ def test_it_says_who_heard_what(picture: ElementTree.Element) -> None:
     assert {"book 2x", "book 1x"} <= {*said_of_both}
 
 
+def test_words_are_read_in_their_order_wherever_a_line_is_broken() -> None:
+    """One text of several lines: who copies it or has it read aloud gets the sentence."""
+    long = "We are open from five until eleven tonight, and tomorrow from four."
+    crowded = call(said(long, HOLD), said(long))
+    spoken = [each for each in words(ElementTree.fromstring(drawn([crowded], "", ""))) if each]
+
+    assert [" ".join(each.split()) for each in spoken].count(long) == 2
+
+
 def test_time_runs_from_left_to_right(picture: ElementTree.Element) -> None:
     """One scale for all calls: a silence twice as long is twice as wide."""
     silences, agents = boxes(picture, "silence"), boxes(picture, "agent")
