@@ -133,7 +133,7 @@ class Attending:
             return ()
         step.over = True
         line = self.announcer.broke_off(error)
-        return () if line is None else [FlushSentinel(), *self._spoken(step, line, before=" ")]
+        return [FlushSentinel(), *self._spoken(step, line, before=" ")]
 
     def took(self, step: Step, chunk: Chunk) -> None:
         """A *chunk* goes out; it may have the first word of the answer."""
@@ -214,7 +214,7 @@ class Attending:
         elif action is Action.APOLOGISE:
             line = self.announcer.apology(now, error)
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
-            if line is not None and line.sound is not None:
+            if line.sound is not None:
                 self._session.say(line.caption, audio=played(line))
 
     # --------------------------------------------------------------------------------------------
@@ -271,10 +271,8 @@ class Attending:
         return self._spoken(step, line, behind=" ")
 
     def _spoken(
-        self, step: Step, line: Line | None, before: str = "", behind: str = ""
+        self, step: Step, line: Line, before: str = "", behind: str = ""
     ) -> Iterable[Chunk]:
-        if line is None:
-            return ()
         if line.sound is not None:
             step.recordings.append(line)
         self._if_silent(step)
