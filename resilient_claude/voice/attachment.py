@@ -137,7 +137,7 @@ class Attachment:
             return
         attending, now = self.attending, self.attending.now()
         if handle.interrupted:
-            if step.apologised and not step.settled:
+            if step.apology_talked_over(now):
                 attending.wait.unheard(now)
             elif not step.settled or attending.wait.state is State.WORKING:
                 attending.wait.cut(now)
@@ -218,6 +218,8 @@ class Attachment:
             # The event is dated back to his last word, on another clock.
             since_s = min(max(time.time() - event.created_at, 0.0), 3.0)
             attending.announcer.meter.caller_fell_silent(now - since_s)
+        elif event.new_state == "away":
+            attending.announcer.meter.caller_went_away()
         attending.look_up()
 
     def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:

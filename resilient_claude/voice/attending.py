@@ -103,8 +103,11 @@ class Attending:
             step.over = late and step.first_word_at is None
             return ()
         action = self.wait.due(now)
+        if step.first_word_at is not None and now < step.last_chunk_at + STALLED_S:
+            return ()  # it flows
         if action is Action.SPEAK_UP:
-            return self._speak_up(step, now)
+            self.wait.spoken_up(now)
+            return (FlushSentinel(),)  # the text-to-speech would wait for the sentence's end
         if action is Action.HOLD_LINE:
             return self._out(step, self.announcer.hold_line(now, during_tool=False))
         return self._end(step, action, None)
@@ -199,6 +202,7 @@ class Attending:
             return
         step.settled = True
         now = self.now()
+        step.heard_at = now if self.audible else None
         if step.apologised:
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
         else:
@@ -207,7 +211,7 @@ class Attending:
     def unspoken(self, step: Step) -> None:
         """What *step* had to say could not be spoken: only a recording can be heard now."""
         now, error = self.now(), step.speech_error
-        action = Action.NOTHING if step.reply.asked_again else self.wait.unspoken()
+        action = Action.NOTHING if step.reply.asked_again else self.wait.failed()
         step.settled = True
         if action is Action.GIVE_UP:
             self._give_up(step, error)
@@ -252,13 +256,6 @@ class Attending:
             return True
         payload = self.announcer.give_up(self.now(), error)
         return self.handing_over.begin(payload, step.reply.handle)
-
-    def _speak_up(self, step: Step, now: float) -> Iterable[Chunk]:
-        """Let the beginning of a sentence be spoken, for which the text-to-speech would wait."""
-        if now < step.last_chunk_at + STALLED_S:
-            return ()
-        self.wait.spoken_up()
-        return (FlushSentinel(),)
 
     def _out(self, step: Step, line: Line | None) -> Iterable[Chunk]:
         """A hold line, on its way into the reply."""
