@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from resilient_claude.failures.failure import failure_of
 
-from .arguments import CLOSING, Arguments
+from .arguments import APOLOGY, BROKE_OFF, CLOSING, Arguments
 from .lines import Line, following
 from .payloads import (
     EVENT_NAMES,
@@ -74,35 +74,31 @@ class Announcer:
         )
         return line
 
-    def apology(self, now: float, error: BaseException | None) -> Line | None:
-        """The apology, which goes out now; None if the application has none to give."""
+    def apology(self, now: float, error: BaseException | None) -> Line:
+        """The apology, which goes out now."""
         waited_s = self._wait.waited_s(now)
         self._wait.apologised()
-        line = self._line_now("apology")
-        self.stats.apologies += line is not None
+        line = self._line_now("apology", APOLOGY)
+        self.stats.apologies += 1
         self._lost("voice.apology", self._wait.lost, waited_s, error)
-        if line is not None:
-            self._emit(
-                "apology",
-                Apology(
-                    text=line.text,
-                    number=self._wait.lost,
-                    waited_s=waited_s,
-                    error=error,
-                    failure=failure_of(error),
-                ),
-            )
+        self._emit(
+            "apology",
+            Apology(
+                text=line.text,
+                number=self._wait.lost,
+                waited_s=waited_s,
+                error=error,
+                failure=failure_of(error),
+            ),
+        )
         return line
 
-    def broke_off(self, error: BaseException) -> Line | None:
+    def broke_off(self, error: BaseException) -> Line:
         """What is said when an answer broke off, which goes out now."""
-        line = self._line_now("broke_off")
+        line = self._line_now("broke_off", BROKE_OFF)
         self.stats.broke_off += 1
         write("voice.broke_off", cause=cause_of(error))
-        if line is not None:
-            self._emit(
-                "broke_off", BrokeOff(text=line.text, error=error, failure=failure_of(error))
-            )
+        self._emit("broke_off", BrokeOff(text=line.text, error=error, failure=failure_of(error)))
         return line
 
     def give_up(self, now: float, error: BaseException | None) -> GiveUp:
@@ -141,12 +137,12 @@ class Announcer:
             return None
         return following(lines, self._wait.hold_lines, self._last_line)
 
-    def _line_now(self, name: Any) -> Line | None:
+    def _line_now(self, name: Literal["apology", "broke_off"], otherwise: str) -> Line:
         try:
             return self._arguments.line_now(name)
-        except Exception as exc:  # noqa: BLE001  # likewise
+        except Exception as exc:  # noqa: BLE001  # likewise: better in English than not at all
             handler_failed(name, exc)
-            return None
+            return Line(otherwise)
 
     def _lost(self, event: str, number: int, waited_s: float, error: BaseException | None) -> None:
         write(event, number=number, waited_s=round(waited_s, 3), cause=cause_of(error))

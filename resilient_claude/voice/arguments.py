@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Literal, TypeAlias
 
 from .lines import Line, Saying, line_of, lines_of
@@ -46,6 +47,9 @@ class Arguments:
     ask_again_every_s: float | None
 
     def __post_init__(self) -> None:
+        for name in ("hold_lines", "apology", "broke_off"):
+            if iscoroutinefunction(getattr(self, name)):
+                raise TypeError(f"{name} must be a function that is not async, got an async one")
         if not callable(self.hold_lines):
             object.__setattr__(self, "hold_lines", lines_of("hold_lines", self.hold_lines))
         for name in ("apology", "broke_off"):

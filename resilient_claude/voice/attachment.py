@@ -94,7 +94,7 @@ class Attachment:
                     delattr(agent, name)
                     if before is not None:
                         setattr(agent, name, before)
-        self._nodes = {}
+            nodes.clear()  # the agent stays: a line may yet be written down in its history
         self.attending.detach()
         self._detached()
 
@@ -118,10 +118,11 @@ class Attachment:
         if event.source == "say":
             self._tool_lines.said()
             return
-        reply = self._replies[handle.id] = Reply(handle, asked_again=self._asking.asking)
+        agent = self._session.current_agent
+        reply = self._replies[handle.id] = Reply(handle, agent, asked_again=self._asking.asking)
         REPLY.set(reply)
         handle.add_done_callback(self._reply_done)
-        self._install(self._session.current_agent)
+        self._install(agent)
 
     def _step_of(self, handle: SpeechHandle) -> Step | None:
         reply = self._replies.get(handle.id)
@@ -132,11 +133,11 @@ class Attachment:
         if not self._handlers and not self._replies:  # detached, and nothing is left to erase
             self._session.off("conversation_item_added", self._item_added)
         step = None if reply is None else reply.step
-        if step is None or step.committed_at is None or not self._handlers:
+        if reply is None or step is None or step.committed_at is None or not self._handlers:
             return
         attending, now = self.attending, self.attending.now()
         if handle.interrupted:
-            if step.apologised and not step.settled:
+            if step.apology_talked_over(now):
                 attending.wait.unheard(now)
             elif not step.settled or attending.wait.state is State.WORKING:
                 attending.wait.cut(now)
@@ -145,9 +146,10 @@ class Attachment:
             attending.unspoken(step)
         elif step.apologised or step.first_word_at is not None:
             attending.heard(step)
-        if attending.wait.state is State.WORKING:
-            attending.wait.cut(now)  # a handoff, or a tool that wants no reply
-        elif not step.settled:
+        working = attending.wait.state is State.WORKING
+        if working and self._session.current_agent is not reply.agent:
+            attending.wait.cut(now)  # a handoff: the next agent's reply goes on with the wait
+        elif working or not step.settled:
             attending.wait.ended()
             attending.announcer.meter.ended(now, "silent", attending.wait.hold_lines)
         if step.apologised:
@@ -216,6 +218,8 @@ class Attachment:
             # The event is dated back to his last word, on another clock.
             since_s = min(max(time.time() - event.created_at, 0.0), 3.0)
             attending.announcer.meter.caller_fell_silent(now - since_s)
+        elif event.new_state == "away":
+            attending.announcer.meter.caller_went_away()
         attending.look_up()
 
     def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:

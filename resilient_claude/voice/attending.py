@@ -103,8 +103,11 @@ class Attending:
             step.over = late and step.first_word_at is None
             return ()
         action = self.wait.due(now)
+        if step.first_word_at is not None and now < step.last_chunk_at + STALLED_S:
+            return ()  # it flows
         if action is Action.SPEAK_UP:
-            return self._speak_up(step, now)
+            self.wait.spoken_up(now)
+            return (FlushSentinel(),)  # the text-to-speech would wait for the sentence's end
         if action is Action.HOLD_LINE:
             return self._out(step, self.announcer.hold_line(now, during_tool=False))
         return self._end(step, action, None)
@@ -133,7 +136,7 @@ class Attending:
             return ()
         step.over = True
         line = self.announcer.broke_off(error)
-        return () if line is None else [FlushSentinel(), *self._spoken(step, line, before=" ")]
+        return [FlushSentinel(), *self._spoken(step, line, before=" ")]
 
     def took(self, step: Step, chunk: Chunk) -> None:
         """A *chunk* goes out; it may have the first word of the answer."""
@@ -170,8 +173,9 @@ class Attending:
             return
         now = step.committed_at = self.now()
         if not step.reply.asked_again:
+            lines = self.wait.hold_lines  # of the wait before
             if self.wait.committed(now):
-                self.announcer.meter.ended(now, "abandoned", self.wait.hold_lines)
+                self.announcer.meter.ended(now, "abandoned", lines)
             if self.wait.state is not State.LOST:
                 self.announcer.meter.began(now)
         if step.first_word_at is not None:
@@ -198,6 +202,7 @@ class Attending:
             return
         step.settled = True
         now = self.now()
+        step.heard_at = now if self.audible else None
         if step.apologised:
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
         else:
@@ -205,15 +210,15 @@ class Attending:
 
     def unspoken(self, step: Step) -> None:
         """What *step* had to say could not be spoken: only a recording can be heard now."""
-        now, error, reply = self.now(), step.speech_error, step.reply
-        action = Action.NOTHING if reply.asked_again else self.wait.unspoken()
+        now, error = self.now(), step.speech_error
+        action = Action.NOTHING if step.reply.asked_again else self.wait.failed()
         step.settled = True
         if action is Action.GIVE_UP:
-            self.handing_over.begin(self.announcer.give_up(now, error), reply.handle)
+            self._give_up(step, error)
         elif action is Action.APOLOGISE:
             line = self.announcer.apology(now, error)
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
-            if line is not None and line.sound is not None:
+            if line.sound is not None:
                 self._session.say(line.caption, audio=played(line))
 
     # --------------------------------------------------------------------------------------------
@@ -240,18 +245,17 @@ class Attending:
         if action is Action.APOLOGISE:
             step.apologised = True
             return self._spoken(step, self.announcer.apology(self.now(), error))
-        payload = self.announcer.give_up(self.now(), error)
         step.settled = True
-        if self.handing_over.begin(payload, step.reply.handle):
-            return ()
-        return self._spoken(step, self.announcer.closing())
+        return () if self._give_up(step, error) else self._spoken(step, self.announcer.closing())
 
-    def _speak_up(self, step: Step, now: float) -> Iterable[Chunk]:
-        """Let the beginning of a sentence be spoken, for which the text-to-speech would wait."""
-        if now < step.last_chunk_at + STALLED_S:
-            return ()
-        self.wait.spoken_up()
-        return (FlushSentinel(),)
+    def _give_up(self, step: Step, error: BaseException | None) -> bool:
+        """Whether the application has taken over, or had already."""
+        if self.handing_over.under_way:
+            self.announcer.meter.ended(self.now(), "gave_up", self.wait.hold_lines)
+            self.wait.gave_up()
+            return True
+        payload = self.announcer.give_up(self.now(), error)
+        return self.handing_over.begin(payload, step.reply.handle)
 
     def _out(self, step: Step, line: Line | None) -> Iterable[Chunk]:
         """A hold line, on its way into the reply."""
@@ -264,10 +268,8 @@ class Attending:
         return self._spoken(step, line, behind=" ")
 
     def _spoken(
-        self, step: Step, line: Line | None, before: str = "", behind: str = ""
+        self, step: Step, line: Line, before: str = "", behind: str = ""
     ) -> Iterable[Chunk]:
-        if line is None:
-            return ()
         if line.sound is not None:
             step.recordings.append(line)
         self._if_silent(step)

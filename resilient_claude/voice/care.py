@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeVar, overload
 from weakref import WeakSet
 
@@ -57,18 +58,21 @@ class Care:
             handler: called with a `HoldLine`, `Apology`, `BrokeOff`, `GiveUp` or `Answered`.
 
         Raises:
+            TypeError: the handler is an async function, for which nobody would wait.
             ValueError: there is no such event.
         """
         listeners = self._announcer.listeners(event)
-        if handler is not None:
-            listeners.append(handler)
-            return None
 
-        def decorate(function: F) -> F:
+        def add(function: F) -> F:
+            if iscoroutinefunction(function):
+                raise TypeError(f"the handler of {event} must not be async: let it create a task")
             listeners.append(function)
             return function
 
-        return decorate
+        if handler is None:
+            return add
+        add(handler)
+        return None
 
     def off(self, event: EventName, handler: Callable[..., object]) -> None:
         """Do not call *handler* any more.
@@ -117,7 +121,8 @@ def keep_caller_informed(
     """Let no caller of *session* sit in silence, whatever LLM answers, and however it fails.
 
     Everything that is said may be text, the path of a WAV file, frames, a `Line` of both, or a
-    function that returns one of these in the language of the moment. While attached, livekit does
+    function that returns one of these in the language of the moment. If that fails, there is no
+    line, and the apology is the default one. While attached, livekit does
     not close the session because of failed generations: `max_apologies` is the bound.
 
     Args:
@@ -138,7 +143,8 @@ def keep_caller_informed(
             an answer or an apology. Tools and what he says at length do not count.
         max_apologies: in a row; with the next lost turn it is given up.
         on_give_up: called with a `GiveUp` then, to hand the caller over. By default a sentence
-            closes the conversation, and the session is closed.
+            closes the conversation, and the session is closed. While it runs it is not called
+            again.
         ask_again_every_s: seconds from one attempt to the next to answer after an apology without
             being asked, as long as the caller is silent; None for no attempt.
 

@@ -9,10 +9,11 @@ the time of such an error the limit is what it was.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import FrozenInstanceError
 from typing import Any
 
 from livekit.agents import AgentSession, ErrorEvent
+
+from .session_internals import limit_errors
 
 UNLIMITED = 1_000_000
 
@@ -32,23 +33,15 @@ class ErrorLimit:
         if self._attached:
             self._attached = False
             self._session.off("error", self._for_this_error)
-            self._set(self._given)
+            limit_errors(self._session, self._given)
 
     def _for_this_error(self, event: ErrorEvent) -> None:
         # The session compares its count with the limit when all handlers have returned.
         # Source: livekit/agents/voice/agent_activity.py, `AgentActivity._on_error`.
         if getattr(event.error, "type", None) != "llm_error":
-            self._set(self._given)
+            limit_errors(self._session, self._given)
             asyncio.get_running_loop().call_soon(self._raise)
 
     def _raise(self) -> None:
         if self._attached:
-            self._set(max(UNLIMITED, self._given))
-
-    def _set(self, limit: int) -> None:
-        options = self._session.conn_options
-        try:
-            options.max_unrecoverable_errors = limit
-        except FrozenInstanceError:
-            # It is no frozen class in 1.6.10 to 1.8.9; a session's own options stay its own then.
-            object.__setattr__(options, "max_unrecoverable_errors", limit)
+            limit_errors(self._session, max(UNLIMITED, self._given))

@@ -21,6 +21,11 @@ class HandingOver:
         self._on_give_up = on_give_up
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def under_way(self) -> bool:
+        """Whether the application is handing the call over."""
+        return bool(self._tasks)
+
     def begin(self, payload: GiveUp, reply: SpeechHandle) -> bool:
         """Give up; whether the application has taken over.
 
@@ -44,10 +49,19 @@ class HandingOver:
     async def _hand_over(self, on_give_up: OnGiveUp, payload: GiveUp) -> None:
         try:
             await on_give_up(payload)
-        except Exception as exc:  # noqa: BLE001  # the application's: the caller is not left alone
+        # The application's: the caller is not left alone, whatever becomes of it.
+        except (Exception, asyncio.CancelledError) as exc:
+            if isinstance(exc, asyncio.CancelledError) and _is_cancelled():
+                raise
             handler_failed("on_give_up", exc)
             try:
                 self._session.say(CLOSING)
             except RuntimeError:
                 return  # the session is closed, or closing
             self._session.shutdown()
+
+
+def _is_cancelled() -> bool:
+    """Whether we are cancelled ourselves, and not something that was awaited."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import wave
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TypeAlias
 
@@ -47,7 +48,7 @@ class Line:
             sound = tuple(sound)
             if not sound or not all(isinstance(frame, rtc.AudioFrame) for frame in sound):
                 raise TypeError("the frames of a line must be livekit's AudioFrame, at least one")
-        elif sound is not None and not callable(sound):
+        elif sound is not None and (not callable(sound) or iscoroutinefunction(sound)):
             raise TypeError(
                 f"the audio of a line must be a path, frames, or a function that returns an async "
                 f"iterable of frames, got {self.audio!r}"

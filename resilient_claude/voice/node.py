@@ -108,7 +108,7 @@ async def _told(
     """
     if step.over or step.tools or _calls_tools(last):
         raise error  # a reply to what the tools return will follow
-    if step.reply.asked_again:
+    if step.reply.asked_again and step.first_word_at is None:
         return []  # he did not ask, and is not told
     while not attendance.may_tell(step):
         await attendance.wake(step)

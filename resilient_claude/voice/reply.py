@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from livekit.agents import Agent
 from livekit.agents.voice import SpeechHandle
 
 from .lines import Line
+
+UNDERSTOOD_S = 0.75
+"""An apology is cut short about 0.5 s after the caller began to speak, which was at its beginning
+then: "I'm sor" is none."""
 
 
 @dataclass(eq=False, slots=True)
@@ -28,6 +33,7 @@ class Step:
         tools: whether it called tools.
         apologised: whether an apology went out.
         settled: whether the caller has heard what was to be heard: the answer or the apology.
+        heard_at: since when he has; None if he has not, or if only a text was written.
         over: whether nothing more is to be said in it.
         failed_at: when it failed; None if it has not.
         speech_error: why it could not be spoken; None if nothing is known of that.
@@ -45,11 +51,17 @@ class Step:
     tools: bool = False
     apologised: bool = False
     settled: bool = False
+    heard_at: float | None = None
     over: bool = False
     failed_at: float | None = None
     speech_error: BaseException | None = None
     recordings: list[Line] = field(default_factory=list)
     speaker: object = None
+
+    def apology_talked_over(self, now: float) -> bool:
+        """Whether the apology was interrupted before there was a word of it to be understood."""
+        at_once = self.heard_at is not None and now - self.heard_at < UNDERSTOOD_S
+        return self.apologised and (at_once or not self.settled)
 
     @property
     def due_to_be_heard(self) -> bool:
@@ -64,10 +76,12 @@ class Reply:
 
     Attributes:
         handle: livekit's.
+        agent: whose reply it is.
         asked_again: whether we asked for it, because the caller still waits.
         step: the step that runs, or ran last.
     """
 
     handle: SpeechHandle
+    agent: Agent
     asked_again: bool = False
     step: Step | None = None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from livekit.agents import Agent, llm
+from dataclasses import replace
+from typing import Any
+
+from livekit.agents import Agent, AgentSession, llm
 
 
 def items_of(agent: Agent) -> list[llm.ChatItem]:
@@ -11,3 +14,13 @@ def items_of(agent: Agent) -> list[llm.ChatItem]:
     Source: livekit/agents/voice/agent.py, `Agent._chat_ctx`.
     """
     return agent._chat_ctx.items
+
+
+def limit_errors(session: AgentSession[Any], limit: int) -> None:
+    """Let *session* close after more than *limit* unrecoverable errors in a row.
+
+    It gets options of its own: those that it was given may be another session's, too.
+
+    Source: livekit/agents/voice/agent_session.py, `AgentSession.conn_options`.
+    """
+    session._conn_options = replace(session.conn_options, max_unrecoverable_errors=limit)

@@ -92,6 +92,10 @@ class SilenceMeter:
         """The caller's last word was at *now*."""
         self._last_word = now
 
+    def caller_went_away(self) -> None:
+        """What he said, if it was a word, is not waited for any more."""
+        self._last_word = None
+
     def began(self, now: float) -> None:
         """A turn of his was committed at *now*; in a wait that goes on, nothing changes."""
         if self._began is None:
@@ -125,6 +129,8 @@ class SilenceMeter:
         )
         self._stats.abandoned += outcome == "abandoned"
         self._began = None
+        if outcome != "abandoned":  # then his last word begins the next wait
+            self._last_word = None
 
 
 class FirstTokens:

@@ -16,6 +16,7 @@ new one with new budgets, but he has waited since the first.
          WAITING, WORKING -cut-> CUT -committed-> WAITING
          WAITING -arrived-> ARRIVING -heard-> IDLE          ARRIVING -cut-> CUT
          WAITING -apologised-> LOST -caller spoke-> IDLE    LOST -unheard-> CUT
+         ARRIVING -apologised-> LOST: what came could not be heard, and nothing more comes
          any -ended-> IDLE: the turn is over, and had no words
 
 Beside that runs whether the caller speaks: while he does, nothing is said. What he says while he
@@ -25,9 +26,11 @@ A line falls due `hold_after_s` after the commit of *each* turn, and then every 
 tool that runs before he has heard a word does not change that, unless it has a time of its own;
 behind words ("Let me look."), and when the tool speaks for itself, there are lines only then.
 None is said within `CLEARANCE_S` of the apology; one that would be is said a little earlier if that
-still makes sense, and an apology that nobody could foresee waits for so long. Where a line would
+still makes sense, and an apology that nobody could foresee waits for so long, as does one that is
+due right behind the line of a tool. Where a line would
 fall due while the answer has begun to arrive, but in no whole sentence, its words are spoken as
-they are. The invariant: at most one apology per wait.
+they are. If nothing is heard of them (an asterisk, an emoji), he waits still. The invariant: at
+most one apology per wait; one that he has talked over is said once more without being counted.
 
 What it cannot see: whether a line or an apology was heard. The shell tells with `heard` and
 `unheard`.
@@ -108,6 +111,8 @@ class CallerWait:
         self._line_due = math.inf
         self._said_since_commit = False
         self._line_said = -math.inf
+        self._spoken_up = math.inf
+        self._talked_over = False
         self._spoke_at: float | None = None
         self._settled = -math.inf
         self._tool_began: float | None = None
@@ -131,9 +136,10 @@ class CallerWait:
         new = stale or self.state in (State.IDLE, State.ARRIVING)
         if new:
             self._began, self._not_waiting_s, self.hold_lines = now, 0.0, 0
+            self._talked_over = False
         self._tool_ended(now)
         self.state = State.WAITING
-        self._committed, self._settled = now, now
+        self._committed, self._settled, self._spoken_up = now, now, math.inf
         self._line_due, self._said_since_commit = now + self.hold_after_s, False
         return new
 
@@ -207,9 +213,9 @@ class CallerWait:
         """There was none to say: the next time is as far away as after a line."""
         self._line_due = now + self._pace.hold_every_s
 
-    def spoken_up(self) -> None:
-        """What came of the answer is on its way to his ear: nothing more is due."""
-        self._line_due = math.inf
+    def spoken_up(self, now: float) -> None:
+        """What came of the answer is on its way to his ear: no line is due any more."""
+        self._line_due, self._spoken_up = math.inf, now
 
     def apologised(self) -> None:
         """An apology goes out."""
@@ -217,16 +223,10 @@ class CallerWait:
         self.lost += 1
 
     def unheard(self, now: float) -> None:
-        """That apology was interrupted before it was heard: it is still owed."""
+        """That apology was talked over: it is still owed, and counts the second time only."""
         if self.state in (State.LOST, State.IDLE):
-            self.lost = max(self.lost - 1, 0)
-            self.state, self._cut_at = State.CUT, now
-
-    def unspoken(self) -> Action:
-        """The reply could not be spoken: what is to be said in its place, by other means."""
-        if self.state is State.ARRIVING:
-            self.state = State.WAITING
-        return self.failed()
+            self.lost = self.lost if self._talked_over else max(self.lost - 1, 0)
+            self.state, self._cut_at, self._talked_over = State.CUT, now, True
 
     def gave_up(self) -> None:
         """It is somebody else's call now; if not, it begins anew."""
@@ -235,8 +235,8 @@ class CallerWait:
     # --- what is due ----------------------------------------------------------------------------
 
     def failed(self) -> Action:
-        """What is to be said now that the reply has failed before a word."""
-        if self.state is not State.WAITING:
+        """What is to be said now that the reply has failed, and no word of it was heard."""
+        if self.state not in (State.WAITING, State.ARRIVING):
             return Action.NOTHING
         return Action.GIVE_UP if self.lost >= self._pace.max_apologies else Action.APOLOGISE
 
@@ -244,7 +244,7 @@ class CallerWait:
         """What is to be said now."""
         if not self.free(now):
             return Action.NOTHING
-        if self.state is State.WAITING and now >= self._deadline():
+        if now >= self._lost_at():
             return self.failed()
         if self.state is State.ARRIVING:
             return Action.SPEAK_UP if now >= self._line_due else Action.NOTHING
@@ -253,21 +253,23 @@ class CallerWait:
     def next_due(self, now: float) -> float:
         """When `due` is to be asked again, if nothing happens before; infinity for never."""
         due = self._line_due if self.state is State.ARRIVING else self._next_line(now)
-        if self.state is State.WAITING:
-            due = min(due, self._deadline())
-        return max(due, self._free_at())
+        return max(min(due, self._lost_at()), self._free_at())
 
     def free(self, now: float) -> bool:
         """Whether something may be said: the caller is silent, and not only just."""
         return now >= self._free_at()
 
     def may_apologise(self, now: float) -> bool:
-        """Whether an apology may be said: also not right behind a line, unless it is high time."""
-        clear = now >= self._line_said + CLEARANCE_S or now >= self._deadline()
-        return clear and self.free(now)
+        """Whether an apology may be said: also not right behind a line."""
+        return now >= self._line_said + CLEARANCE_S and self.free(now)
 
     def _free_at(self) -> float:
         return math.inf if self._spoke_at is not None else self._settled
+
+    def _lost_at(self) -> float:
+        """When the turn is lost; not right behind what was said in it, the line of a tool, say."""
+        said = {State.WAITING: self._line_said, State.ARRIVING: self._spoken_up}
+        return max(self._deadline(), said.get(self.state, math.inf) + CLEARANCE_S)
 
     def _deadline(self) -> float:
         return self._began + self._not_waiting_s + self._pace.give_up_after_s

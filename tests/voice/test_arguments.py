@@ -66,6 +66,19 @@ def test_counts_are_counts(name: str) -> None:
         arguments(**{name: 1.5})
 
 
+@pytest.mark.parametrize("name", ["hold_lines", "apology", "broke_off"])
+def test_functions_that_return_words_are_not_async(name: str) -> None:
+    """Nobody can wait for them when the words are due."""
+
+    async def words() -> str:
+        return "Sorry."
+
+    with pytest.raises(TypeError, match=f"{name} must be a function that is not async"):
+        arguments(**{name: words})
+    with pytest.raises(TypeError, match="a function that returns an async iterable of frames"):
+        Line("Sorry.", audio=words)  # type: ignore[arg-type]
+
+
 def test_on_give_up_is_a_function() -> None:
     """It is called at the worst of times."""
     with pytest.raises(TypeError, match="on_give_up must be an async function"):

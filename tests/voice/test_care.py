@@ -10,6 +10,7 @@ from livekit.agents import Agent, AgentSession
 
 import resilient_claude.voice
 from resilient_claude.voice import Apology, BrokeOff, GiveUp, keep_caller_informed
+from resilient_claude.voice.arguments import APOLOGY
 from resilient_claude.voice.node import Chunk
 
 from ..support.lines import Lines
@@ -91,7 +92,7 @@ async def test_a_handler_that_raises_does_not_stop_the_others(lines: Lines) -> N
 
 
 async def test_functions_that_raise_are_logged_and_the_call_goes_on(lines: Lines) -> None:
-    """Languages that were not thought of."""
+    """Languages that were not thought of: an apology in another one is better than none."""
 
     def broken() -> Any:
         raise KeyError("fi")
@@ -101,12 +102,24 @@ async def test_functions_that_raise_are_logged_and_the_call_goes_on(lines: Lines
     )
     async with session:
         await session.run(user_input="Are you open?")
-        assert said(session) == ["Yes. "]
-        with pytest.raises(Foreign):
-            await session.run(user_input="And now?")
+        await session.run(user_input="And now?")
 
+    assert said(session) == ["Yes. ", APOLOGY]
     assert {f["handled"] for f in lines.named("voice.handler_failed")} == {"hold_lines", "apology"}
-    assert care.stats.hold_lines == 0
+    assert (care.stats.hold_lines, care.stats.apologies) == (0, 1)
+
+
+async def test_an_async_handler_is_refused() -> None:
+    """It would never run, and nobody would notice."""
+    session, care = await text_call(Turn("Yes."))
+
+    async def handler(_: Apology) -> None: ...
+
+    async with session:
+        with pytest.raises(TypeError, match="the handler of apology must not be async"):
+            care.on("apology", handler)
+        with pytest.raises(TypeError, match="the handler of apology must not be async"):
+            care.on("apology")(handler)
 
 
 async def test_an_unknown_event_is_refused() -> None:

@@ -68,3 +68,16 @@ async def test_frozen_options_are_raised_too() -> None:
     limit.give_back()
 
     assert session.conn_options.max_unrecoverable_errors == 3
+
+
+async def test_sessions_that_share_options_do_not_share_the_limit() -> None:
+    """A worker may have one set of options for all of its sessions."""
+    options = SessionConnectOptions(max_unrecoverable_errors=5)
+    sessions = [a_session(options), a_session(options)]
+    first, second = [ErrorLimit(session) for session in sessions]
+    first.give_back()
+    assert sessions[1].conn_options.max_unrecoverable_errors > 1000
+    second.give_back()
+
+    assert [each.conn_options.max_unrecoverable_errors for each in sessions] == [5, 5]
+    assert options.max_unrecoverable_errors == 5

@@ -7,9 +7,11 @@ from typing import Any
 
 from livekit.agents import Agent, AgentSession
 
+from resilient_claude.testing.voice import Says
 from resilient_claude.voice import GiveUp, keep_caller_informed
 from resilient_claude.voice.arguments import CLOSING
 
+from ..support.attended_calls import QUESTION, play
 from ..support.scripted_llm import FAILS, ScriptedLLM
 
 
@@ -73,3 +75,32 @@ async def test_closing_waits_for_the_transfer() -> None:
     await given_up(closes=False, on_give_up=transfer)
 
     assert done == [True]
+
+
+async def test_a_transfer_that_was_cancelled_ends_politely() -> None:
+    """Something that it waited for was: to the caller it is the same."""
+
+    async def transfer(_: GiveUp) -> None:
+        raise asyncio.CancelledError
+
+    assert await given_up(closes=True, on_give_up=transfer) == ([CLOSING], True)
+
+
+def test_a_call_is_handed_over_once() -> None:
+    """A transfer takes its time, and the caller asks whether anybody is there."""
+    handed: list[GiveUp] = []
+
+    async def transfer(payload: GiveUp) -> None:
+        handed.append(payload)
+        await asyncio.sleep(20.0)
+
+    call = play(
+        [FAILS],
+        [QUESTION, *[Says("Hello?", after_own_s=5.0)] * 2],
+        care={"max_apologies": 0, "on_give_up": transfer},
+        lasts_s=20.0,
+    )
+
+    assert len(handed) == call.stats.give_ups == 1
+    assert call.heard == []
+    assert [wait.outcome for wait in call.stats.waits] == ["gave_up"] * 3

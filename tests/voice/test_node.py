@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
-from livekit.agents import llm
+from livekit.agents import Agent, llm
 from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import SpeechHandle
 
@@ -65,7 +65,7 @@ def chunk_text(chunk: object) -> str | None:
 
 
 def a_step() -> Step:
-    return Step(Reply(SpeechHandle.create()))
+    return Step(Reply(SpeechHandle.create(), Agent(instructions="x")))
 
 
 async def read(node: Any, attendance: Attendance, step: Step | None = None) -> list[Chunk]:

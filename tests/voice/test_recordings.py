@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from livekit import rtc
 
 from resilient_claude.voice.lines import Line
 from resilient_claude.voice.recordings import recorded_or_spoken
+
+from ..support.attended_calls import OPENING, booking, play
+from ..support.lines import Lines
+from ..support.scripted_llm import Turn
 
 FRAME = rtc.AudioFrame(b"\1\0" * 480, 24000, 1, 480)
 SPOKEN = rtc.AudioFrame(b"\2\0" * 480, 24000, 1, 480)
@@ -74,3 +79,57 @@ async def test_a_node_may_be_a_coroutine() -> None:
         yield "We open."
 
     assert await recorded_or_spoken(nothing, list, text(), None) is None
+
+
+async def broken() -> AsyncIterator[rtc.AudioFrame]:
+    raise OSError("no such file")
+    yield FRAME
+
+
+async def half() -> AsyncIterator[rtc.AudioFrame]:
+    yield FRAME
+    raise OSError("the network is down")
+
+
+async def test_a_recording_that_cannot_be_had_is_spoken(lines: Lines) -> None:
+    """Its words are known, and the caller must hear something."""
+    line = Line("One moment.", audio=broken)
+
+    assert await made_of(["One moment."], recordings=[line]) == ([SPOKEN], "One moment.")
+    assert [f["handled"] for f in lines.named("voice.handler_failed")] == ["audio"]
+    assert "no such file" not in str(lines.events)
+
+
+@pytest.mark.parametrize(
+    "audio", [half, lambda: None], ids=["fails in the middle", "returns nothing"]
+)
+async def test_a_recording_that_fails_raises_nothing(audio: Any) -> None:
+    """livekit would end the whole reply, and the answer with it."""
+    line = Line("", audio=audio)
+
+    frames, spoken = await made_of([line.caption], recordings=[line])
+    assert spoken == ""
+    assert frames == ([FRAME] if audio is half else [])
+
+
+def test_a_recording_that_fails_costs_no_answer() -> None:
+    """The line is for the time until the answer, and not in its place."""
+    hold_lines = (Line("One moment.", audio=broken),)
+    call = play([Turn(OPENING, first_s=4.0)], care={"hold_lines": hold_lines})
+
+    assert call.heard == ["One moment.", OPENING]
+
+
+def test_a_recording_that_fails_during_a_tool_leaves_no_error_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """There the session plays it, and has no words for it."""
+    hold_lines = (Line("One moment.", audio=broken),)
+    call = play(
+        [Turn(tool="book"), Turn("It is booked.")],
+        tools=[booking(6.0, [])],
+        care={"hold_lines": hold_lines},
+    )
+
+    assert call.heard == ["It is booked."]
+    assert {each.name for each in caplog.records} == {"livekit.plugins.resilient_claude"}

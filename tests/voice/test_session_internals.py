@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from livekit.agents import Agent
+from typing import Any
+
+from livekit.agents import Agent, AgentSession
 from livekit.agents.llm import ChatMessage
 
-from resilient_claude.voice.session_internals import items_of
+from resilient_claude.voice.session_internals import items_of, limit_errors
 
 
 def test_the_items_of_an_agent_s_history() -> None:
@@ -16,4 +18,15 @@ def test_the_items_of_an_agent_s_history() -> None:
     assert [item.type for item in agent.chat_ctx.items] == ["message"], (
         "livekit's Agent keeps its history elsewhere: hold lines that were cut short would stay "
         "in it; see resilient_claude/voice/session_internals.py"
+    )
+
+
+async def test_the_limit_of_a_session_s_errors() -> None:
+    """`AgentSession._conn_options`: the public `conn_options` cannot be set."""
+    session: AgentSession[Any] = AgentSession(vad=None)
+    limit_errors(session, 7)
+
+    assert session.conn_options.max_unrecoverable_errors == 7, (
+        "livekit's AgentSession keeps its options elsewhere: failed generations would close it; "
+        "see resilient_claude/voice/session_internals.py"
     )

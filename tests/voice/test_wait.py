@@ -172,23 +172,49 @@ def test_the_beginning_of_an_answer_is_spoken_when_a_line_would_be_due() -> None
     wait.arrived()
     assert wait.next_due(0.0) == 2.5
     assert wait.due(2.5) is Action.SPEAK_UP
-    wait.spoken_up()
+    wait.spoken_up(2.5)
+    assert wait.due(11.9) is Action.NOTHING
+    wait.heard()
 
     assert wait.next_due(2.5) == math.inf
     assert wait.due(20.0) is Action.NOTHING
 
 
+def test_an_answer_of_which_nothing_is_heard_is_a_lost_turn() -> None:
+    """It began with an emoji, and then nothing came; what is being spoken is waited for."""
+    wait = waiting()
+    wait.arrived()
+    wait.spoken_up(2.5)
+    assert wait.next_due(2.5) == 12.0
+    assert wait.due(12.0) is Action.APOLOGISE
+    wait = waiting()
+    wait.arrived()
+    wait.spoken_up(11.0)
+
+    assert wait.due(13.4) is Action.NOTHING
+    assert wait.due(13.5) is Action.APOLOGISE
+
+
 def test_an_apology_that_nobody_could_foresee_does_not_follow_right_behind_a_line() -> None:
-    """ "One moment." "I'm sorry": but never later than it is due anyway."""
+    """ "One moment." "I'm sorry": a promise that is taken back."""
     wait = waiting()
     assert wait.may_apologise(1.0)
     wait.hold_line_said(2.5)
 
     assert not wait.may_apologise(4.9)
     assert wait.may_apologise(5.0)
-    wait.hold_line_said(11.0)
-    assert not wait.may_apologise(11.9)
-    assert wait.may_apologise(12.0)
+
+
+def test_an_apology_does_not_follow_right_behind_the_line_of_a_tool() -> None:
+    """The LLM had used up the seconds before it called the tool, which was quick."""
+    wait = waiting()
+    wait.tools_started(11.5)
+    assert wait.due(11.5) is Action.HOLD_LINE
+    wait.hold_line_said(11.5)
+    wait.committed(11.6)
+
+    assert wait.next_due(11.6) == 14.0
+    assert wait.due(14.0) is Action.APOLOGISE
 
 
 def test_tools_do_not_count() -> None:
@@ -279,6 +305,18 @@ def test_an_apology_that_was_not_heard_is_still_owed() -> None:
     assert wait.due(12.5) is Action.APOLOGISE
 
 
+def test_an_apology_that_is_never_heard_counts_in_the_end() -> None:
+    """The text-to-speech is down, and he says "Hello?" before that is known."""
+    wait = waiting(max_apologies=2)
+    for now in (12.0, 17.0, 22.0):
+        assert wait.due(now) is Action.APOLOGISE
+        wait.apologised()
+        wait.unheard(now + 4.0)
+        wait.committed(now + 4.5)
+
+    assert wait.due(27.0) is Action.GIVE_UP
+
+
 def test_after_max_apologies_it_is_given_up() -> None:
     """And the count begins anew, should the call go on all the same."""
     wait = waiting(max_apologies=1)
@@ -296,7 +334,7 @@ def test_an_answer_that_cannot_be_spoken_is_a_lost_turn() -> None:
     wait = waiting()
     wait.arrived()
 
-    assert wait.unspoken() is Action.APOLOGISE
+    assert wait.failed() is Action.APOLOGISE
 
 
 def test_a_reply_without_words_ends_the_wait() -> None:
@@ -359,6 +397,8 @@ def test_whatever_happens_at_most_one_apology_per_wait_and_none_close_to_a_line(
             assert now + CLEARANCE_S <= wait._deadline() or wait.state is State.WORKING
             last_line = now
             wait.hold_line_said(now)
+        elif action is Action.SPEAK_UP:
+            wait.spoken_up(now)
         elif action in (Action.APOLOGISE, Action.GIVE_UP):
             assert owed
             assert now - last_line >= CLEARANCE_S - 1e-6
