@@ -49,7 +49,7 @@ class Request:
     asked: Model = field(default_factory=lambda: Model.parse(""), compare=False, repr=False)
     aliases: Mapping[str, ToolAlias] = field(default_factory=dict, repr=False)
     known_json: KnownJson | None = field(default=None, repr=False)
-    go_on: str = field(default=".", repr=False)
+    go_on: str = field(default=".", compare=False, repr=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.
