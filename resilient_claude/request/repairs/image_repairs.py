@@ -11,7 +11,9 @@ from resilient_claude.request.request import Adjustment, Request
 
 from .repair import Mended, content_of, digest, field_of, kind_of, messages_of, with_messages
 
-_PLACE = re.compile(r"messages\.(\d+)\.content\.(\d+)(?:\.tool_result\.content\.(\d+))?\.image\b")
+_PLACE = re.compile(
+    r"messages\.(\d{1,6})\.content\.(\d{1,6})(?:\.tool_result\.content\.(\d{1,6}))?\.image\b"
+)
 _LIMIT = re.compile(r"(\d{1,12}) bytes > (\d{1,12}) bytes")
 _MANY = 20
 """Beyond so many images, each may have no more than 2,000 pixels on a side.
@@ -59,23 +61,25 @@ def mend_images(request: Request, about: tuple[str, ...]) -> Mended | None:
 
 
 def _unpictured(content: list[Any], about: tuple[str, ...]) -> list[Any]:
+    """*content* with a word in the place of these images, those in results of tools too."""
     left: list[Any] = []
     for block in content:
-        if kind_of(block) == "image" and _picture(block) in about:
-            text: dict[str, Any] = {
-                "text": "[Left out: an image that cannot be shown]",
-                "type": "text",
-            }
-            if "cache_control" in block:
-                text["cache_control"] = block["cache_control"]
-            left.append(text)
-        elif kind_of(block) == "tool_result":
+        if kind_of(block) == "tool_result":
             inner = content_of(block)
-            mended = _unpictured(inner, about)
+            mended = [_unless_rejected(part, about) for part in inner]
             left.append(block if mended == inner else {**block, "content": mended})
         else:
-            left.append(block)
+            left.append(_unless_rejected(block, about))
     return left
+
+
+def _unless_rejected(block: Any, about: tuple[str, ...]) -> Any:
+    if kind_of(block) != "image" or _picture(block) not in about:
+        return block
+    text: dict[str, Any] = {"text": "[Left out: an image that cannot be shown]", "type": "text"}
+    if "cache_control" in block:
+        text["cache_control"] = block["cache_control"]
+    return text
 
 
 def _images(messages: list[Any]) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:

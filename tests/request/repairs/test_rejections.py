@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resilient_claude.failures.api_errors import ApiError, read_error
 from resilient_claude.request.repairs import rejections
@@ -177,3 +183,57 @@ def test_there_is_no_cause_in_a_request_without_the_part() -> None:
 def test_only_the_beginning_of_what_is_said_is_read() -> None:
     """It comes from the network, and the event loop belongs to the audio."""
     assert repair_for(ApiError(None, " " * 10_000 + "invalid beta flag")) is None
+
+
+NAMES = (
+    *("type", "role", "content", "text", "id", "tool_use_id", "source", "data", "effort", "name"),
+    *(
+        "signature",
+        "display",
+        "block_binding",
+        "prefix_mismatch_behavior",
+        "strict",
+        "cache_control",
+    ),
+)
+TYPES = (
+    *("text", "image", "thinking", "redacted_thinking", "tool_use", "tool_result", "enabled"),
+    *("adaptive", "any", "assistant", "user", "error", "updates", "mcp_toolset"),
+)
+LEAVES = (
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(TYPES) | st.text(max_size=3)
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5)
+    ),
+    max_leaves=30,
+)
+BLOCKS = st.lists(st.dictionaries(st.sampled_from(NAMES), JSON, max_size=5), max_size=3)
+MESSAGES = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": BLOCKS}),
+    max_size=5,
+)
+FIELDS = ("thinking", "output_config", "tools", "tool_choice", "temperature", "top_p", "speed")
+BODIES = st.fixed_dictionaries({"messages": MESSAGES | JSON}, optional=dict.fromkeys(FIELDS, JSON))
+
+
+@given(BODIES, st.sampled_from(REPAIRS), st.sampled_from([m for w in SAID.values() for m in w]))
+def test_a_request_of_any_shape_is_mended_or_left_alone(
+    body: dict[str, Any], repair: Repair, message: str
+) -> None:
+    """Its fields may be the application's own, and what is wrong with them is the API's to say."""
+    request = replace(build(betas=["a-1"]), body={"model": SAMPLING, **body})
+    before = json.dumps(request.body)
+    about = repair.about(request, ApiError("invalid_request_error", message))
+    if about is None:
+        return
+
+    made = repair.mend(request, about)
+
+    assert hash(about) == hash(about)
+    assert json.dumps(request.body) == before
+    if made is not None:
+        assert made[0] != request
+        made[0].content()
