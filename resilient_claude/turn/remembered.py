@@ -14,8 +14,8 @@ from resilient_claude.request.repairs.repair import Cause
 
 MOST_MODELS = 64
 """How many pairs of host and model are remembered; the oldest is forgotten first."""
-MOST_CAUSES = 32
-"""How many rejections of each; likewise."""
+MOST_OF_A_KIND = 8
+"""How many rejections of each, for one kind of reason; likewise. Each costs later turns a look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,9 @@ class Remembered:
             causes = {} if known is None else dict(known.causes)
             causes.pop(cause, None)
             causes[cause] = helped
-            if len(causes) > MOST_CAUSES:
-                del causes[next(iter(causes))]
+            alike = [each for each in causes if each.repair is cause.repair]
+            if len(alike) > MOST_OF_A_KIND:
+                del causes[alike[0]]
             mends = tuple(each for each, has_helped in causes.items() if has_helped)
             self._known[host, model] = _Known(causes, mends)
             if len(self._known) > MOST_MODELS:

@@ -155,7 +155,7 @@ class TurnRequests:
         if made is None:
             return None
         self._say(made[1])
-        return made[0]
+        return self.as_taken(made[0])  # which may not have the effort that it asks for
 
     def as_taken(self, request: Request) -> Request:
         """*request*, mended for what its like were rejected for; most are not."""

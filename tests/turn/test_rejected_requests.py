@@ -29,6 +29,7 @@ from tests.support.builders import NEWEST, PREFILL, chat
 from tests.support.lines import Lines
 from tests.support.listening import Heard, conversation, read_stream
 from tests.test_session import BookingDesk, call, said
+from tests.turn.test_thinking_limit import ALL_USED_UP
 
 PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAAElFTkSuQmCC"
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
@@ -471,6 +472,22 @@ async def test_an_answer_that_goes_on_is_mended_for_what_is_known(make_llm: Make
         asked = ["temperature" in request.body for request in claude.requests]
     assert (heard.text, heard.error) == ("One two three four.", None)
     assert asked == [True, False, False]
+
+
+async def test_more_room_for_an_answer_does_not_bring_back_what_was_rejected(
+    make_llm: MakeLLM,
+) -> None:
+    """Thinking that has used up its room is asked to be brief, where that can be asked."""
+    with SimulatedClaude(Answer(), ALL_USED_UP, rejects=["effort"]) as claude:
+        adapter = make_llm(
+            claude, model="claude-opus-4-6", effort="low", thinking={"type": "adaptive"}
+        )
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        rooms = [request.body["max_tokens"] for request in claude.requests]
+    assert (heard.text, heard.error) == ("Hello.", None)
+    assert rooms == [8192, 8192, 16_384]
 
 
 async def test_a_rejection_that_comes_as_an_event_is_mended_too(make_llm: MakeLLM) -> None:

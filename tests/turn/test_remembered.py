@@ -6,7 +6,7 @@ import threading
 
 from resilient_claude.request.repairs.rejections import EFFORT, SAMPLING
 from resilient_claude.request.repairs.repair import Cause
-from resilient_claude.turn.remembered import MOST_CAUSES, MOST_MODELS, Remembered
+from resilient_claude.turn.remembered import MOST_MODELS, MOST_OF_A_KIND, Remembered
 
 HOST, MODEL = "api.anthropic.com", "claude-opus-4-6"
 LOW = Cause(EFFORT, ("low", "None"))
@@ -48,14 +48,16 @@ def test_what_did_not_help_is_not_tried_again() -> None:
 def test_it_is_bounded() -> None:
     """A process may live for weeks, and ask for a thousand images."""
     remembered = Remembered()
-    for number in range(MOST_CAUSES + 5):
+    remembered.keep(HOST, MODEL, LOW)
+    for number in range(MOST_OF_A_KIND + 5):
         remembered.keep(HOST, MODEL, Cause(SAMPLING, number))
 
     kept = [cause.about for cause in remembered.mends(HOST, MODEL)]
     for number in range(MOST_MODELS):
         remembered.keep(HOST, f"model-{number}", LOW)
 
-    assert kept == [*range(5, MOST_CAUSES + 5)]
+    # Of another kind, nothing is lost.
+    assert kept == [LOW.about, *range(5, MOST_OF_A_KIND + 5)]
     assert remembered.mends(HOST, MODEL) == ()
     assert remembered.mends(HOST, "model-0") == (LOW,)
 
@@ -65,11 +67,11 @@ def test_threads_lose_nothing_of_each_other() -> None:
     remembered = Remembered()
     threads = [
         threading.Thread(target=remembered.keep, args=(HOST, MODEL, Cause(SAMPLING, number)))
-        for number in range(MOST_CAUSES)
+        for number in range(MOST_OF_A_KIND)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert {cause.about for cause in remembered.mends(HOST, MODEL)} == {*range(MOST_CAUSES)}
+    assert {cause.about for cause in remembered.mends(HOST, MODEL)} == {*range(MOST_OF_A_KIND)}
