@@ -207,7 +207,11 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended", "claude_thinking"]
         self._target = target
         self._schemas = ToolSchemas()
         self._requests = TurnRequests(
-            options, self._schemas, self._log, is_first_party=is_first_party(target.client)
+            options,
+            self._schemas,
+            self._log,
+            is_first_party=is_first_party(target.client),
+            host=target.provider,
         )
         self._rehearsal = Rehearsal(target, self._requests, settings.timeouts, self._log)
         self._warming: set[asyncio.Task[None]] = set()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.telemetry.log import LOGGER_NAME
 from resilient_claude.testing import SimulatedClaude
+from resilient_claude.turn.remembered import OF_THIS_PROCESS
 from tests.support.adapters import KEY, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 
@@ -27,6 +28,13 @@ if "HYPOTHESIS_PROFILE" not in os.environ:
 def pytest_xdist_auto_num_workers() -> int:
     """Two workers to a core: most tests wait for a clock for half of their time."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> Iterator[None]:
+    """What one simulated Claude rejects, another one on the same port may take."""
+    yield
+    OF_THIS_PROCESS.clear()
 
 
 @pytest.fixture

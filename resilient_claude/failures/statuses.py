@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 from .api_errors import ApiError, kind_of_status, read_error
+from .causes import cause_chain
 from .evidence import Evidence
 from .failure import Failure, FailureKind, Origin, Phase
 from .faults import Fault
@@ -59,6 +60,18 @@ def status_of(exc: BaseException) -> int | None:
         return None
     status = getattr(exc, "status_code", None)
     return status if isinstance(status, int) else None
+
+
+def api_error_of(exc: BaseException) -> ApiError:
+    """What the API said in its own words, if *exc* is an error of its; else an empty error.
+
+    They may quote the conversation, and are gone from *exc* once it has been scrubbed: whoever
+    asks for them must not show them.
+    """
+    if status_of(exc) is not None:
+        return read_error(getattr(exc, "body", None))
+    fault = next((error for error in cause_chain(exc) if isinstance(error, Fault)), None)
+    return ApiError() if fault is None else ApiError(type=fault.error_type, message=str(fault))
 
 
 def classify_status(

@@ -49,14 +49,14 @@ def resumed(request: Request, said: str, *, instruction: str) -> Request:
         return request
     messages = request.body["messages"]
     model = request.asked
+    values = {"{said}": said, "{last_words}": " ".join(said.split()[-3:])}
+    # In one pass, so that nothing in what was said is taken for a placeholder.
+    ask = re.sub(r"\{(?:said|last_words)\}", lambda found: values[found[0]], instruction)
     if model.accepts_prefill and thinking_mode(request.body, model) == "off":
         messages = _appended(messages, "assistant", [{"type": "text", "text": prefill(said)}])
     else:
-        values = {"{said}": said, "{last_words}": " ".join(said.split()[-3:])}
-        # In one pass, so that nothing in what was said is taken for a placeholder.
-        text = re.sub(r"\{(?:said|last_words)\}", lambda found: values[found[0]], instruction)
-        messages = _appended(messages, "user", [{"type": "text", "text": text}])
-    return replace(request, body=request.body | {"messages": messages})
+        messages = _appended(messages, "user", [{"type": "text", "text": ask}])
+    return replace(request, body=request.body | {"messages": messages}, go_on=ask)
 
 
 def _appended(

@@ -9,6 +9,7 @@ from typing import Any
 
 from resilient_claude.request.history.plain_json import KnownJson
 from resilient_claude.request.tools.names import ToolAlias, as_called
+from resilient_claude.request.tools.schemas import Definition
 
 from .encoding import encode
 from .models import Model
@@ -36,6 +37,8 @@ class Request:
         asked: Who is asked, and what it accepts.
         aliases: What the agent calls those tools that have another name at the API, by that name.
         known_json: The JSON of what the messages begin with, or did before they were changed.
+        go_on: What a user says behind an assistant's message that the model is to go on with, if
+            it does not go on with one.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -46,6 +49,7 @@ class Request:
     asked: Model = field(default_factory=lambda: Model.parse(""), compare=False, repr=False)
     aliases: Mapping[str, ToolAlias] = field(default_factory=dict, repr=False)
     known_json: KnownJson | None = field(default=None, repr=False)
+    go_on: str = field(default=".", compare=False, repr=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.
@@ -74,7 +78,7 @@ class Request:
         if not any(strict):
             return None
         loose = [
-            {key: value for key, value in tool.items() if key != "strict"} if is_strict else tool
+            _loose(tool) if is_strict else tool
             for tool, is_strict in zip(tools, strict, strict=True)
         ]
         return replace(self, body=self.body | {"tools": loose})
@@ -87,3 +91,9 @@ class Request:
     def prefix(self) -> str:
         """What the thinking of the answer is bound to, for its `ThinkingRecord`."""
         return prefix_of(self.body, len(self.body["messages"]))
+
+
+def _loose(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(tool, Definition):
+        return tool.without_strict()  # with its JSON, for the next turn too
+    return {key: value for key, value in tool.items() if key != "strict"}

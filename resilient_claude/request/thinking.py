@@ -147,7 +147,8 @@ def _thinking_type(body: Mapping[str, Any]) -> object:
 def prefix_of(body: Mapping[str, Any], end: int) -> str:
     """A digest of what thinking is bound to, if it follows the first *end* messages of *body*.
 
-    Cache breakpoints and earlier thinking are not part of it. Source: platform.claude.com/docs/
+    Cache breakpoints and earlier thinking are not part of it, nor is whether tools are strict,
+    which is decided at last. Source: platform.claude.com/docs/
     en/build-with-claude/preserved-thinking, "What counts as an edit".
     """
     messages = [
@@ -199,13 +200,16 @@ def _is_unicode(text: str) -> bool:
 
 
 def _bound(blocks: Any) -> Any:
-    """*blocks* without thinking and breakpoints."""
+    """*blocks* without thinking, breakpoints and strictness."""
     if not isinstance(blocks, list):
         return blocks
     return [_unmarked(block) for block in blocks if not is_thinking(block)]
 
 
 def _unmarked(block: Any) -> Any:
-    if not isinstance(block, dict) or "cache_control" not in block:
+    if not isinstance(block, dict) or not any(key in block for key in _NOT_BOUND):
         return block
-    return {key: value for key, value in block.items() if key != "cache_control"}
+    return {key: value for key, value in block.items() if key not in _NOT_BOUND}
+
+
+_NOT_BOUND = ("cache_control", "strict")

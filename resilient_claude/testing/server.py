@@ -9,12 +9,13 @@ and what is left of the script outlive it, so that a server can be started again
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Self, TypeVar, get_args
 
 from resilient_claude.testing.clock.loop import ClockedLoop
+from resilient_claude.testing.rules.rejecting import Part, check_parts
 from resilient_claude.testing.script.answers import Answer
 from resilient_claude.testing.script.breaks import Step
 from resilient_claude.testing.serving.handshakes import ServerCertificates, TlsMode
@@ -43,6 +44,13 @@ class SimulatedClaude:
         strict: Refuse requests that break the documented rules of the Messages API, with the
             documented error, rather than play their step (which they consume all the same).
         default: What every request after the steps gets.
+        rejects: Parts of a request that it does not take, as an older model, a platform or a
+            gateway may not: `prefill`, `forced_tool`, `sampling`, `thinking`, `effort`,
+            `strict_tools`, `betas`, `thinking_blocks`, `images`. A request with one of them gets a
+            documented 400 in place of its step, which it consumes all the same.
+
+    Raises:
+        ValueError: *rejects* names something else.
     """
 
     def __init__(
@@ -51,8 +59,9 @@ class SimulatedClaude:
         tls: bool = False,
         strict: bool = True,
         default: Step = Answer("Hello."),  # noqa: B008 -- frozen
+        rejects: Collection[Part] = (),
     ) -> None:
-        self._ledger = Ledger(steps, default)
+        self._ledger = Ledger(steps, default, rejects=check_parts(rejects))
         self._strict = strict
         self._tls = tls
         self._certificates: ServerCertificates | None = None

@@ -7,11 +7,13 @@ from contextlib import AsyncExitStack
 
 from livekit.agents import llm
 
+from resilient_claude.failures.api_errors import ApiError
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.faults import Fault, malformed
 from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.private import Private, private_texts
+from resilient_claude.failures.statuses import api_error_of
 from resilient_claude.policy.retry import AttemptFailed
 from resilient_claude.request.request import Request
 from resilient_claude.request.thinking import ThinkingRecord
@@ -48,6 +50,8 @@ class Attempt:
 
     Attributes:
         translator: what has come of the answer.
+        error: what the API said instead, in its own words. They may quote the conversation: nobody
+            is shown them.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Attempt:
         connect_s: float,
     ) -> None:
         self.translator = Translator(filters=filters)
+        self.error = ApiError()
         self._target = target
         self._client = target.client
         self._request = request
@@ -165,6 +170,7 @@ class Attempt:
 
     async def _failed_with(self, exc: Exception) -> AttemptFailed:
         """*exc* as a named failure; the connections it came over are not used again."""
+        self.error = api_error_of(exc)
         failure, shown = name_failure(exc, self._evidence, private=self._private)
         if failure.retryable and FACTS[failure.kind].of_connection:
             await self._target.retire_connections()

@@ -23,6 +23,7 @@ from resilient_claude.policy.retry import AttemptFailed, Retries
 from resilient_claude.policy.retry_policy import RetryPolicy
 from resilient_claude.policy.waits import first_token_clock_s, last_start, resume_wait_s
 from resilient_claude.request.continuation import continued, resumed
+from resilient_claude.request.repairs.repair import Cause
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.translator import Translator
@@ -47,7 +48,7 @@ class Parts:
         on_retry: told of every failed attempt that another follows, before the wait: the failure,
             and the wait in seconds.
         requests: makes another request of one that was rejected, or to which Claude thought and
-            said nothing; each once per turn.
+            said nothing; each once per turn and reason.
         speculation: whether the caller's turn may not be over yet.
         on_thinking: called once Claude has thought for a while without a word.
         follows_tool: whether the turn answers the result of a tool.
@@ -72,7 +73,8 @@ class Parts:
         self._deliver = deliver
         self._on_retry = on_retry
         self._requests = requests
-        self._has_repaired = self._has_relieved = False
+        self._repairs: list[Cause] = []
+        self._has_relieved = False
         self._speculation = speculation
         self._on_thinking = on_thinking
         self._follows_tool = follows_tool
@@ -122,6 +124,7 @@ class Parts:
         """The part after one that server tools paused: what Claude did so far is sent back."""
         paused = self.translator
         request = continued(part.request, paused.content(), container=paused.message.container)
+        request = self._requests.as_taken(request)
         self._record.part_ended(paused)
         # It made progress until now: the caller's silence is not that of a Claude who is lost.
         self._record.silent_since = self._loop.time()
@@ -149,7 +152,7 @@ class Parts:
         await self._sleep(wait_s)
         instruction = self._settings.policy.resume_instruction
         request = resumed(part.request, "".join(record.said), instruction=instruction)
-        return Part(request, resumed=True)
+        return Part(self._requests.as_taken(request), resumed=True)
 
     # --- the attempts of a part -------------------------------------------------------------------
 
@@ -168,9 +171,8 @@ class Parts:
             random=random.random,
         )
         timed_out, was_empty = 0, False
-        number = 0
+        number = 1
         while True:
-            number += 1
             self._record.attempts += 1
             self._attempt = self._make_attempt(part, number, policy, silent_since, timed_out)
             try:
@@ -180,17 +182,19 @@ class Parts:
                     may_pause=part.may_pause,
                 )
             except AttemptFailed as failed:
-                repaired = self._repaired(part, failed)
-                if repaired is None and number < policy.max_attempts:
-                    repaired = self._relieved(part, failed)
-                if repaired is not None:
-                    part = repaired
+                mended = self._repaired(part, failed)  # which costs no attempt of the policy's
+                if mended is None and number < policy.max_attempts:
+                    mended = self._relieved(part, failed)
+                    number += mended is not None
+                if mended is not None:
+                    part = mended
                     self._on_retry(failed, 0.0)
                     continue
                 wait_s, kind = retries.wait_after(failed), failed.failure.kind
                 timed_out += kind is FailureKind.TIMEOUT
                 was_empty = kind is FailureKind.EMPTY
                 self._on_retry(failed, wait_s)
+            number += 1
             await self._sleep(wait_s)
             if FACTS[kind].throttled:
                 # A sentence of four finals would multiply what a server sheds.
@@ -209,14 +213,13 @@ class Parts:
 
     def _repaired(self, part: Part, failed: AttemptFailed) -> Part | None:
         """*part* with a request that may be taken, if this one was rejected for a known reason."""
-        rejected = failed.failure.kind is FailureKind.REJECTED
-        if self._has_repaired or not rejected or self.translator.output_started:
+        attempt = self._attempt
+        if attempt is None or failed.failure.kind is not FailureKind.REJECTED:
             return None
-        request = self._requests.repair(part.request, failed.failure)
-        if request is None:
+        if attempt.translator.output_started or self._loop.time() >= self._latest:
             return None
-        self._has_repaired = True
-        return replace(part, request=request)
+        request = self._requests.repair(part.request, attempt.error, self._repairs)
+        return None if request is None else replace(part, request=request)
 
     def _relieved(self, part: Part, failed: AttemptFailed) -> Part | None:
         """*part* with more room for the answer, if all there was has gone into thinking."""
@@ -237,7 +240,7 @@ class Parts:
         return None if request is None else replace(part, request=request)
 
     def _policy_of(self, part: Part) -> RetryPolicy:
-        policy, failed = self._settings.policy, len(self._record.failed)
+        policy, failed = self._settings.policy, len(self._record.failed) - len(self._repairs)
         if not failed and not part.resumed:
             return policy  # as in most turns: nothing to validate again
         return policy.capped(1 if part.resumed else policy.max_attempts - failed)

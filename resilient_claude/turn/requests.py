@@ -1,4 +1,17 @@
-"""The requests of an adapter's turns: made, and made once more where they were rejected."""
+"""The requests of an adapter's turns: made, and mended where they were rejected.
+
+Theory of operation. A turn's request is made, then mended for all that requests of its host and
+model are known to be rejected for (`as_taken`), and sent. If it is rejected for a known reason, it
+is mended (`repair`) and sent again, which the turn does at once and without a wait, as long as
+
+- nothing of an answer was heard, and the budget of silence is not used up;
+- it was not mended for that kind of reason before, nor for `MOST_REPAIRS` others, in this turn;
+- it has not been mended in vain, in this turn or in an earlier one of the process.
+
+What helped is remembered at once, so that turns that run at the same time, and those that follow,
+do not ask in vain. If the rejection comes back word for word from a request that has no such part
+any more, it was not that: this too is remembered, and from then on the rejection is final.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +20,7 @@ from typing import Any
 
 from livekit.agents.llm import ChatContext, Tool, Toolset
 
-from resilient_claude.failures.failure import Failure
+from resilient_claude.failures.api_errors import ApiError
 from resilient_claude.request.build import Unbuildable, build_request, build_schemas
 from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.history.cache import HistoryCache
@@ -16,10 +29,16 @@ from resilient_claude.request.model_info import ModelInfo
 from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.refusals import check_taken
+from resilient_claude.request.repairs.rejections import cause_of, repair_for
+from resilient_claude.request.repairs.repair import Cause
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.tools.schemas import ToolSchemas
-from resilient_claude.request.tools.strict import is_schema_too_complex
 from resilient_claude.telemetry.log import request_adjusted
+
+from .remembered import OF_THIS_PROCESS, Remembered
+
+MOST_REPAIRS = 5
+"""How many times a turn's request is mended; each for another kind of reason."""
 
 
 class TurnRequests:
@@ -30,6 +49,8 @@ class TurnRequests:
         schemas: keeps the definitions of tools.
         logger: from `telemetry.log.make_logger`; learns, once, what could not be sent as asked.
         is_first_party: whether requests go to Anthropic's own API, or to what speaks as it.
+        host: where they go, host and port.
+        remembered: why earlier ones were rejected, by host and model.
 
     Raises:
         ValueError: the model does not take what the *options* ask for.
@@ -42,7 +63,11 @@ class TurnRequests:
         logger: Any,
         *,
         is_first_party: bool = True,
+        host: str = "",
+        remembered: Remembered = OF_THIS_PROCESS,
     ) -> None:
+        self._host = host
+        self._remembered = remembered
         self._schemas = schemas
         self._logger = logger
         self._is_first_party = is_first_party
@@ -113,13 +138,16 @@ class TurnRequests:
             return fault
         for adjustment in request.adjustments:
             self._say(adjustment)
-        return request
+        return self.as_taken(request)
 
     def _say(self, adjustment: Adjustment) -> None:
+        self._say_of(self.model.id, adjustment)
+
+    def _say_of(self, model: str, adjustment: Adjustment) -> None:
         said = adjustment.argument, adjustment.reason
         if said not in self._adjusted:
             self._adjusted.add(said)
-            request_adjusted(self._logger, *said, model=self.model.id)
+            request_adjusted(self._logger, *said, model=model)
 
     def less_thinking(self, request: Request) -> Request | None:
         """*request* with more room for the answer, now that thinking has left none; one line."""
@@ -127,16 +155,43 @@ class TurnRequests:
         if made is None:
             return None
         self._say(made[1])
-        return made[0]
+        return self.as_taken(made[0])  # which may not have the effort that it asks for
 
-    def repair(self, request: Request, failure: Failure) -> Request | None:
+    def as_taken(self, request: Request) -> Request:
+        """*request*, mended for what its like were rejected for; most are not."""
+        for cause in self._remembered.mends(self._host, request.model):
+            request = self._mended(request, cause) or request
+        return request
+
+    def repair(self, request: Request, error: ApiError, done: list[Cause]) -> Request | None:
         """*request* such that it may be taken, now that it was rejected; None if nothing is known.
 
         Args:
             request: what was sent.
-            failure: what the API said to it.
+            error: what the API said to it.
+            done: what was mended in this turn; one more is added.
         """
-        loose = request.without_strict() if is_schema_too_complex(failure) else None
-        if loose is not None:
-            self._schemas.give_up_strict()  # the next turn's request says so
-        return loose
+        remembered, asked = self._remembered, (self._host, request.model)
+        cause = cause_of(request, error)
+        if cause is None:
+            repair = repair_for(error)
+            for earlier in done:
+                if earlier.repair is repair:  # it was not that
+                    remembered.keep(*asked, earlier, helped=False)
+            return None
+        is_done = len(done) >= MOST_REPAIRS or any(one.repair is cause.repair for one in done)
+        if is_done or remembered.is_in_vain(*asked, cause):
+            return None
+        made = self._mended(request, cause)
+        if made is not None:
+            done.append(cause)
+            remembered.keep(*asked, cause)
+        return made
+
+    def _mended(self, request: Request, cause: Cause) -> Request | None:
+        """*request*, mended for *cause*; one line, once."""
+        made = cause.mend(request)
+        if made is None:
+            return None
+        self._say_of(request.model, made[1])
+        return made[0]

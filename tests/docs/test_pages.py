@@ -14,6 +14,7 @@ import resilient_claude.voice
 from resilient_claude import Failure, FailureKind, Origin, Phase
 from resilient_claude.failures.kinds import FACTS
 from resilient_claude.failures.livekit_errors import to_api_error
+from resilient_claude.request.repairs.rejections import REPAIRS
 from resilient_claude.testing import HOWS, POINTS
 
 from ..test_layout import MAY_IMPORT
@@ -156,3 +157,11 @@ def test_how_often_a_kind_is_asked_again_is_what_its_row_says(kind: FailureKind)
     rule = "no" if not facts.retryable else {1: "once", None: "yes"}[facts.most_retries]
 
     assert re.findall(r"\w+", KINDS[kind][1])[0] == rule
+
+
+# --- the table of mended requests -----------------------------------------------------------------
+
+
+def test_every_reason_for_which_a_request_is_mended_has_a_row() -> None:
+    """What is changed without a word on the page looks like a bug."""
+    assert len(rows(page("failures"), "rejected")) == len(REPAIRS)

@@ -57,6 +57,7 @@ ATTENDING = snippet(page("voice"), 'hold_after_s="auto"')
 ACCOMPANYING = snippet(page("voice"), "class Librarian")
 COUNTING_APOLOGIES = snippet(page("voice"), "def attend(")
 BREAKING = snippet(page("testing"), "def broken_line")
+REJECTING = snippet(page("testing"), "def old_gateway")
 
 
 def test_every_snippet_is_run_by_a_test_here() -> None:
@@ -370,3 +371,20 @@ async def test_apologies_are_counted_by_their_cause() -> None:
             await session.run(user_input="When do you open?")
 
     assert apologies == [FailureKind.AUTH]
+
+
+async def test_a_gateway_that_takes_less_is_answered_with_less() -> None:
+    """An agent in front of one does not lose its calls."""
+    with run(REJECTING)["old_gateway"]() as claude:
+        adapter = ResilientClaudeLLM(
+            api_key=KEY,
+            base_url=claude.base_url,
+            model="claude-opus-4-6",
+            effort="low",
+            betas=["no-such-2026-01-01"],
+        )
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert len(claude.requests) == 3
+    assert (heard.text, heard.error) == ("Hello.", None)

@@ -9,10 +9,18 @@ import anthropic
 import httpx2
 import pytest
 
+from resilient_claude.failures.api_errors import ApiError
 from resilient_claude.failures.classify import classify
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import FailureKind, Origin, Phase
-from resilient_claude.failures.statuses import fault_of_error, retry_after_s, status_of
+from resilient_claude.failures.private import Private
+from resilient_claude.failures.scrubbing import scrub
+from resilient_claude.failures.statuses import (
+    api_error_of,
+    fault_of_error,
+    retry_after_s,
+    status_of,
+)
 from tests.support.exceptions import CONNECTING, REQUEST, STREAMING, status_error
 
 STATUSES = [
@@ -183,6 +191,26 @@ def with_body(status: int, body: object, request_id: str | None = "req_1") -> Ex
     headers = {"request-id": request_id} if request_id else {}
     response = httpx2.Response(status, headers=headers, request=REQUEST)
     return anthropic.APIStatusError("x", response=response, body=body)
+
+
+def test_what_the_api_said_is_read_before_it_is_scrubbed() -> None:
+    """A repair is chosen by it: by the code first, and then by words that a message hides."""
+    error = {"type": "invalid_request_error", "message": "my card number is 4711"}
+    exc = with_body(400, {"error": {**error, "details": {"error_code": "too_large"}}})
+
+    said = api_error_of(exc)
+    scrub(exc, classify(exc, Evidence(Phase.RESPONSE)), private=Private)
+
+    assert said == ApiError("invalid_request_error", "my card number is 4711", "too_large")
+    assert api_error_of(exc) == ApiError()
+
+
+def test_an_error_that_came_as_an_event_is_what_the_api_said() -> None:
+    """It is a fault of our own making, and what it says is the API's."""
+    fault = fault_of_error({"error": {"type": "invalid_request_error", "message": "no"}})
+
+    assert api_error_of(fault) == ApiError("invalid_request_error", "no")
+    assert api_error_of(ConnectionResetError("peer")) == ApiError()
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,7 @@ AGENT: dict[str, Any] = {
 CHANGES: list[tuple[str, dict[str, Any], Any, bool]] = [
     ("nothing", {}, ASK, True),
     ("a cache breakpoint", {"system": [text("Be kind.", cache_control={})]}, ASK, True),
+    ("strictness", {"tools": [{**AGENT["tools"][0], "strict": True}]}, ASK, True),
     ("the system", {"system": [text("Be brief.")]}, ASK, False),
     ("the tools", {"tools": []}, ASK, False),
     ("a message", {}, ("user", "Weather in Rome?"), False),

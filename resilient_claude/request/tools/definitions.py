@@ -31,18 +31,13 @@ def tool_definitions(
     """What the API is sent of *tools*; what *schemas* knows of earlier turns is not built again."""
     if not tools:
         return ToolDefinitions([], [], None)
-    gave_up = strict and schemas.gave_up_strict
-    strict = strict and not gave_up
     fingerprint = fingerprint_of_all(tools)
     made = schemas.recall(fingerprint, strict=strict)
     if made is None:  # as in few turns
         made = _tool_definitions(tools, schemas, strict=strict)
         schemas.remember(fingerprint, made, strict=strict)
-    return made._replace(not_strict=TOO_COMPLEX) if gave_up else made
+    return made
 
-
-TOO_COMPLEX = "not sent: the API could not compile the schemas"
-"""Why no tool is strict after the API has said so."""
 
 _NO_ROOM = (
     f"not sent for some tools: a request may have {MAX_STRICT_TOOLS} strict tools, with"

@@ -57,12 +57,20 @@ class Definition(dict[str, Any]):
         alias: What it is called outside of the API, if that is something else.
     """
 
-    __slots__ = ("alias", "json")
+    __slots__ = ("_loose", "alias", "json")
 
     def __init__(self, definition: Mapping[str, Any], *, alias: ToolAlias | None = None) -> None:
         super().__init__(definition)
         self.json = compact_json(self)
         self.alias = alias
+        self._loose: Definition | None = None
+
+    def without_strict(self) -> Definition:
+        """The same without `strict`; the same object each time."""
+        if self._loose is None:
+            left = {key: value for key, value in self.items() if key != "strict"}
+            self._loose = Definition(left, alias=self.alias)
+        return self._loose
 
 
 class Built(NamedTuple):
@@ -90,20 +98,14 @@ class ToolSchemas:
 
     Attributes:
         builds: How many definitions of typed tools were built rather than found.
-        gave_up_strict: Whether no tool is to be strict any more.
     """
 
     def __init__(self) -> None:
         self.builds = 0
-        self.gave_up_strict = False
         # By function, not by tool: `FunctionTool.__get__` makes a new tool on every access.
         self._entries: weakref.WeakKeyDictionary[Any, dict[str, _Entry]]
         self._entries = weakref.WeakKeyDictionary()
         self._last: tuple[ToolFingerprint, bool, ToolDefinitions] | None = None
-
-    def give_up_strict(self) -> None:
-        """Let no tool be strict any more: the API has said that it cannot make that of them."""
-        self.gave_up_strict = True
 
     def recall(
         self, fingerprint: ToolFingerprint | None, *, strict: bool

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
-from resilient_claude.failures.failure import Failure, FailureKind
-
 from .json_schema import Schema, nodes
 
 # Keywords that are in the dialect whatever their value; of others it depends.
@@ -162,7 +160,7 @@ def _limits(part: Any) -> Iterator[str]:
 # Sources: the page above, "Schema complexity limits" and "JSON Schema limitations"; what users of
 # the API quote, such as anthropics/anthropic-sdk-python issues 1094 and 1185. The last one is what
 # a platform says that does not know `strict`.
-_TOO_COMPLEX = re.compile(
+TOO_COMPLEX = re.compile(
     r"too complex for compilation|compiled grammar is too large|grammar compilation"
     r"|too many (?:strict tools|optional parameters|parameters with union)"
     r"|For '\w+' type, |Schema type '\w+'|'minItems' values|Complex types within enums"
@@ -170,11 +168,4 @@ _TOO_COMPLEX = re.compile(
     r"|\.strict: Extra inputs are not permitted",
     re.IGNORECASE | re.MULTILINE,
 )
-
-
-def is_schema_too_complex(failure: Failure) -> bool:
-    """Whether the API rejected a request for what it cannot make of its strict tools.
-
-    The same request without `strict` may then succeed, if it had any: `Request.without_strict`.
-    """
-    return failure.kind is FailureKind.REJECTED and bool(_TOO_COMPLEX.search(failure.root_message))
+"""What it says of strict tools, and of nothing else: without `strict` they may be taken."""

@@ -79,9 +79,10 @@ def check_thinking(body: dict[str, Any], betas: str) -> None:
     effort = (body.get("output_config") or {}).get("effort")
     is_off = kind in ("disabled", "between_tools")
     if is_off and effort is not None and effort not in efforts_without_thinking(model):
-        # Assumed wording.
+        # Source: github.com/anthropics/claude-code/issues/81084. Assumed: so it is between tools.
         raise InvalidRequestError(
-            f"\"thinking.type.{kind}\" is not supported with output_config.effort '{effort}'"
+            f"output_config.effort '{effort}' is not supported when thinking is {kind} on this "
+            "model. Use effort 'high' or below, or enable thinking."
         )
     _check_betas(thinking, kind, betas)
     if kind == "enabled":

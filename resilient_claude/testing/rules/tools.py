@@ -179,8 +179,11 @@ def _check_tool_choice(choice: object, names: list[str], body: dict[str, Any]) -
 
 def _check_forced(body: dict[str, Any]) -> None:
     if not accepts_forced_tools(body["model"]):
-        # Assumed wording. Source of the rule: "What's new in Claude Opus 5.5".
-        raise InvalidRequestError("tool_choice: forced tool use is not supported for this model.")
+        # Source: "What's new in Claude Opus 5.5"; the wording is what
+        # github.com/anthropics/claude-cookbooks/issues/854 quotes.
+        raise InvalidRequestError(
+            'tool_choice: type "tool" and "any" are not supported for this model.'
+        )
     thinking = body.get("thinking")
     # Source: the page on thinking: forced use is incompatible with manual thinking, but works with
     # adaptive thinking, except on the models above.

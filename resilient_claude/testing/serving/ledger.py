@@ -3,9 +3,10 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import count
 
+from resilient_claude.testing.rules.rejecting import Part, rejection
 from resilient_claude.testing.script.answers import Answer, HttpError, Raw
 from resilient_claude.testing.script.breaks import Break, Step
 
@@ -17,8 +18,11 @@ MESSAGES_PATH = "/v1/messages"
 class Ledger:
     """The script and the recorded requests; every method may be called from any thread."""
 
-    def __init__(self, steps: Iterable[Step], default: Step) -> None:
+    def __init__(
+        self, steps: Iterable[Step], default: Step, *, rejects: Collection[Part] = ()
+    ) -> None:
         self._changed = threading.Condition()
+        self._rejects = rejects
         self._default = default
         self._outage: Step | None = None
         self._steps: deque[Step] = deque()
@@ -106,7 +110,7 @@ class Ledger:
                 step = self._take()
             self._requests.append(request)
             self._changed.notify_all()
-            return request, step
+        return request, rejection(self._rejects, request.headers, request.body) or step
 
     def wait_for_requests(self, n: int, timeout_s: float) -> list[RecordedRequest]:
         """Wait until *n* requests for messages have been recorded.

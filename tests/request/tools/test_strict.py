@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,10 +11,9 @@ import pytest
 from livekit.agents.llm import function_tool
 from pydantic import BaseModel, Field
 
-from resilient_claude import Failure, FailureKind, Origin, Phase
 from resilient_claude.request.tools.definitions import tool_definitions
-from resilient_claude.request.tools.schemas import ToolSchemas
-from resilient_claude.request.tools.strict import is_schema_too_complex, is_strict
+from resilient_claude.request.tools.schemas import Definition, ToolSchemas
+from resilient_claude.request.tools.strict import TOO_COMPLEX, is_strict
 from tests.support.builders import build, rejected
 
 from .test_definitions import WEATHER, definitions, weather
@@ -96,18 +96,16 @@ def test_a_tool_in_the_dialect_stays_strict(annotation: Any) -> None:
     assert "examples" not in sent["input_schema"]["properties"]["x"]
 
 
-def test_strict_can_be_given_up_for_good() -> None:
-    """The API has said that it cannot compile the schemas, and will say so in every turn."""
-    schemas = ToolSchemas()
-    before = tool_definitions([weather], schemas, strict=True)
+def test_a_definition_without_strict_is_made_once() -> None:
+    """Where the API could not compile the schemas, every turn needs it, and its JSON."""
+    (sent,) = tool_definitions([weather], ToolSchemas(), strict=True).definitions
+    assert isinstance(sent, Definition)
 
-    schemas.give_up_strict()
+    loose = sent.without_strict()
 
-    after = tool_definitions([weather], schemas, strict=True)
-    assert (before.not_strict, before.definitions) == (None, [WEATHER])
-    assert after.not_strict == "not sent: the API could not compile the schemas"
-    assert after.definitions == definitions(weather, strict=False)
-    assert tool_definitions([weather], schemas, strict=False).not_strict is None
+    assert loose == {key: value for key, value in WEATHER.items() if key != "strict"}
+    assert loose is sent.without_strict()
+    assert json.loads(loose.json) == loose
 
 
 def closed(**properties: Any) -> dict[str, Any]:
@@ -174,13 +172,6 @@ def test_what_has_no_grammar(part: Any) -> None:
     assert not is_strict(closed(x=part) | {"$defs": DEFINITIONS if refers else {}})
 
 
-def rejection(message: str, kind: FailureKind = FailureKind.REJECTED) -> Failure:
-    """A failure as the API's 400 becomes one."""
-    return Failure(
-        kind, Origin.CALLER, Phase.RESPONSE, "BadRequestError", message, retryable=False, status=400
-    )
-
-
 @pytest.mark.parametrize(
     "message",
     [
@@ -201,8 +192,7 @@ def rejection(message: str, kind: FailureKind = FailureKind.REJECTED) -> Failure
 )
 def test_what_the_api_says_of_strict_schemas(message: str) -> None:
     """Without `strict` the same request succeeds; with it, no turn does."""
-    assert is_schema_too_complex(rejection(message))
-    assert not is_schema_too_complex(rejection(message, FailureKind.SERVER))
+    assert TOO_COMPLEX.search(message)
 
 
 @pytest.mark.parametrize(
@@ -218,4 +208,4 @@ def test_what_the_api_says_of_strict_schemas(message: str) -> None:
 )
 def test_what_else_the_api_rejects(message: str) -> None:
     """To be asked again would only be rejected again."""
-    assert not is_schema_too_complex(rejection(message))
+    assert not TOO_COMPLEX.search(message)

@@ -46,11 +46,11 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "disabled_above_high": (
         asked("claude-haiku-5-5", thinking={"type": "disabled"}, **effort("max")),
-        "\"thinking.type.disabled\" is not supported with output_config.effort 'max'",
+        "output_config.effort 'max' is not supported when thinking is disabled on this model.",
     ),
     "between_tools_above_high": (
         asked("claude-sonnet-5-5", thinking={"type": "between_tools"}, **effort("xhigh")),
-        "\"thinking.type.between_tools\" is not supported with output_config.effort 'xhigh'",
+        "output_config.effort 'xhigh' is not supported when thinking is between_tools on this",
     ),
     "between_tools_on_haiku_5_5": (
         asked("claude-haiku-5-5", thinking={"type": "between_tools"}),

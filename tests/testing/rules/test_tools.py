@@ -207,7 +207,7 @@ def test_tools_cannot_be_forced_on_models_that_always_think(
     """Source: the migration guide of Claude Opus 5.5."""
     found = error_of(body(model=model, tools=[TOOL], tool_choice=choice))
 
-    assert found == (400, "tool_choice: forced tool use is not supported for this model.")
+    assert found == (400, 'tool_choice: type "tool" and "any" are not supported for this model.')
 
 
 @pytest.mark.parametrize(("toolsets", "is_right"), [(0, False), (1, True), (2, False)])
