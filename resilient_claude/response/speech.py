@@ -26,14 +26,14 @@ class Spoken:
 
     Attributes:
         pieces: what is to be spoken and nobody has taken yet.
-        told: notes that are not spoken, each whole; likewise.
+        told: notes that are not spoken, each whole, with the number of pieces before it; likewise.
         is_apart: whether the next piece begins behind something else than speech: then it is to go
             through `set_apart`.
     """
 
     def __init__(self, *, notes: Notes = "off", follows: str = "") -> None:
         self.pieces: list[str] = []
-        self.told: list[str] = []
+        self.told: list[tuple[int, str]] = []
         self.is_apart = bool(follows)
         self._notes = notes
         self._end = follows[-1:]
@@ -66,7 +66,7 @@ class Spoken:
         if block.type == "thinking":
             self.is_apart = True
             if self._notes == "event" and find_audible(note := block.text()):
-                self.told.append(note.strip())
+                self.told.append((len(self.pieces), note.strip()))
 
     def set_apart(self, text: str) -> str:
         """*text*, which is not empty, with a space before it if it needs one."""

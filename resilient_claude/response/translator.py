@@ -129,17 +129,18 @@ class Translator:
         return self.take_text()
 
     def take_text(self) -> list[llm.ChatChunk]:
-        """The text that has arrived and was not taken yet, as at most one chunk; notes before."""
+        """The text that has arrived and was not taken yet, as one chunk between two notes."""
         speech = self.message.speech
-        notes = self._take_notes() if speech.told else []
+        if speech.told:
+            return self._take_with_notes()
         pieces = speech.pieces
         if not pieces:
-            return notes
+            return []
         text = "".join(pieces)
         pieces.clear()
         for each in self._filters:
             text = each.feed(text)
-        return notes + self._chunk(text)
+        return self._chunk(text)
 
     def finish(
         self,
@@ -212,6 +213,18 @@ class Translator:
             text = each.feed(text) + each.flush()
         return self._chunk(text)
 
+    def _take_with_notes(self) -> list[llm.ChatChunk]:
+        """The same where there are notes to be told of: each in its place between the text."""
+        speech, chunks = self.message.speech, list[llm.ChatChunk]()
+        pieces, told, start = [*speech.pieces], [*speech.told], 0
+        speech.told.clear()
+        for at, note in [*told, (len(pieces), "")]:
+            speech.pieces[:] = pieces[start:at]
+            chunks += self.take_text()
+            chunks += [self._note_chunk(note)] if note else []
+            start = at
+        return chunks
+
     def _chunk(self, text: str) -> list[llm.ChatChunk]:
         """*text* as a chunk, or none if there is nothing to hear in it yet."""
         if not text:
@@ -226,14 +239,9 @@ class Translator:
         delta = llm.ChoiceDelta(role="assistant", content=text)
         return [llm.ChatChunk(id=self.message.message_id, delta=delta)]
 
-    def _take_notes(self) -> list[llm.ChatChunk]:
-        """The notes that are told of and were not yet, each as a chunk without content."""
-        told = self.message.speech.told
-        deltas = [
-            llm.ChoiceDelta(role="assistant", extra={"claude": {"progress": note}}) for note in told
-        ]
-        told.clear()
-        return [llm.ChatChunk(id=self.message.message_id, delta=delta) for delta in deltas]
+    def _note_chunk(self, note: str) -> llm.ChatChunk:
+        delta = llm.ChoiceDelta(role="assistant", extra={"claude": {"progress": note}})
+        return llm.ChatChunk(id=self.message.message_id, delta=delta)
 
     def _call_chunk(self, call: llm.FunctionToolCall) -> llm.ChatChunk:
         delta = llm.ChoiceDelta(role="assistant", tool_calls=[call])

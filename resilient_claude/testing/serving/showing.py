@@ -6,7 +6,7 @@ Claude Sonnet 5.5", "Text between tool calls".
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from resilient_claude.testing.rules.abilities import (
     notes_in_thinking,
@@ -17,12 +17,14 @@ from resilient_claude.testing.script.answers import Answer, ToolUse
 from resilient_claude.testing.script.breaks import Break
 from resilient_claude.testing.script.thoughts import Note, Thought
 
+Part: TypeAlias = str | Thought | Note | ToolUse
+
 
 def as_shown(answer: Answer, body: Any) -> Answer:
     """*answer* as the request with this *body* gets it."""
     if answer.content is None or not isinstance(body, dict):
         return answer
-    return replace(answer, content=tuple(_shown(answer, body)))
+    return replace(answer, content=_joined(list(_shown(answer, body))))
 
 
 def break_as_shown(step: Break, body: Any) -> Break:
@@ -33,7 +35,19 @@ def break_as_shown(step: Break, body: Any) -> Break:
         return step
 
 
-def _shown(answer: Answer, body: dict[str, Any]) -> Iterator[str | Thought | Note | ToolUse]:
+def _joined(parts: list[Part]) -> tuple[Part, ...]:
+    """*parts*, of which texts that are neighbours, such as a note as text, are one."""
+    joined: list[Part] = []
+    for part in parts:
+        last = joined[-1] if joined else None
+        if isinstance(part, str) and isinstance(last, str):
+            joined[-1] = f"{last} {part}"
+        else:
+            joined.append(part)
+    return tuple(joined)
+
+
+def _shown(answer: Answer, body: dict[str, Any]) -> Iterator[Part]:
     model = str(body.get("model"))
     thinking = body.get("thinking")
     thinking = thinking if isinstance(thinking, dict) else {}
