@@ -42,7 +42,9 @@ MARK, OTHER_MARK = ({"type": "tool_use", "id": f"toolu_{n}"} for n in (1, 2))
     ],
     ids=["nothing", "none", "one", "two", "before a search", "behind a blank"],
 )
-def test_thinking_that_comes_first_is_kept_by_itself(blocks: list[Block], kept: list[Block]) -> None:
+def test_thinking_that_comes_first_is_kept_by_itself(
+    blocks: list[Block], kept: list[Block]
+) -> None:
     """Its place needs no note: in front of what the history has."""
     assert signed_content(blocks) == [block.to_api() for block in kept]
 
