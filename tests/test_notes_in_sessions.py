@@ -198,9 +198,10 @@ async def test_where_thinking_may_not_go_back_the_words_are_there(
     with SimulatedClaude(step, DONE) as claude:
         adapter = make_llm(claude, model=SONNET)
         async with call(adapter) as session:
+            heard = asyncio.Event()
+            session.on("conversation_item_added", lambda _: said(session) and heard.set())
             handle = session.generate_reply(user_input="A table, please.")
-            while len(said(session)) < 1:
-                await asyncio.sleep(0.005)
+            await heard.wait()
             await change(session, adapter)
             await handle
 
