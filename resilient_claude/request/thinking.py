@@ -187,19 +187,15 @@ def _put_back(
 ) -> dict[str, Any]:
     """*body* with what was *found*, but nothing up to one that is bound to something else.
 
-    What stays away changes what later ones follow on, if words went along with it: so those are
-    looked at once more.
+    From the front: each is bound to what is sent of those before it, in their blocks or as text.
     """
-    while True:
-        messages = [*body["messages"]]
-        for index, (_, content) in found.items():
+    messages = [*body["messages"]]
+    for index, (record, content) in sorted(found.items()):
+        if are_bound and not record.holds(body | {"messages": messages}, index):
+            messages = [*body["messages"]]
+        else:
             messages[index] = {**messages[index], "content": content}
-        made = body | {"messages": messages}
-        unbound = (at for at, (record, _) in found.items() if not record.holds(made, at))
-        last = next(unbound, None) if are_bound else None
-        if last is None:
-            return made
-        found = {at: given for at, given in found.items() if at > last}
+    return body | {"messages": messages}
 
 
 def asks_for_thinking(body: Mapping[str, Any]) -> bool:
