@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resilient_claude.policy.retry_policy import RetryPolicy as RetryPolicy
     from resilient_claude.policy.timeouts import Timeouts as Timeouts
     from resilient_claude.response.outcomes import Outcome as Outcome
+    from resilient_claude.telemetry.events import ProgressNote as ProgressNote
     from resilient_claude.telemetry.events import Thinking as Thinking
     from resilient_claude.telemetry.events import TurnEnded as TurnEnded
     from resilient_claude.turn.stream import ResilientClaudeStream as ResilientClaudeStream
@@ -29,6 +30,7 @@ __all__ = [
     "Origin",
     "Outcome",
     "Phase",
+    "ProgressNote",
     "ResilientClaudeLLM",
     "ResilientClaudeStream",
     "RetryPolicy",
@@ -45,6 +47,7 @@ _HOMES = {
     "Origin": "failures.failure",
     "Outcome": "response.outcomes",
     "Phase": "failures.failure",
+    "ProgressNote": "telemetry.events",
     "ResilientClaudeLLM": "llm",
     "ResilientClaudeStream": "turn.stream",
     "RetryPolicy": "policy.retry_policy",

@@ -53,7 +53,9 @@ if TYPE_CHECKING:
     from resilient_claude.transport.sdk import AnyClient
 
 
-class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended", "claude_thinking"]]):
+class ResilientClaudeLLM(
+    llm.LLM[Literal["claude_turn_ended", "claude_thinking", "claude_progress"]]
+):
     """Claude for `AgentSession(llm=...)`, in place of `livekit.plugins.anthropic.LLM`.
 
     Args:
@@ -72,8 +74,8 @@ class ResilientClaudeLLM(llm.LLM[Literal["claude_turn_ended", "claude_thinking"]
             what lets the model speak early, see docs/parameters.md.
         effort: how much Claude puts into an answer; None sends nothing. Default: "low" for models
             that think by default, else nothing.
-        progress: whether what Claude notes while it works, between calls of tools, is asked for:
-            "speak", "event" or "off".
+        progress: what becomes of what Claude notes while it works, between calls of tools: "speak",
+            "event" or "off". On models that write it as text, it is text.
         top_k: sent as it is to models that accept it, else left out with one warning.
         top_p: likewise.
         max_tokens: longest answer with its thinking, in tokens. Default: 1024 where nothing thinks,

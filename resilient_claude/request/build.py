@@ -102,6 +102,7 @@ def build_request(
         timeout_s=extra.timeout_s,
         asked=model,
         aliases=offered.aliases,
+        notes=fixed.notes,
         known_json=history.known_json,
     )
     request.content()  # what cannot be sent is refused here, in the caller's frame

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from .extra import NOTHING, Extra, overridden
 from .model_facts import ModelFacts
@@ -51,6 +51,7 @@ class FixedFields:
         betas: Names of betas.
         adjustments: What was asked for and is not sent so, and why.
         strict_tools: Whether tools are strict.
+        notes: What is to be done with what its thinking says.
         is_first_party: Whether requests go to Anthropic's own API, or to what speaks as it.
     """
 
@@ -63,6 +64,7 @@ class FixedFields:
     betas: tuple[str, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
     strict_tools: bool = True
+    notes: Literal["speak", "event", "off"] = "off"
     is_first_party: bool = True
 
     @classmethod
@@ -116,6 +118,7 @@ class FixedFields:
             betas=tuple(asked_betas | betas),
             adjustments=tuple(_adjustments(options, model, refused, unsent)),
             strict_tools=options.strict_tool_schema and model.accepts_strict_tools,
+            notes=_notes(options.progress, body, model.facts),
             is_first_party=is_first_party,
         )
 
@@ -204,6 +207,23 @@ def _display(progress: str, *, is_first_party: bool) -> str | None:
     if progress == "off":
         return None
     return "updates" if is_first_party else "summarized"
+
+
+def _notes(
+    progress: Literal["speak", "event", "off"], body: Mapping[str, Any], facts: ModelFacts
+) -> Literal["speak", "event", "off"]:
+    """What is to be done with what thinking says, which need not be notes.
+
+    What comes with "between_tools" are notes and nothing else, and so is what "updates" shows.
+    Summaries have both: nobody speaks those.
+    """
+    thinking = body.get("thinking")
+    if progress == "off" or not isinstance(thinking, Mapping):
+        return "off"
+    kind, display = thinking.get("type"), thinking.get("display")
+    if kind == "between_tools" or display == "updates":
+        return progress
+    return "event" if facts.notes_in_thinking and display == "summarized" else "off"
 
 
 def _sampling(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from resilient_claude.request.history.plain_json import KnownJson
 from resilient_claude.request.tools.names import ToolAlias, as_called
@@ -36,6 +36,7 @@ class Request:
         timeout_s: The caller's own timeout for this call, seconds.
         asked: Who is asked, and what it accepts.
         aliases: What the agent calls those tools that have another name at the API, by that name.
+        notes: What is to be done with what the thinking of its answer says.
         known_json: The JSON of what the messages begin with, or did before they were changed.
         go_on: What a user says behind an assistant's message that the model is to go on with, if
             it does not go on with one.
@@ -48,6 +49,7 @@ class Request:
     timeout_s: float | None = None
     asked: Model = field(default_factory=lambda: Model.parse(""), compare=False, repr=False)
     aliases: Mapping[str, ToolAlias] = field(default_factory=dict, repr=False)
+    notes: Literal["speak", "event", "off"] = "off"
     known_json: KnownJson | None = field(default=None, repr=False)
     go_on: str = field(default=".", compare=False, repr=False)
 

@@ -12,6 +12,7 @@ from livekit.agents import llm
 
 from .content import is_thinking
 from .models import Model
+from .placing import digest_of, placed
 
 _KEY = "claude"  # in a call's `extra`, where other providers leave things of their own
 # By type of block: its text, if any, and then what is signed.
@@ -22,23 +23,45 @@ _THINKING_FIELDS = {"thinking": ("thinking", "signature"), "redacted_thinking": 
 class ThinkingRecord:
     """The signed thinking of an answer, as a history keeps it: in the `extra` of its first call.
 
-    There it is `{"claude": {"model": ..., "thinking": [block, ...], "prefix": ...}}`. No other
-    module knows this shape.
+    There it is `{"claude": {"model": ..., "thinking": [block, ...], "prefix": ...}}`, with
+    "content" and "said" in place of "thinking" where that does not just come first. No other module
+    knows this shape.
 
     Attributes:
         model: Id of the model that has signed it; to any other it means nothing.
         thinking: The blocks as the API sent them; empty if a record was found, but is garbled.
+            With *said*, its texts and calls stand among them, of a call the id alone.
         prefix: What it is bound to, see `prefix_of`; None if that was not noted.
+        said: A digest of what was heard of the answer; None where that does not matter, since all
+            of its thinking comes first and was not heard.
     """
 
     model: str
     thinking: list[dict[str, Any]]
     prefix: str | None = None
+    said: str | None = None
+
+    @classmethod
+    def of(
+        cls, model: str, content: list[dict[str, Any]], *, said: str, prefix: str
+    ) -> ThinkingRecord:
+        """The record of an answer.
+
+        Args:
+            model: Who gave it.
+            content: Its thinking, alone or among its texts and calls.
+            said: What was heard of it.
+            prefix: What it is bound to.
+        """
+        comes_first = all(map(is_thinking, content))
+        return cls(model, content, prefix, None if comes_first else digest_of(said))
 
     def to_extra(self) -> dict[str, Any]:
         """The `extra` for the first call of the answer."""
-        record: dict[str, Any] = {"model": self.model, "thinking": self.thinking}
-        return {_KEY: record if self.prefix is None else record | {"prefix": self.prefix}}
+        name = "thinking" if self.said is None else "content"
+        record: dict[str, Any] = {"model": self.model, name: self.thinking}
+        more = {"said": self.said, "prefix": self.prefix}
+        return {_KEY: record | {key: value for key, value in more.items() if value is not None}}
 
     @classmethod
     def from_extra(cls, extra: object) -> ThinkingRecord | None:
@@ -50,17 +73,30 @@ class ThinkingRecord:
         if found is None:
             return None
         record = found if isinstance(found, Mapping) else {}
-        model, thinking = record.get("model"), record.get("thinking")
+        name, is_right = ("content", _may_stand_among) if "content" in record else ("thinking", _no)
+        model, thinking, said = record.get("model"), record.get(name), record.get("said")
         if (
             not isinstance(model, str)
             or not isinstance(thinking, list)
-            or not all(map(_is_well_formed, thinking))
+            or not all(_is_well_formed(block) or is_right(block) for block in thinking)
+            or isinstance(said, str) != (name == "content")
         ):
             return cls("", [])
         prefix = record.get("prefix")
         if "prefix" in record and not isinstance(prefix, str):
             prefix = ""  # which holds for nothing
-        return cls(model, [dict(block) for block in thinking], prefix)
+        blocks = [dict(block) for block in thinking]
+        return cls(model, blocks, prefix, said if name == "content" else None)
+
+    def put_into(self, content: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+        """*content*, a message that ends with the calls of the answer, with its thinking again.
+
+        Returns:
+            None if it does not say any more what the thinking stood among.
+        """
+        if self.said is None:
+            return [*self.thinking, *content]
+        return placed(content, self.thinking, self.said)
 
     def holds(self, body: Mapping[str, Any], end: int) -> bool:
         """Whether the first *end* messages of *body* are what the thinking is bound to."""
@@ -98,30 +134,68 @@ def with_thinking(
         # "When thinking is disabled, an `assistant` message in the final position cannot contain
         # `thinking`": github.com/tailcallhq/forgecode/issues/1853
         return body, None
-    found: dict[int, list[dict[str, Any]]] = {}
-    # From the end, since thinking must go without a gap: "You can remove thinking blocks from the
-    # front of the history, oldest first. Removing one from the middle invalidates" later ones.
-    for index in reversed(loop):
-        call_id = _first_call_id(body["messages"][index])
-        call = calls.get(call_id)
-        record = None if call is None else ThinkingRecord.from_extra(call.extra)
-        if record is None:
-            continue  # it did not think before this call
-        if not record.thinking or record.model != model.id:
-            break
-        if mode == "adaptive" and not record.holds(body, index):
-            break
-        found[index] = record.thinking
+    found = _found(body["messages"], loop, calls, model)
     if mode == "manual" and loop[0] not in found:
         without = {key: value for key, value in body.items() if key != "thinking"}
         return (
             without,
             "not sent: the tool calls it follows on have no thinking that could be put back",
         )
+    return _put_back(body, found, are_bound=mode == "adaptive"), None
+
+
+def _found(
+    messages: list[dict[str, Any]],
+    loop: list[int],
+    calls: Mapping[str, llm.FunctionCall],
+    model: Model,
+) -> dict[int, tuple[ThinkingRecord, list[dict[str, Any]]]]:
+    """The records of the *loop*, by where they belong, and the content of each message with it.
+
+    From the end, since thinking must go without a gap: "You can remove thinking blocks from the
+    front of the history, oldest first. Removing one from the middle invalidates" later ones.
+    """
+    found: dict[int, tuple[ThinkingRecord, list[dict[str, Any]]]] = {}
+    for index in reversed(loop):
+        content = messages[index]["content"]
+        record = _record_of(content, calls)
+        if record is None:
+            continue  # it did not think before this call
+        if not record.thinking or record.model != model.id:
+            break
+        whole = record.put_into(content)
+        if whole is None:
+            break
+        found[index] = record, whole
+    return found
+
+
+def _record_of(
+    content: list[dict[str, Any]], calls: Mapping[str, llm.FunctionCall]
+) -> ThinkingRecord | None:
+    """That of an answer: its first call had it, which need not be the first that was done."""
+    made = (calls.get(block["id"]) for block in content if block["type"] == "tool_use")
+    records = (ThinkingRecord.from_extra(call.extra) for call in made if call is not None)
+    return next((record for record in records if record is not None), None)
+
+
+def _put_back(
+    body: dict[str, Any],
+    found: Mapping[int, tuple[ThinkingRecord, list[dict[str, Any]]]],
+    *,
+    are_bound: bool,
+) -> dict[str, Any]:
+    """*body* with what was *found*, but nothing up to one that is bound to something else.
+
+    From the front: each is bound to what is sent of those before it, in their blocks or as text.
+    """
     messages = [*body["messages"]]
-    for index, thinking in found.items():
-        messages[index] = {**messages[index], "content": [*thinking, *messages[index]["content"]]}
-    return body | {"messages": messages}, None
+    for index, (record, content) in sorted(found.items()):
+        if are_bound and not record.holds(body | {"messages": messages}, index):
+            messages = [*body["messages"]]
+        else:
+            messages[index] = {**messages[index], "content": content}
+    return body | {"messages": messages}
 
 
 def asks_for_thinking(body: Mapping[str, Any]) -> bool:
@@ -175,10 +249,6 @@ def _open_loop(messages: list[dict[str, Any]]) -> list[int]:
     return loop
 
 
-def _first_call_id(message: Mapping[str, Any]) -> str:
-    return next(str(block["id"]) for block in message["content"] if block["type"] == "tool_use")
-
-
 def _is_well_formed(block: object) -> bool:
     if not isinstance(block, dict) or not is_thinking(block):
         return False
@@ -189,6 +259,20 @@ def _is_well_formed(block: object) -> bool:
         and all(isinstance(block[name], str) and _is_unicode(block[name]) for name in (*text, seal))
         and block[seal] != ""
     )
+
+
+def _no(block: object) -> bool:
+    return False
+
+
+def _may_stand_among(block: object) -> bool:
+    """Whether thinking may stand among this: a text with words, or the id of a call."""
+    if not isinstance(block, dict):
+        return False
+    text = block.get("text")
+    if isinstance(text, str):
+        return block == {"type": "text", "text": text} and text.strip() != "" and _is_unicode(text)
+    return block == {"type": "tool_use", "id": block.get("id")} and isinstance(block["id"], str)
 
 
 def _is_unicode(text: str) -> bool:

@@ -19,7 +19,6 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
 from livekit.agents import llm
@@ -59,6 +58,7 @@ class Block:
         closed: whether it is complete.
         counts: whether its beginning, or anything in it, was progress.
         passed_over: whether a delta of it was newer than we are.
+        spoken: whether it is a note that is spoken.
     """
 
     type: str
@@ -69,6 +69,7 @@ class Block:
     closed: bool = False
     counts: bool = False
     passed_over: bool = False
+    spoken: bool = False
 
     @classmethod
     def begin(cls, start: Event) -> Block:
@@ -104,6 +105,10 @@ class Block:
         """
         value = self.start.get(name)
         return "" if value is None else string(value)
+
+    def text(self) -> str:
+        """What it says, if it is text or thinking."""
+        return self.at_once(self.type) + "".join(self.parts)
 
     def weight(self) -> int:
         """What its beginning weighs: the results of server tools are in there, whole."""
@@ -180,16 +185,14 @@ class Block:
         Raises:
             ValueError: it is a tool's, and its input is not a JSON object.
         """
-        content = "".join(self.parts)
         if self.type == "text":
-            whole = {**self.start, "text": self.at_once("text") + content}
+            whole = {**self.start, "text": self.text()}
             return {**whole, "citations": self.citations} if self.citations else whole
         if self.type == "thinking":
-            thinking = self.at_once("thinking") + content
-            return {**self.start, "thinking": thinking, "signature": self.signature}
+            return {**self.start, "thinking": self.text(), "signature": self.signature}
         if self.is_tool:
             return {**self.start, "input": self.input()[1]}
-        if self.type == "compaction" and content:
+        if self.type == "compaction" and (content := "".join(self.parts)):
             return {**self.start, "content": self.at_once("content") + content}
         return self.start
 
@@ -276,25 +279,3 @@ def content_of(blocks: Iterable[Block]) -> list[dict[str, Any]]:
     return [
         block for block in content if block["type"] != "text" or not is_inaudible(block["text"])
     ]
-
-
-def leading_thinking(blocks: Iterable[Block]) -> list[dict[str, Any]]:
-    """The thinking that *blocks* begin with, as the API takes it back, unless more comes later.
-
-    The API wants all of it back and in its place, and livekit, which keeps it, keeps no places. Nor
-    does it take any that is not signed or not whole.
-    """
-    blocks = list(blocks)
-    leading = list(takewhile(_is_thinking, blocks))
-    if any(map(_is_thinking, blocks[len(leading) :])) or not all(map(_can_go_back, leading)):
-        return []
-    return [block.to_api() for block in leading]
-
-
-def _can_go_back(thinking: Block) -> bool:
-    is_signed = bool(thinking.signature) or thinking.type == "redacted_thinking"
-    return is_signed and thinking.closed and not thinking.passed_over
-
-
-def _is_thinking(block: Block) -> bool:
-    return block.type in ("thinking", "redacted_thinking")

@@ -32,6 +32,7 @@ from resilient_claude.failures.statuses import fault_of_error
 
 from .blocks import PART_CHARS, Block, find_audible
 from .message_states import FOLLOWING, PLACED, STOP_REASON, Kind, MessageState
+from .speech import Notes, Spoken
 from .sse import DONE, Event, string
 from .usage import Usage
 
@@ -51,6 +52,10 @@ TAKE_THEIR_TIME = ("thinking", "compaction")
 class IncomingMessage:
     """What has come of one message so far.
 
+    Args:
+        notes: what is done with the text of its thinking.
+        follows: the end of what was spoken before it, from which it is to be set apart.
+
     Attributes:
         state: where in the message the next event stands.
         message_id: id of the message, empty until `message_start`.
@@ -61,10 +66,10 @@ class IncomingMessage:
         progress: grows with every event that says something.
         blocks: its content blocks by index, in the order in which they began.
         open_block: the one that is open, if any.
-        new_text: pieces of text that have come and that nobody has taken yet.
+        speech: what of it is spoken, and nobody has taken yet.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, notes: Notes = "off", follows: str = "") -> None:
         self.state = MessageState.BEFORE_MESSAGE
         self.message_id = ""
         self.usage = Usage()
@@ -74,7 +79,7 @@ class IncomingMessage:
         self.progress = 0
         self.blocks: dict[int, Block] = {}
         self.open_block: Block | None = None
-        self.new_text: list[str] = []
+        self.speech = Spoken(notes=notes, follows=follows)
         self._open_index: int | None = None
         self._chars = 0
         self._said = True  # something, since thinking began last
@@ -157,13 +162,16 @@ class IncomingMessage:
             if self._chars > LONGEST_MESSAGE_CHARS:
                 self._grow(0)
             block.parts.append(text)
-            self.new_text.append(text)
+            speech = self.speech
+            speech.pieces.append(speech.set_apart(text) if speech.is_apart else text)
             return
         weight, says = block.add(kind, delta)
         self._grow(weight)
         if says:
             self.progress += 1
             self._said = block.counts = True
+        if weight and kind == "thinking_delta":
+            self.speech.note(block, delta["thinking"])
 
     def _block_stop(self, event: Event) -> None:
         block, index = self.open_block, event["index"]
@@ -206,8 +214,7 @@ class IncomingMessage:
         self._close()
         self.open_block, self._open_index = block, index
         self.blocks[index] = block
-        if block.type == "text" and (text := block.at_once("text")):
-            self.new_text.append(text)
+        self.speech.begin(block)
         if block.counts:
             self._said = True
         elif block.type in TAKE_THEIR_TIME and self._said:
@@ -226,6 +233,7 @@ class IncomingMessage:
     def _close(self) -> None:
         if self.open_block is not None:
             self.open_block.closed = True
+            self.speech.close(self.open_block)
             self.open_block = self._open_index = None
 
     def _take_container(self, holder: dict[str, Any]) -> None:

@@ -9,10 +9,12 @@ to livekit, and when:
 - Text goes on with the read that it came in, all of it as one chunk: a chunk costs more than the
   text in it. It passes through the filters first, and what these hold goes on at the end. White
   space before the first word is kept back until that word comes: it is nothing that is heard.
+- Notes that are spoken are text (see `speech`). One that is told of is a chunk without content.
 - Tool calls go on when the message is finished, because livekit runs a tool as soon as it sees the
   call: only then are all blocks closed and the stop reason known. Of a message that was cut, none;
   where the stop reason never came, none whose input might have been cut off before it began.
-- Everything else stays here: thinking, what server tools do, blocks that are newer than we are.
+- Everything else stays here: other thinking, what server tools do, blocks that are newer than we
+  are.
 
 What was handed on is counted (`text_chars`, `tool_calls`), and is never handed on again: after a
 fault, `take_text` gives the text that came together with it, and the caller decides whether it is
@@ -36,10 +38,12 @@ from livekit.agents import llm
 from resilient_claude.failures.failure import FailureKind
 from resilient_claude.failures.faults import Fault, malformed
 
-from .blocks import calls_of, content_of, is_inaudible, leading_thinking
+from .blocks import calls_of, content_of, is_inaudible
 from .message import TAKE_THEIR_TIME, IncomingMessage
 from .message_states import MessageState
 from .outcomes import Ending, Outcome, ending_of
+from .signed_content import signed_content
+from .speech import Notes
 from .sse import Event
 from .text_filters import TextFilter
 
@@ -58,6 +62,8 @@ class Translator:
 
     Args:
         filters: what the text passes through on its way out.
+        notes: what is done with the text of its thinking.
+        follows: the end of what was spoken before it, from which it is to be set apart.
 
     Attributes:
         message: what has come of it.
@@ -65,8 +71,10 @@ class Translator:
         tool_calls: tool calls handed on.
     """
 
-    def __init__(self, *, filters: Sequence[TextFilter] = ()) -> None:
-        self.message = IncomingMessage()
+    def __init__(
+        self, *, filters: Sequence[TextFilter] = (), notes: Notes = "off", follows: str = ""
+    ) -> None:
+        self.message = IncomingMessage(notes=notes, follows=follows)
         self._filters = filters
         self.text_chars = 0
         self.tool_calls = 0
@@ -86,6 +94,8 @@ class Translator:
         block = message.open_block or next(reversed(message.blocks.values()))
         if not (block.counts or block.is_tool or block.type in TAKE_THEIR_TIME):
             return Activity.WAITING  # a block that has begun says nothing yet
+        if block.spoken:
+            return Activity.SPEAKING
         activity = _ACTIVITIES.get(block.type, Activity.WORKING)
         if activity is Activity.THINKING and self.output_started:
             return Activity.WORKING  # the limit is for those who wait for the first word
@@ -99,9 +109,14 @@ class Translator:
         )
 
     @property
-    def leading_thinking(self) -> list[dict[str, Any]]:
-        """The signed thinking that the message begins with; empty if more of it comes later."""
-        return leading_thinking(self.message.blocks.values())
+    def has_spoken_notes(self) -> bool:
+        """Whether any of it is a note that is spoken."""
+        return any(block.spoken for block in self.message.blocks.values())
+
+    @property
+    def signed_content(self) -> list[dict[str, Any]]:
+        """Its signed thinking with what stands around it; empty if it cannot go back whole."""
+        return signed_content(self.message.blocks.values())
 
     def feed(self, events: list[Event]) -> list[llm.ChatChunk]:
         """Handle the *events* of one read; text that arrived together becomes one chunk.
@@ -114,8 +129,11 @@ class Translator:
         return self.take_text()
 
     def take_text(self) -> list[llm.ChatChunk]:
-        """The text that has arrived and was not taken yet, as at most one chunk."""
-        pieces = self.message.new_text
+        """The text that has arrived and was not taken yet, as one chunk between two notes."""
+        speech = self.message.speech
+        if speech.told:
+            return self._take_with_notes()
+        pieces = speech.pieces
         if not pieces:
             return []
         text = "".join(pieces)
@@ -195,6 +213,18 @@ class Translator:
             text = each.feed(text) + each.flush()
         return self._chunk(text)
 
+    def _take_with_notes(self) -> list[llm.ChatChunk]:
+        """The same where there are notes to be told of: each in its place between the text."""
+        speech, chunks = self.message.speech, list[llm.ChatChunk]()
+        pieces, told, start = [*speech.pieces], [*speech.told], 0
+        speech.told.clear()
+        for at, note in [*told, (len(pieces), "")]:
+            speech.pieces[:] = pieces[start:at]
+            chunks += self.take_text()
+            chunks += [self._note_chunk(note)] if note else []
+            start = at
+        return chunks
+
     def _chunk(self, text: str) -> list[llm.ChatChunk]:
         """*text* as a chunk, or none if there is nothing to hear in it yet."""
         if not text:
@@ -208,6 +238,10 @@ class Translator:
         self.text_chars += len(text)
         delta = llm.ChoiceDelta(role="assistant", content=text)
         return [llm.ChatChunk(id=self.message.message_id, delta=delta)]
+
+    def _note_chunk(self, note: str) -> llm.ChatChunk:
+        delta = llm.ChoiceDelta(role="assistant", extra={"claude": {"progress": note}})
+        return llm.ChatChunk(id=self.message.message_id, delta=delta)
 
     def _call_chunk(self, call: llm.FunctionToolCall) -> llm.ChatChunk:
         delta = llm.ChoiceDelta(role="assistant", tool_calls=[call])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from livekit.agents import llm
 
@@ -26,6 +26,23 @@ class Thinking:
 
     turn_id: str
     elapsed_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressNote:
+    """What the event `claude_progress` tells: what Claude notes while it works, and does not say.
+
+    It comes where notes are not spoken: with `progress="event"`, and where Claude shows them among
+    summaries of what it thinks (see docs/parameters.md), which come in the same way. An attempt
+    that is made once more may write another note; the same one is told once in a turn.
+
+    Attributes:
+        turn_id: what the log lines of the turn have in common.
+        text: the note, whole.
+    """
+
+    turn_id: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

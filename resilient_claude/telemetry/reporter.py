@@ -12,7 +12,7 @@ from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.response.outcomes import deserves_warning
 
 from . import log, span
-from .events import Thinking, TurnEnded
+from .events import ProgressNote, Thinking, TurnEnded
 from .record import AttemptRecord, TurnRecord
 
 
@@ -32,6 +32,7 @@ class Reporter:
         self._logger = logger
         self._emit = emit
         self._told_of_thinking = False
+        self._notes: set[str] = set()  # that were told of
 
     def attempt_failed(self, attempt: AttemptRecord) -> None:
         """An attempt failed. A repetition is counted at the end, not written at the same level.
@@ -53,6 +54,12 @@ class Reporter:
             self._told_of_thinking = True
             record = self._record
             self._emit("claude_thinking", Thinking(record.turn_id, now - record.started))
+
+    def progress(self, note: str) -> None:
+        """Claude noted what it does, in words that are not spoken; each is told once in a turn."""
+        if note not in self._notes:
+            self._notes.add(note)
+            self._emit("claude_progress", ProgressNote(self._record.turn_id, note))
 
     def turn_ended(self) -> None:
         """The turn has ended, in one way or another."""

@@ -5,6 +5,7 @@ Install it with `pip install 'resilient-claude[testing]'`.
 
 from resilient_claude.testing.script.answers import Answer, HttpError, Raw, ToolUse
 from resilient_claude.testing.script.breaks import HOWS, POINTS, Break, Garbage, SseError, Step
+from resilient_claude.testing.script.thoughts import Note, Thought
 from resilient_claude.testing.server import SimulatedClaude
 from resilient_claude.testing.serving.http1 import RecordedRequest
 
@@ -15,10 +16,12 @@ __all__ = [
     "Break",
     "Garbage",
     "HttpError",
+    "Note",
     "Raw",
     "RecordedRequest",
     "SimulatedClaude",
     "SseError",
     "Step",
+    "Thought",
     "ToolUse",
 ]

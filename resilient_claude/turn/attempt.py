@@ -44,7 +44,9 @@ class Attempt:
         request: what is asked.
         clocks: watch it; its evidence is theirs.
         filters: what the text passes through on its way out.
-        said: what the caller heard before it, in pieces; no message may repeat it.
+        said: what the caller has heard of the turn, in pieces, kept up to date; no message may
+            repeat it.
+        follows: the end of that, if the answer is to be set apart from it.
         deliver: gets the chunks as they come.
         connect_s: the clock for connecting, for clients with a transport of their own, seconds.
 
@@ -62,10 +64,11 @@ class Attempt:
         *,
         filters: Sequence[TextFilter] = (),
         said: Sequence[str] = (),
+        follows: str = "",
         deliver: Deliver,
         connect_s: float,
     ) -> None:
-        self.translator = Translator(filters=filters)
+        self.translator = Translator(filters=filters, notes=request.notes, follows=follows)
         self.error = ApiError()
         self._target = target
         self._client = target.client
@@ -74,6 +77,7 @@ class Attempt:
         self._evidence: Evidence = clocks.evidence
         self._evidence.https = target.https
         self._said = said
+        self._begins_at = len(said)  # where in it this answer begins
         self._deliver = deliver
         self._connect_s = connect_s
 
@@ -147,7 +151,7 @@ class Attempt:
         self._clocks.stop()
         calls = [call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls]
         if calls:
-            self._keep_thinking(calls[0])
+            self._keep_thinking(calls[0], chunks)
             self._name_as_called(calls)
         self._deliver(chunks)
         await exchange.drain()
@@ -158,14 +162,17 @@ class Attempt:
         for call in calls:
             call.name, call.arguments = self._request.as_called(call.name, call.arguments)
 
-    def _keep_thinking(self, first: llm.FunctionToolCall) -> None:
-        """Leave the signed thinking with the *first* call.
+    def _keep_thinking(self, first: llm.FunctionToolCall, last: list[llm.ChatChunk]) -> None:
+        """Leave the signed thinking with the *first* call, now that the *last* chunks have come.
 
         livekit keeps it there, and the API wants it back with the call's result.
         """
-        thinking = self.translator.leading_thinking
-        if thinking:
-            record = ThinkingRecord(self._request.model, thinking, self._request.prefix())
+        content = self.translator.signed_content
+        if content:
+            held = (chunk.delta.content or "" for chunk in last if chunk.delta is not None)
+            said = "".join([*self._said[self._begins_at :], *held])
+            prefix = self._request.prefix()
+            record = ThinkingRecord.of(self._request.model, content, said=said, prefix=prefix)
             first.extra = record.to_extra()
 
     async def _failed_with(self, exc: Exception) -> AttemptFailed:

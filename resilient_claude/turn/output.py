@@ -40,6 +40,10 @@ class Output:
                 self._text.append(chunk.delta.content)
             self._calls += chunk.delta.tool_calls
 
+    def tell(self, chunk: llm.ChatChunk) -> None:
+        """Hand *chunk* on, which says nothing that counts as an answer."""
+        self.chunks.send_nowait(chunk)
+
     def end(self, last: llm.ChatChunk) -> None:
         """Hand on the *last* chunk, which has the usage."""
         self.chunks.send_nowait(last)

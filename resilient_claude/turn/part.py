@@ -19,19 +19,23 @@ class Part:
     Attributes:
         request: what is asked.
         resumed: whether it goes on with an answer that broke off.
+        owes_call: whether a call of a tool had begun in that.
         pauses: how often server tools have paused the turn before it.
         follows_tool: whether it answers the result of a tool.
+        follows: the end of what was said before it, if it is to be set apart from that.
     """
 
     request: Request
     resumed: bool = False
+    owes_call: bool = False
     pauses: int = 0
     follows_tool: bool = False
+    follows: str = ""
 
     @property
     def may_be_empty(self) -> bool:
         """Whether Claude may rightly have nothing to say."""
-        return self.resumed or self.follows_tool
+        return (self.resumed and not self.owes_call) or self.follows_tool
 
     @property
     def may_pause(self) -> bool:

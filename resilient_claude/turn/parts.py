@@ -126,14 +126,19 @@ class Parts:
         request = continued(part.request, paused.content(), container=paused.message.container)
         request = self._requests.as_taken(request)
         self._record.part_ended(paused)
+        follows = self._record.said[-1][-1:] if self._record.said else ""
         # It made progress until now: the caller's silence is not that of a Claude who is lost.
         self._record.silent_since = self._loop.time()
-        return replace(part, request=request, pauses=part.pauses + 1)
+        return replace(part, request=request, pauses=part.pauses + 1, follows=follows)
 
     def _resume_wait_s(self, failed: AttemptFailed) -> float | None:
         """Seconds to wait before the answer is resumed; None if it may not be."""
         policy, record, broken = self._settings.policy, self._record, self.translator
-        if record.resumed or not broken.text_chars or broken.message.tool_block_began:
+        if record.resumed or not broken.text_chars:
+            return None
+        # After text, only the whole turn could tell what Claude had decided to do. A note is always
+        # followed by a call: were that the end, most calls that break would end the turn.
+        if broken.message.tool_block_began and not broken.has_spoken_notes:
             return None
         return resume_wait_s(
             policy,
@@ -144,7 +149,7 @@ class Parts:
 
     async def _resume(self, part: Part, failed: AttemptFailed, wait_s: float) -> Part:
         """The part that goes on from what was said."""
-        record = self._record
+        record, owes_call = self._record, self.translator.message.tool_block_began
         record.resumed = True
         self._on_retry(failed, wait_s)
         record.part_ended(self.translator)
@@ -152,7 +157,7 @@ class Parts:
         await self._sleep(wait_s)
         instruction = self._settings.policy.resume_instruction
         request = resumed(part.request, "".join(record.said), instruction=instruction)
-        return Part(self._requests.as_taken(request), resumed=True)
+        return Part(self._requests.as_taken(request), resumed=True, owes_call=owes_call)
 
     # --- the attempts of a part -------------------------------------------------------------------
 
@@ -272,6 +277,7 @@ class Parts:
             clocks,
             filters=part.filters(self._record.said, filter_thinking=settings.filter_thinking),
             said=self._record.said,
+            follows=part.follows,
             deliver=self._deliver,
             connect_s=settings.timeouts.connect_s,
         )

@@ -133,6 +133,10 @@ class ResilientClaudeStream(llm.LLMStream):
 
     def _deliver(self, chunks: list[llm.ChatChunk]) -> None:
         for chunk in chunks:
+            if chunk.delta is not None and chunk.delta.extra:  # a note that is not spoken
+                self._reporter.progress(chunk.delta.extra["claude"]["progress"])
+                self._output.tell(chunk)
+                continue
             self._record.handed_on(chunk, self._now())
             self._output.send(chunk)
 

@@ -41,6 +41,7 @@ class Stream:
         stop_reason: how it says that it ended.
         line_end: of its lines.
         ascii_only: whether its JSON escapes everything else.
+        apart: whether something else than text came last.
     """
 
     events: list[dict[str, Any] | bytes] = field(default_factory=list)
@@ -50,6 +51,14 @@ class Stream:
     stop_reason: str = "end_turn"
     line_end: str = "\n"
     ascii_only: bool = False
+    apart: bool = False
+
+    def say(self, text: str) -> None:
+        """A block of *text* comes: with a space before it, if it would stick to another one."""
+        if text:
+            has_space = self.text[-1:].isspace() or text[0].isspace()
+            self.text += f" {text}" if self.apart and self.text and not has_space else text
+            self.apart = False
 
     def pieces(self) -> Iterator[tuple[bytes, bool]]:
         """Its bytes in pieces, and whether each is structure."""
@@ -208,10 +217,11 @@ def _block(draw: st.DrawFn, stream: Stream, index: int, kind: str) -> list[dict[
     """A content block, complete; what must come of it is noted in *stream*."""
     start: dict[str, Any]
     deltas: list[dict[str, Any]]
+    stream.apart = stream.apart or kind != "text"
     if kind == "text":
         text = draw(_TEXT)
         begun = draw(st.sampled_from(["", "", "", "So: "]))
-        stream.text += begun + text
+        stream.say(begun + text)
         start = {"type": "text", "text": Said(begun)}
         # A new type of delta may come in any text block, as `citations_delta` once did: a wrong
         # byte in it cannot be noticed.

@@ -69,7 +69,7 @@ def expected(data: bytes) -> Expected:
             said[event["index"]] += delta.get("text", delta.get("partial_json", ""))
         elif event["type"] == "message_delta":
             stop_reason = event["delta"]["stop_reason"]
-    text = "".join(said[i] for i, block in blocks.items() if block["type"] == "text")
+    text = spoken([(block["type"], said[i]) for i, block in blocks.items()])
     calls = [
         (block["id"], block["name"], said[i] or "{}")
         for i, block in blocks.items()
@@ -77,6 +77,17 @@ def expected(data: bytes) -> Expected:
     ]
     whole = bool(events) and events[-1]["type"] == "message_stop"
     return Expected(text, calls, tokens, stop_reason, whole)
+
+
+def spoken(blocks: list[tuple[str, str]]) -> str:
+    """The text of the *blocks*, with a space where something else stands between two of them."""
+    text, apart = "", False
+    for kind, said in blocks:
+        apart = apart or kind != "text"
+        if kind == "text" and said:
+            gap = apart and text and not text[-1].isspace() and not said[0].isspace()
+            text, apart = f"{text} {said}" if gap else text + said, False
+    return text
 
 
 def recording(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
+from resilient_claude.request.thinking import ThinkingRecord
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.response.sse import EventDecoder
 from resilient_claude.response.translator import Translator
@@ -160,23 +162,29 @@ def test_any_history_can_be_continued_after_pauses(
 
 @searched(150)
 @given(
-    streams(last="tool"), MODELS, MODELS, st.sampled_from([None, "adaptive", "enabled", "disabled"])
+    streams(last="tool"),
+    MODELS,
+    MODELS,
+    st.sampled_from([None, "adaptive", "enabled", "disabled"]),
+    st.sampled_from(["speak", "event"]),
 )
 def test_what_a_turn_leaves_behind_can_be_sent(
-    stream: Stream, model: str, next_model: str, thinking: str | None
+    stream: Stream, model: str, next_model: str, thinking: str | None, notes: Any
 ) -> None:
     """Its words, its calls with their thinking, and their results; to another model as well."""
     assume(thinking not in rejected_thinking(next_model))
-    translator = translated(stream)
+    translator = Translator(notes=notes)
+    said = translator.feed(EventDecoder().feed(bytes(stream)))
     _, chunks = translator.finish(may_be_empty=False)
+    heard = "".join((chunk.delta and chunk.delta.content) or "" for chunk in said)
     calls = [call for chunk in chunks if chunk.delta is not None for call in chunk.delta.tool_calls]
-    if translator.leading_thinking:
-        record = {"model": model, "thinking": translator.leading_thinking}
-        calls[0].extra = {"claude": record}
+    if content := translator.signed_content:
+        record = ThinkingRecord.of(model, content, said=heard, prefix="")
+        calls[0].extra = replace(record, prefix=None).to_extra()
     context = llm.ChatContext.empty()
     context.add_message(role="user", content="A table, please.")
-    if stream.text:
-        context.add_message(role="assistant", content=stream.text)
+    if heard:
+        context.add_message(role="assistant", content=heard)
     for call in calls:
         made: dict[str, Any] = {
             "call_id": call.call_id,

@@ -290,3 +290,52 @@ def test_what_the_api_has_learned_us_is_left_out_with_a_line() -> None:
     (adjustment,) = fixed.adjustments
     assert adjustment.argument == "effort"
     assert adjustment.reason.startswith("not sent: it must be ")
+
+
+# --- notes --------------------------------------------------------------------------------------
+
+SUMMARIES = {"type": "adaptive", "display": "summarized"}
+WITH_BUDGET = {"type": "enabled", "budget_tokens": 1024}
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "notes"),
+    [
+        ("claude-sonnet-5-5", {}, "speak"),
+        ("claude-sonnet-5-5", {"progress": "event"}, "event"),
+        ("claude-sonnet-5-5", {"progress": "off"}, "off"),
+        ("claude-sonnet-5-5", {"effort": "max"}, "speak"),
+        ("claude-sonnet-5-5", {"thinking": None}, "off"),
+        ("claude-sonnet-5-5", {"thinking": SUMMARIES}, "event"),
+        ("claude-sonnet-5-5", {"thinking": SUMMARIES, "progress": "off"}, "off"),
+        ("claude-opus-5-5", {}, "speak"),
+        ("claude-opus-5-5", {"progress": "event"}, "event"),
+        ("claude-fable-5", {"progress": "off"}, "off"),
+        ("claude-haiku-5-5", {}, "off"),
+        ("claude-opus-5", {"thinking": SUMMARIES}, "off"),
+        ("claude-sonnet-4-6", {"thinking": WITH_BUDGET, "max_tokens": 2048}, "off"),
+        ("my-deployment", {"thinking": {"type": "between_tools"}}, "speak"),
+    ],
+)
+def test_notes_are_spoken_where_nothing_else_is_shown(
+    model: str, asked: dict[str, Any], notes: str
+) -> None:
+    """What Claude thinks is no speech, and summaries have both."""
+    assert fields(model, **asked).notes == notes
+    assert build(HELLO, model=model, **asked).notes == notes
+
+
+@pytest.mark.parametrize(
+    ("model", "notes"), [("claude-opus-5-5", "event"), ("claude-sonnet-5-5", "speak")]
+)
+def test_elsewhere_notes_come_among_summaries(model: str, notes: str) -> None:
+    """What shows them alone is a beta of Anthropic's own API, or a type of thinking."""
+    options = RequestOptions(model=model)
+
+    assert FixedFields.of(options, is_first_party=False).notes == notes
+
+
+def test_the_thinking_of_one_turn_decides_on_its_notes() -> None:
+    """`extra_kwargs` may ask for another one."""
+    assert build(HELLO, model="claude-opus-5-5", extra={"thinking": SUMMARIES}).notes == "event"
+    assert build(HELLO, model="claude-opus-5-5", extra={"thinking": ["odd"]}).notes == "off"

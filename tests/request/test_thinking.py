@@ -371,3 +371,112 @@ def test_a_prefix_that_is_no_text_holds_for_nothing(prefix: object) -> None:
 
     assert read is not None
     assert not read.holds(body_of(chat(ASK)), 1)
+
+
+# --- thinking among words and calls -------------------------------------------------------------
+
+NOTE = {"type": "thinking", "thinking": "I look.", "signature": "bm90ZQ=="}
+OTHER_NOTE = {"type": "thinking", "thinking": "And Rome.", "signature": "b3RoZXI="}
+
+
+def among(call_id: str, *content: dict[str, Any], said: str, prefix: str) -> list[Any]:
+    """An answer in which thinking stands among other things, as a history has it; and its result."""
+    record = ThinkingRecord.of(NEWEST, [*content], said=said, prefix=prefix)
+    group = f"g{call_id}"
+    return [
+        llm.ChatMessage(id=group, role="assistant", content=[said]),
+        recorded(call_id, record.to_extra()).model_copy(update={"id": f"{group}/0"}),
+        ("output", call_id, "Sunny"),
+    ]
+
+
+def mark(call_id: str) -> dict[str, Any]:
+    return {"type": "tool_use", "id": call_id}
+
+
+def test_what_follows_on_a_note_is_bound_to_it_in_its_place() -> None:
+    """The second answer was given to a request in which the note stood where it belongs."""
+    first = among("a", text("Well."), NOTE, mark("a"), said="Well. I look.", prefix=_sent(ASK))
+    sent, _ = put_back(chat(ASK, *first))
+    second = among("b", OTHER_NOTE, mark("b"), said="And Rome.", prefix=prefix_of(sent, 3))
+
+    body, _ = put_back(chat(ASK, *first, *second))
+
+    assert body["messages"][1::2] == [
+        assistant("Well.", NOTE, call("a")),
+        assistant(OTHER_NOTE, call("b")),
+    ]
+
+
+def _sent(*items: Any) -> str:
+    return prefix_of(body_of(chat(*items)), 1)
+
+
+def test_what_follows_on_an_answer_that_stays_as_it_is_in_the_history_stays_too() -> None:
+    """It follows on other words than those that it was given to."""
+    first = among("a", NOTE, mark("a"), said="I look.", prefix=_sent(ASK))
+    sent, _ = put_back(chat(ASK, *first))
+    second = among("b", OTHER_NOTE, mark("b"), said="And Rome.", prefix=prefix_of(sent, 3))
+    first[0] = first[0].model_copy(update={"content": ["I lo"]})
+
+    body, _ = put_back(chat(ASK, *first, *second))
+
+    assert body["messages"][1::2] == [
+        assistant("I lo", call("a")),
+        assistant("And Rome.", call("b")),
+    ]
+
+
+def test_a_gap_in_words_is_found_however_late() -> None:
+    """The first is bound to what has changed; so it goes, and with it what the second is bound to;
+    the third was given when the second stood there as text.
+    """
+    first = among("a", NOTE, mark("a"), said="I look.", prefix="of another agent")
+    second = among("b", OTHER_NOTE, mark("b"), said="And Rome.", prefix="of another agent too")
+    as_text, _ = put_back(chat(ASK, *first, *second))
+    third = among("c", NOTE, mark("c"), said="I look.", prefix=prefix_of(as_text, 5))
+
+    body, _ = put_back(chat(ASK, *first, *second, *third))
+
+    assert body["messages"][1::2] == [
+        assistant("I look.", call("a")),
+        assistant("And Rome.", call("b")),
+        assistant(NOTE, call("c")),
+    ]
+
+
+GARBLED_CONTENT: list[Any] = [
+    {"content": [NOTE, mark("a")]},
+    {"content": [NOTE, mark("a")], "said": 7},
+    {"content": [], "said": "x"},
+    {"content": [NOTE, {"type": "tool_use"}], "said": "x"},
+    {"content": [NOTE, {"type": "tool_use", "id": 7}], "said": "x"},
+    {"content": [NOTE, {**mark("a"), "input": {}}], "said": "x"},
+    {"content": [NOTE, text("")], "said": "x"},
+    {"content": [NOTE, text("\ud83d")], "said": "x"},
+    {"content": [NOTE, text("Hi", citations=[])], "said": "x"},
+    {"content": [NOTE, "Hi"], "said": "x"},
+    {"content": [NOTE, {"type": "image"}], "said": "x"},
+    {"thinking": [NOTE, mark("a")]},
+    {"thinking": [NOTE], "said": "x"},
+]
+
+
+@pytest.mark.parametrize("record", GARBLED_CONTENT, ids=repr)
+def test_an_unreadable_answer_stays_away_and_breaks_nothing(record: dict[str, Any]) -> None:
+    """Contexts are stored, edited and passed on; a bad entry would be a 400 on every later turn."""
+    extra = {"claude": {"model": NEWEST, **record}}
+    chat_ctx = chat(ASK, recorded("a", extra), ("output", "a", "Sunny"))
+
+    assert put_back(chat_ctx) == (body_of(chat_ctx), None)
+
+
+def test_an_answer_is_read_as_it_was_written() -> None:
+    """The API compares the blocks with what it has signed."""
+    content = [text("Well."), NOTE, mark("a")]
+    written = ThinkingRecord.of(NEWEST, content, said="Well. I look.", prefix="abc")
+
+    assert ThinkingRecord.from_extra(written.to_extra()) == written
+    assert ThinkingRecord.of(NEWEST, [THOUGHT], said="Well.", prefix="abc").to_extra() == {
+        "claude": {"model": NEWEST, "thinking": [THOUGHT], "prefix": "abc"}
+    }

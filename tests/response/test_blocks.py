@@ -14,7 +14,6 @@ from resilient_claude.response.blocks import (
     calls_of,
     content_of,
     is_inaudible,
-    leading_thinking,
 )
 from resilient_claude.response.bounded_json import MOST_VALUES
 from tests.support.silence import nobody_hears
@@ -349,33 +348,3 @@ def test_two_calls_with_one_id_are_malformed() -> None:
     """One of the two would get the other's result."""
     with pytest.raises(Fault, match="two tool calls with one id"):
         calls_of([tool(), tool()])
-
-
-# --- thinking -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("blocks", "count"),
-    [
-        ([], 0),
-        ([text("Hi"), tool()], 0),
-        ([THOUGHT, tool()], 1),
-        ([THOUGHT, SEALED, text("Hi"), tool()], 2),
-        ([text("Hi"), THOUGHT, tool()], 0),
-        ([THOUGHT, text("Hi"), THOUGHT, tool()], 0),
-    ],
-    ids=["nothing", "none", "one", "two", "later", "first and later"],
-)
-def test_thinking_is_kept_only_where_all_of_it_comes_first(blocks: list[Block], count: int) -> None:
-    """livekit keeps no places, and thinking in another place is a 400."""
-    assert leading_thinking(blocks) == [block.to_api() for block in blocks[:count]]
-
-
-@pytest.mark.parametrize("how", ["unsigned", "open", "newer"])
-def test_thinking_that_is_not_whole_is_not_kept(how: str) -> None:
-    """It would be a 400, in every later turn."""
-    block = closed("thinking", "Hm", signature="" if how == "unsigned" else "c2ln")
-    block.closed = how != "open"
-    block.passed_over = how == "newer"
-
-    assert leading_thinking([THOUGHT, block, tool()]) == []

@@ -16,6 +16,11 @@ def test_an_answer_that_goes_on_or_follows_a_tool_may_be_empty() -> None:
     assert Part(request, follows_tool=True).may_be_empty
 
 
+def test_an_answer_that_had_begun_to_call_a_tool_may_not() -> None:
+    """ "I look it up." and nothing more would be silence."""
+    assert not Part(build(), resumed=True, owes_call=True).may_be_empty
+
+
 def test_a_turn_pauses_only_so_often() -> None:
     """Server tools that never end would be billed for ever."""
     assert Part(build(), pauses=MAX_PAUSES - 1).may_pause

@@ -85,6 +85,24 @@ def rejected_thinking(name: str) -> tuple[str, ...]:
     return ("enabled", "between_tools")
 
 
+def thinks_unasked(name: str) -> bool:
+    """Tell whether it thinks where a request says nothing of thinking."""
+    return "mythos-preview" in name or parse(name).version >= (5, 0)
+
+
+def omits_thinking(name: str) -> bool:
+    """Tell whether the text of thinking is left out by default."""
+    return parse(name).version >= (4, 7)
+
+
+def notes_in_thinking(name: str) -> bool:
+    """Tell whether what it says between calls of tools comes in blocks of thinking."""
+    family, version = parse(name)
+    if "mythos-preview" in name:
+        return False
+    return family in ("fable", "mythos") or (family in ("opus", "sonnet") and version >= (5, 5))
+
+
 def efforts(name: str) -> tuple[str, ...]:
     """The levels of `output_config.effort` that it takes."""
     family, version = parse(name)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from resilient_claude.testing.script.thoughts import is_sealed_here, seal
+
 from .abilities import accepts_prefill, accepts_system_messages
 from .content_blocks import check_block, check_text
 from .shapes import InvalidRequestError, check_choice, check_keys, check_type, join, require
@@ -31,6 +33,7 @@ def check_messages(messages: list[Any], *, model: str, version: str) -> list[Che
         raise InvalidRequestError('messages: first message must use the "user" role')
     _check_system_messages(turns, model)
     _check_tool_pairs(turns)
+    _check_seals(turns)
     _check_last(turns[-1], model)
     return turns
 
@@ -81,6 +84,24 @@ def _check_system_messages(turns: list[CheckedMessage], model: str) -> None:
             raise InvalidRequestError(
                 f"messages.{index}: role 'system' must come immediately after a user turn"
             )
+
+
+def _check_seals(turns: list[CheckedMessage]) -> None:
+    """Refuse thinking of the simulated Claude that was changed, or stands somewhere else.
+
+    Source of the wording: github.com/anthropics/claude-code/issues/10199. Assumed: it is that of
+    any place, which the pages say is bound to the thinking.
+    """
+    for index, (_, blocks) in enumerate(turns):
+        for at, block in enumerate(blocks):
+            if block["type"] != "thinking" or not is_sealed_here(block["signature"]):
+                continue
+            if block["signature"] != seal(block["thinking"], blocks[:at]):
+                raise InvalidRequestError(
+                    f"messages.{index}.content.{at}: `thinking` or `redacted_thinking` blocks in "
+                    "the latest assistant message cannot be modified. These blocks must remain as "
+                    "they were in the original response."
+                )
 
 
 def _check_tool_pairs(turns: list[CheckedMessage]) -> None:

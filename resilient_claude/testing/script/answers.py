@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal
 
+from .thoughts import Note, Thought
+
 _NOT_NEGATIVE = (
     "piece_s",
     "first_byte_s",
@@ -53,6 +55,9 @@ class ToolUse:
     id: str | None = None
 
 
+_PARTS = (str, Thought, Note, ToolUse)
+
+
 @dataclass(frozen=True)
 class Answer:
     r"""A correct answer: a thinking block if any, a text block if any, then the tool calls.
@@ -63,7 +68,10 @@ class Answer:
     Attributes:
         text: The spoken text.
         tools: The tool calls after the text.
-        thinking: The text of a thinking block before the text.
+        thinking: The text of a thinking block before the text, whatever the request asks for.
+        content: Instead of *text*, *tools* and *thinking*: texts, `Thought`s, `Note`s and
+            `ToolUse`s, in any order. What of it comes, and how, depends on the model and on the
+            thinking that is asked for.
         stop_reason: `tool_use` with tools and `end_turn` without, when None.
         pieces: The text deltas; the words of *text* when None. Given alone, they are the text.
         piece_s: Seconds between two deltas.
@@ -82,13 +90,15 @@ class Answer:
 
     Raises:
         TypeError: *text* is no text, or *tools* is one tool call instead of a list.
-        ValueError: A number is negative, or *text* and *pieces* disagree.
+        ValueError: A number is negative, or *text* and *pieces* disagree, or *content* is not
+            alone or holds something else.
     """
 
     text: str = ""
     _: KW_ONLY
     tools: Sequence[ToolUse] = ()
     thinking: str | None = None
+    content: Sequence[str | Thought | Note | ToolUse] | None = None
     stop_reason: str | None = None
     pieces: Sequence[str] | None = None
     piece_s: float = 0.0
@@ -119,6 +129,22 @@ class Answer:
             raise ValueError(f"line_end must be a line end of SSE, got {self.line_end!r}")
         if self.text and self.pieces is not None and "".join(self.pieces) != self.text:
             raise ValueError(f"pieces joined must be the text {self.text!r}, got {self.pieces!r}")
+        if self.content is not None:
+            self._check_content(self.content)
+
+    def _check_content(self, content: Sequence[object]) -> None:
+        for name in ("text", "tools", "thinking", "pieces", "events"):
+            if getattr(self, name):
+                raise ValueError(f"content and {name} are given: content is all there is")
+        if isinstance(content, str) or any(not isinstance(part, _PARTS) for part in content):
+            raise ValueError(
+                f"content must be a list of texts, Thought, Note and ToolUse, got {content!r}"
+            )
+
+    @property
+    def calls(self) -> tuple[ToolUse, ...]:
+        """The tool calls in order."""
+        return tuple(part for part in self.content or self.tools if isinstance(part, ToolUse))
 
     @property
     def text_pieces(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from .answers import Answer, ToolUse, words
+from .thoughts import Thought, seal
 
 Event = Mapping[str, Any]
 
@@ -34,10 +35,11 @@ _EMPTY_DELTAS = {
 
 
 class Piece(NamedTuple):
-    """One write: the point that is reached once it is sent, and the bytes."""
+    """One write: the point that is reached once it is sent, the bytes, and a wait before them."""
 
     point: str
     data: bytes
+    wait_s: float = 0.0
 
 
 def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1) -> list[Piece]:
@@ -49,6 +51,7 @@ def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1)
         serial: Numbers the ids of the message and its tool calls.
     """
     kind = ""
+    lasting = _lasting(answer)
     result = []
     for event in events(answer, model=model, serial=serial):
         if isinstance(event, bytes):
@@ -56,7 +59,9 @@ def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1)
             continue
         if event["type"] == "content_block_start":
             kind = event["content_block"]["type"]
-        result.append(Piece(_point(event, kind), encode(event, answer.line_end)))
+        is_delta = event["type"] == "content_block_delta"
+        wait_s = lasting.pop(event["index"], 0.0) if is_delta else 0.0
+        result.append(Piece(_point(event, kind), encode(event, answer.line_end), wait_s))
     return result
 
 
@@ -64,13 +69,13 @@ def events(answer: Answer, *, model: str, serial: int) -> list[Event | bytes]:
     """List the events of *answer* in order."""
     if answer.events is not None:
         return list(answer.events)
-    blocks = list(_blocks(answer, serial))
+    blocks, lasting = list(_blocks(answer, serial)), _lasting(answer)
     result: list[Event | bytes] = [_message_start(answer, model, serial)]
     if answer.first_token_s:
         result.append(PING)
     for index, (start, deltas) in enumerate(blocks):
         result.append({"type": "content_block_start", "index": index, "content_block": start})
-        if index == 0:
+        if index == 0 or index in lasting:
             result.append(PING)
         result += [{"type": "content_block_delta", "index": index, "delta": d} for d in deltas]
         result.append({"type": "content_block_stop", "index": index})
@@ -83,7 +88,7 @@ def message(answer: Answer, *, model: str, serial: int) -> dict[str, Any]:
     """Build the JSON message that a request without streaming gets for *answer*."""
     start = dict(_message_start(answer, model, serial)["message"])
     delta = _message_delta(answer, len(answer.text_pieces))
-    content: list[dict[str, Any]] = []
+    content = list(_content(answer, serial))
     if answer.thinking is not None:
         content.append({"type": "thinking", "thinking": answer.thinking, "signature": _SIGNATURE})
     if answer.text_pieces:
@@ -163,7 +168,7 @@ def _message_start(answer: Answer, model: str, serial: int) -> dict[str, Any]:
 
 
 def _message_delta(answer: Answer, deltas: int) -> dict[str, Any]:
-    reason = answer.stop_reason or ("tool_use" if answer.tools else "end_turn")
+    reason = answer.stop_reason or ("tool_use" if answer.calls else "end_turn")
     output = answer.output_tokens if answer.output_tokens is not None else max(1, deltas)
     return {
         "type": "message_delta",
@@ -181,6 +186,8 @@ def _input_usage(answer: Answer) -> dict[str, int]:
 
 
 def _blocks(answer: Answer, serial: int) -> Iterator[tuple[Event, list[Event]]]:
+    for block in _content(answer, serial):
+        yield _cut(block)
     if answer.thinking is not None:
         deltas = [{"type": "thinking_delta", "thinking": word} for word in words(answer.thinking)]
         start = {"type": "thinking", "thinking": "", "signature": ""}
@@ -191,10 +198,44 @@ def _blocks(answer: Answer, serial: int) -> Iterator[tuple[Event, list[Event]]]:
             [{"type": "text_delta", "text": piece} for piece in answer.text_pieces],
         )
     for tool, index in zip(answer.tools, count()):
-        yield (
-            _tool_start(tool, serial, index),
-            [{"type": "input_json_delta", "partial_json": piece} for piece in _json_pieces(tool)],
-        )
+        yield _cut({**_tool_start(tool, serial, index), "input": dict(tool.input)})
+
+
+def _content(answer: Answer, serial: int) -> Iterator[dict[str, Any]]:
+    """The blocks of `Answer.content`, whole."""
+    before: list[dict[str, Any]] = []
+    for index, part in enumerate(answer.content or ()):
+        if isinstance(part, ToolUse):
+            block = {**_tool_start(part, serial, index), "input": dict(part.input)}
+        elif isinstance(part, str):
+            block = {"type": "text", "text": part}
+        else:
+            signature = seal(part.text, before)
+            block = {"type": "thinking", "thinking": part.text, "signature": signature}
+        before.append(block)
+        yield block
+
+
+def _cut(block: Mapping[str, Any]) -> tuple[Event, list[Event]]:
+    """How a whole *block* begins, and its deltas."""
+    kind = block["type"]
+    if kind == "tool_use":
+        pieces = _json_pieces(block["input"])
+        return {**block, "input": {}}, [
+            {"type": "input_json_delta", "partial_json": piece} for piece in pieces
+        ]
+    deltas: list[Event] = [{"type": f"{kind}_delta", kind: word} for word in words(block[kind])]
+    start = {"type": kind, kind: ""}
+    if kind == "thinking":
+        deltas.append({"type": "signature_delta", "signature": block["signature"]})
+        start["signature"] = ""
+    return start, deltas
+
+
+def _lasting(answer: Answer) -> dict[int, float]:
+    """How long each block of `Answer.content` that takes its time does so, in seconds, by index."""
+    thoughts = enumerate(answer.content or ())
+    return {at: part.lasts_s for at, part in thoughts if isinstance(part, Thought) and part.lasts_s}
 
 
 def _tool_start(tool: ToolUse, serial: int, index: int) -> dict[str, Any]:
@@ -202,8 +243,8 @@ def _tool_start(tool: ToolUse, serial: int, index: int) -> dict[str, Any]:
     return {"type": "tool_use", "id": call_id, "name": tool.name, "input": {}}
 
 
-def _json_pieces(tool: ToolUse) -> list[str]:
+def _json_pieces(given: Mapping[str, Any]) -> list[str]:
     # At least two pieces with content, so that a break after the first leaves half of the JSON.
-    text = json.dumps(tool.input, ensure_ascii=False)
+    text = json.dumps(given, ensure_ascii=False)
     size = max(1, min(9, (len(text) + 1) // 2))
     return ["", *(text[start : start + size] for start in range(0, len(text), size))]

@@ -19,6 +19,7 @@ from .channel import Channel
 from .http1 import BadRequestError, RecordedRequest
 from .models_list import model, model_list
 from .responses import model_of, send, send_error, send_json, send_message
+from .showing import as_shown, break_as_shown
 
 FILLER_EVERY_S = 0.02
 
@@ -40,6 +41,10 @@ async def play(
     """
     error = validate(request.headers, request.raw_body) if strict else None
     step = error or step
+    if isinstance(step, Answer):
+        step = as_shown(step, request.body)
+    elif isinstance(step, Break):
+        step = break_as_shown(step, request.body)
     if isinstance(step, HttpError):
         await send_error(channel, step, serial=serial)
         return True
@@ -99,7 +104,7 @@ class _Stream:
         self._answer = step.answer if isinstance(step, Break) else step
         self._serial = serial
         self._pieces = wire.pieces(self._answer, model=model_of(request), serial=self._serial)
-        self._waits_s = _waits(self._answer, [piece.point for piece in self._pieces])
+        self._waits_s = _waits(self._answer, self._pieces)
         self._unsent = bytearray()
 
     async def play(self) -> bool:
@@ -187,16 +192,15 @@ class _Stream:
             await self._pause(FILLER_EVERY_S)
 
 
-def _waits(answer: Answer, points: list[str]) -> list[float]:
+def _waits(answer: Answer, pieces: list[wire.Piece]) -> list[float]:
     """Return the seconds to wait before each piece of *answer*."""
     waits_s = []
     begun = flowing = False
-    for point in points:
-        wait_s = 0.0
+    for point, _, wait_s in pieces:
         if point == "block_start" and not begun:
-            begun, wait_s = True, answer.first_token_s
+            begun, wait_s = True, wait_s + answer.first_token_s
         elif point in wire.DELTA_POINTS.values():
-            flowing, wait_s = True, answer.piece_s if flowing else 0.0
+            flowing, wait_s = True, wait_s + (answer.piece_s if flowing else 0.0)
         waits_s.append(wait_s)
     return waits_s
 

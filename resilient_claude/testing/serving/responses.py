@@ -85,6 +85,7 @@ def _warmed(answer: Answer) -> Answer:
         text="",
         pieces=None,
         thinking=None,
+        content=None,
         tools=(),
         stop_reason="max_tokens",
         output_tokens=0,
