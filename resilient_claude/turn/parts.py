@@ -2,6 +2,9 @@
 
 A turn is made of parts. Most turns have one. Another follows when server tools paused the answer
 (`pause_turn`) or when it broke off and is resumed. Each part has its own request and attempts.
+
+Longer than other modules, because all that decides how a turn goes on (another attempt, a mended
+request, a resumed answer, or none of them) is read in one place.
 """
 
 from __future__ import annotations
