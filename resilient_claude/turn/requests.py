@@ -182,11 +182,9 @@ class TurnRequests:
         is_done = len(done) >= MOST_REPAIRS or any(one.repair is cause.repair for one in done)
         if is_done or remembered.is_in_vain(*asked, cause):
             return None
-        made = self._mended(request, cause)
-        if made is not None:
-            done.append(cause)
-            remembered.keep(*asked, cause)
-        return made
+        done.append(cause)
+        remembered.keep(*asked, cause)
+        return self._mended(request, cause)
 
     def _mended(self, request: Request, cause: Cause) -> Request | None:
         """*request*, mended for *cause*; one line, once."""

@@ -249,20 +249,18 @@ async def test_another_model_and_another_host_are_asked_as_before(
     make_llm: MakeLLM, case: Reason
 ) -> None:
     """What one of them rejects, the other may take."""
-    with rejecting(case) as claude:
-        adapter = make_llm(claude, **case.options)
-        await turn(adapter, case)
-        other = make_llm(claude, **{**case.options, "model": case.other})
-        await turn(other, case)
-        asked = had_the_part(claude, case)
-        for each in (adapter, other):
-            await each.aclose()
-    with rejecting(case) as elsewhere:
-        adapter = make_llm(elsewhere, **case.options)
-        await turn(adapter, case)
-        await adapter.aclose()
+    with rejecting(case) as claude, rejecting(case) as elsewhere:
+        adapters = [
+            make_llm(claude, **case.options),
+            make_llm(claude, **{**case.options, "model": case.other}),
+            make_llm(elsewhere, **case.options),
+        ]
+        for adapter in adapters:
+            await turn(adapter, case)
+            await adapter.aclose()
 
-        assert had_the_part(elsewhere, case) == [True, False]
+        asked, asked_elsewhere = had_the_part(claude, case), had_the_part(elsewhere, case)
+    assert asked_elsewhere == [True, False]
     # Signed thinking of one model is not sent to another one at all.
     assert asked == [
         True,
@@ -344,6 +342,22 @@ async def test_several_reasons_are_mended_one_after_the_other(
     ]
 
 
+async def test_what_did_not_help_takes_nothing_from_what_did(make_llm: MakeLLM) -> None:
+    """The turn is lost to the second one, and the next one begins where it ended."""
+    effort, forced = (HttpError(400, message=SAID[name][0]) for name in ("EFFORT", "FORCED_TOOL"))
+    with SimulatedClaude(effort, forced, forced, forced, strict=False) as claude:
+        adapter = make_llm(claude, model="claude-opus-4-6", effort="low", tool_choice="required")
+        for _ in range(2):
+            await read_stream(adapter.chat(chat_ctx=conversation(), tools=desk.tools(3)))
+        await adapter.aclose()
+
+        asked = [
+            ("output_config" in request.body, request.body["tool_choice"]["type"])
+            for request in claude.requests
+        ]
+    assert asked == [(True, "any"), (False, "any"), (False, "auto"), (False, "any")]
+
+
 async def test_there_is_an_end_to_it(make_llm: MakeLLM, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller waits meanwhile."""
     monkeypatch.setattr(turn_requests, "MOST_REPAIRS", 2)
@@ -383,12 +397,11 @@ async def test_any_other_rejection_is_the_end(
 async def test_it_costs_none_of_the_policy_s_attempts(make_llm: MakeLLM) -> None:
     """Behind a fallback there is but one; and an overload after it is still asked again."""
     once, twice = RetryPolicy(max_attempts=1), shrunk_policy(max_attempts=2)
-    with SimulatedClaude(rejects=["sampling"]) as claude:
-        adapter = make_llm(claude, temperature=0.5, retry=once)
+    overloaded = SimulatedClaude(Answer(), HttpError(529), rejects=["sampling"])
+    with SimulatedClaude(rejects=["sampling"]) as healthy, overloaded as claude:
+        adapter = make_llm(healthy, temperature=0.5, retry=once)
         alone = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
-    overloaded = SimulatedClaude(Answer(), HttpError(529), rejects=["sampling"])
-    with overloaded as claude:
         adapter = make_llm(claude, temperature=0.5, retry=twice)
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()

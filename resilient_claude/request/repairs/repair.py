@@ -26,7 +26,8 @@ class Repair:
         about: which part of the rejected request it is; None if there is no such part, so that the
             same would be rejected again. It is remembered instead of the part, so it is short, and
             holds nothing of the conversation.
-        mend: a request without that part; None if the request does not have it.
+        mend: a request without that part; None if the request does not have it, as the one that it
+            was found in does.
     """
 
     words: re.Pattern[str]

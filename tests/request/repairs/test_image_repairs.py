@@ -114,7 +114,7 @@ def test_a_breakpoint_stays_where_it_was() -> None:
     assert made[0].body["messages"] == [user(text(WORD, cache_control=EPHEMERAL))]
 
 
-@pytest.mark.parametrize("source", [{"type": "url", "url": "https://x/1.png"}, "odd", None])
+@pytest.mark.parametrize("source", [{"type": "url", "url": "https://x"}, {"url": 7}, "odd"])
 def test_an_image_of_any_source_can_be_left_out(source: Any) -> None:
     """Messages may be of the caller's own."""
     request = asked(user({"type": "image", "source": source}))

@@ -234,6 +234,6 @@ def test_a_request_of_any_shape_is_mended_or_left_alone(
 
     assert hash(about) == hash(about)
     assert json.dumps(request.body) == before
-    if made is not None:
-        assert made[0] != request
-        made[0].content()
+    assert made is not None
+    assert made[0] != request
+    made[0].content()
