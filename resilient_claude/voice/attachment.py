@@ -139,6 +139,7 @@ class Attachment:
         if handle.interrupted:
             if step.apology_talked_over(now):
                 attending.wait.unheard(now)
+                attending.announcer.meter.talked_over()
             elif not step.settled or attending.wait.state is State.WORKING:
                 attending.wait.cut(now)
             return

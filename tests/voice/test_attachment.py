@@ -84,6 +84,7 @@ def test_an_apology_that_he_talked_over_is_said_once_more() -> None:
     talked_over, sorry = [each for each in call.played.heard() if each.text.startswith("I'm")]
     assert not talked_over.whole
     assert sorry.start_s - call.played.said()[1].end_s < 3.0
+    assert [(each.outcome, each.hold_lines) for each in call.stats.waits] == [("apologised", 2)]
     assert call.heard[-1] == SORRY
 
 
