@@ -139,6 +139,7 @@ class Attachment:
         if handle.interrupted:
             if step.apology_talked_over(now):
                 attending.wait.unheard(now)
+                attending.announcer.meter.talked_over()
             elif not step.settled or attending.wait.state is State.WORKING:
                 attending.wait.cut(now)
             return
@@ -215,6 +216,7 @@ class Attachment:
             attending.wait.caller_spoke(now)
         elif event.old_state == "speaking":
             attending.wait.caller_fell_silent(now)
+            self._tool_lines.look()
             # The event is dated back to his last word, on another clock.
             since_s = min(max(time.time() - event.created_at, 0.0), 3.0)
             attending.announcer.meter.caller_fell_silent(now - since_s)

@@ -59,8 +59,12 @@ class ToolLines:
 
     def tool_started(self) -> None:
         """A tool runs from now on."""
+        self._attending.wait.tools_started(self._attending.now())
+        self.look()
+
+    def look(self) -> None:
+        """A line may be due earlier than it was."""
         wait, now = self._attending.wait, self._attending.now()
-        wait.tools_started(now)
         if wait.state is State.WORKING and wait.next_due(now) != math.inf:
             self._timer.set(wait.next_due(now))
 

@@ -83,6 +83,7 @@ class SilenceMeter:
     def __init__(self, stats: VoiceStats) -> None:
         self._stats = stats
         self._began: float | None = None
+        self._last_began: float | None = None
         self._silent_since = 0.0
         self._last_word: float | None = None
         self._voice = False
@@ -115,6 +116,7 @@ class SilenceMeter:
 
     def ended(self, now: float, outcome: WaitOutcome, hold_lines: int) -> None:
         """The wait is over, if there is one."""
+        self._last_began = self._began
         if self._began is None:
             return
         if not self._voice:
@@ -131,6 +133,12 @@ class SilenceMeter:
         self._began = None
         if outcome != "abandoned":  # then his last word begins the next wait
             self._last_word = None
+
+    def talked_over(self) -> None:
+        """The apology with which the last wait ended was no end of it."""
+        if self._began is None and self._last_began is not None:
+            self._began = self._last_began
+            self._stats.waits.pop()
 
 
 class FirstTokens:

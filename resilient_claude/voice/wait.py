@@ -126,10 +126,7 @@ class CallerWait:
     # --- what happens ---------------------------------------------------------------------------
 
     def committed(self, now: float) -> bool:
-        """A reply is now what the caller waits for; whether a wait begins with it.
-
-        It may also be the next reply of a wait, or the one to the results of tools.
-        """
+        """A reply, or one to results of tools, is what he waits for; whether a wait begins."""
         if self.state in (State.WAITING, State.LOST):
             return False
         stale = self.state is State.CUT and now - self._cut_at > STALE_S
@@ -138,9 +135,11 @@ class CallerWait:
             self._began, self._not_waiting_s, self.hold_lines = now, 0.0, 0
             self._talked_over = False
         self._tool_ended(now)
+        own_time = self._pace.tool_hold_after_s is not None or self._line_due == math.inf
+        if self.state is not State.WORKING or own_time:  # else he waits since before the tool
+            self._line_due, self._said_since_commit = now + self.hold_after_s, False
         self.state = State.WAITING
         self._committed, self._settled, self._spoken_up = now, now, math.inf
-        self._line_due, self._said_since_commit = now + self.hold_after_s, False
         return new
 
     def caller_spoke(self, now: float) -> None:
@@ -162,6 +161,8 @@ class CallerWait:
         if spoke_s > NUDGE_S and self._tool_began is None:
             self._not_waiting_s += spoke_s
         self._spoke_at, self._settled = None, now + SETTLE_S
+        if self.state is State.WORKING:  # what he said is committed when the tool is through
+            self._line_due = min(self._line_due, now + self.hold_after_s)
 
     def tools_started(self, now: float) -> None:
         """The reply called a tool, which runs from now on."""

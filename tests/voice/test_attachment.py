@@ -11,7 +11,7 @@ from livekit.agents import Agent, AgentSession, function_tool
 from resilient_claude.testing.voice import Coughs, Says
 from resilient_claude.voice import Apology, Care, GiveUp
 
-from ..support.attended_calls import COMMIT_S, OPENING, QUESTION, SORRY, play
+from ..support.attended_calls import COMMIT_S, OPENING, QUESTION, SORRY, booking, play
 from ..support.scripted_llm import FAILS, HANGS, Foreign, Turn
 
 COMMITTED_S = 1.2 + COMMIT_S
@@ -84,6 +84,7 @@ def test_an_apology_that_he_talked_over_is_said_once_more() -> None:
     talked_over, sorry = [each for each in call.played.heard() if each.text.startswith("I'm")]
     assert not talked_over.whole
     assert sorry.start_s - call.played.said()[1].end_s < 3.0
+    assert [(each.outcome, each.hold_lines) for each in call.stats.waits] == [("apologised", 2)]
     assert call.heard[-1] == SORRY
 
 
@@ -125,3 +126,27 @@ def test_a_reply_that_nobody_asked_for_is_waited_for_since_it_began() -> None:
 
     assert call.heard == ["One moment.", OPENING, "Are you there?"]
     assert call.stats.waits[1].silence_s < 1.5
+
+
+def test_who_asks_whether_anybody_is_there_while_a_tool_runs_is_told() -> None:
+    """livekit commits what he says when the tool is through, or after five seconds."""
+    hello = Says("Hello?", at_s=6.0)
+    call = play(
+        [Turn(tool="book", first_s=3.0), Turn(OPENING)], [QUESTION, hello], tools=[booking(9.0, [])]
+    )
+
+    line, again = call.played.heard()[:2]
+    assert (line.text, again.text) == ("One moment.", "Still with you.")
+    assert again.start_s - call.played.said()[1].end_s < 3.4
+    assert call.heard[-1] == OPENING
+
+
+def test_a_chain_of_quick_tools_is_one_wait() -> None:
+    """The first line comes no later for it, and the next ones not with each tool."""
+    slow = Turn(tool="book", first_s=3.0)
+    call = play(
+        [Turn(tool="book"), slow, slow, Turn(OPENING, first_s=1.5)], tools=[booking(0.2, [])]
+    )
+
+    assert call.heard == ["One moment.", OPENING]
+    assert call.played.heard()[0].start_s == pytest.approx(COMMITTED_S + 2.5, abs=0.15)

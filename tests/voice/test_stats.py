@@ -96,3 +96,37 @@ def test_auto_stays_within_its_bounds(seconds: float, after_s: float) -> None:
         tokens.add(seconds)
 
     assert tokens.hold_after_s() == after_s
+
+
+def test_a_wait_goes_on_when_its_apology_was_talked_over() -> None:
+    """It is one wait, with the lines of both its halves, and as long as it was."""
+    stats = VoiceStats()
+    meter = SilenceMeter(stats)
+    meter.began(0.0)
+    meter.voice_started(12.0)
+    meter.ended(12.0, "apologised", 2)
+    meter.voice_stopped(12.2)
+    meter.talked_over()
+    meter.began(13.0)
+    meter.voice_started(13.5)
+    meter.ended(13.5, "apologised", 2)
+
+    (wait,) = stats.waits
+    assert (wait.silence_s, wait.waited_s, wait.hold_lines) == (12.0, 13.5, 2)
+
+
+def test_a_word_of_long_ago_begins_no_wait() -> None:
+    """He said it while he waited for something else, or went away after it."""
+    stats = VoiceStats()
+    meter = SilenceMeter(stats)
+    meter.began(0.0)
+    meter.caller_fell_silent(3.0)
+    meter.ended(5.0, "answered", 0)
+    meter.began(20.0)
+    meter.ended(21.0, "answered", 0)
+    meter.caller_fell_silent(30.0)
+    meter.caller_went_away()
+    meter.began(50.0)
+    meter.ended(51.5, "answered", 0)
+
+    assert [wait.waited_s for wait in stats.waits] == [5.0, 1.0, 1.5]

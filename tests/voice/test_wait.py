@@ -261,6 +261,32 @@ def test_behind_words_and_when_a_tool_speaks_for_itself_there_are_no_lines() -> 
     assert wait.next_due(4.0) == math.inf
 
 
+def test_a_chain_of_quick_tools_does_not_move_the_lines() -> None:
+    """To the caller it is one wait: neither a line later, nor one with each of them."""
+    wait = waiting(give_up_after_s=60.0)
+    for now in (0.4, 1.0, 1.6):
+        wait.tools_started(now)
+        wait.committed(now + 0.2)
+        assert wait.next_due(now + 0.2) == 2.5
+    wait.hold_line_said(2.5)
+    wait.tools_started(3.0)
+    wait.committed(3.2)
+
+    assert wait.next_due(3.2) == 9.5
+
+
+def test_who_speaks_while_a_tool_runs_hears_a_line() -> None:
+    """His turn is committed when the tool is through, and he has asked whether anybody is there."""
+    wait = waiting()
+    wait.tools_started(1.0)
+    wait.tool_spoke()
+    wait.caller_spoke(5.0)
+    wait.caller_fell_silent(5.5)
+
+    assert wait.next_due(5.5) == 8.0
+    assert wait.due(8.0) is Action.HOLD_LINE
+
+
 def test_a_tool_after_words_is_a_wait_of_its_own() -> None:
     """ "Let me look." was an answer; what follows is waited for anew."""
     wait = waiting()
