@@ -47,7 +47,12 @@ from resilient_claude.turn.stream import ResilientClaudeStream
 from resilient_claude.version import __version__
 
 if TYPE_CHECKING:
-    from anthropic.types import MetadataParam, ModelParam, OutputConfigParam
+    from anthropic.types import (
+        CacheControlEphemeralParam,
+        MetadataParam,
+        ModelParam,
+        OutputConfigParam,
+    )
 
     from resilient_claude.request.model_facts import Effort
     from resilient_claude.transport.sdk import AnyClient
@@ -94,7 +99,8 @@ class ResilientClaudeLLM(
         extra_body: fields of every request's body, beyond these arguments.
         parallel_tool_calls: whether Claude may call several tools at once.
         tool_choice: "auto", "required", "none" or a named function.
-        caching: "ephemeral" caches tools, system prompt and history at the API.
+        caching: "ephemeral" caches tools, instructions and the conversation at the API for five
+            minutes after their last use, `{"type": "ephemeral", "ttl": "1h"}` for an hour.
         timeout: `Timeouts`, the clocks of one attempt. An `httpx2.Timeout`, as the plugin takes
             it, is translated: its `connect` is `connect_s`, its `read` every other clock; so is
             a number of seconds, which is both.
@@ -138,7 +144,7 @@ class ResilientClaudeLLM(
         extra_body: NotGivenOr[Mapping[str, Any]] = NOT_GIVEN,
         parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
         tool_choice: NotGivenOr[ToolChoice] = NOT_GIVEN,
-        caching: NotGivenOr[Literal["ephemeral"]] = NOT_GIVEN,
+        caching: NotGivenOr[Literal["ephemeral"] | CacheControlEphemeralParam] = NOT_GIVEN,
         timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None] = NOT_GIVEN,
         max_retries: NotGivenOr[int] = NOT_GIVEN,
         retry: RetryPolicy | None = None,
@@ -318,7 +324,7 @@ class ResilientClaudeLLM(
         tool_choice: NotGivenOr[ToolChoice | None] = NOT_GIVEN,
         thinking: NotGivenOr[Mapping[str, Any] | None] = NOT_GIVEN,
         effort: NotGivenOr[Effort | None] = NOT_GIVEN,
-        caching: NotGivenOr[Literal["ephemeral"] | None] = NOT_GIVEN,
+        caching: NotGivenOr[Literal["ephemeral"] | CacheControlEphemeralParam | None] = NOT_GIVEN,
         user: NotGivenOr[str | None] = NOT_GIVEN,
         retry: NotGivenOr[RetryPolicy] = NOT_GIVEN,
         timeout: NotGivenOr[Timeouts | httpx2.Timeout | float] = NOT_GIVEN,

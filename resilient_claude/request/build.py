@@ -26,7 +26,7 @@ from resilient_claude.request.tools.definitions import (
 )
 from resilient_claude.request.tools.schemas import ToolSchemas
 
-from .caching import with_cache_breakpoints
+from .caching import Marks, cache_control, with_cache_marks
 from .extra import Extra, overridden
 from .fixed_fields import FixedFields
 from .given import or_default
@@ -75,7 +75,9 @@ def build_request(
     options, model = fixed.options, fixed.model
     offered = tool_definitions(tools, schemas, strict=fixed.strict_tools)
     try:
-        history = conversation(chat_ctx, model, histories or HistoryCache())
+        history = conversation(
+            chat_ctx, model, histories or HistoryCache(), cut=options.caching is not None
+        )
     except Exception as exc:  # a history may hold anything, and must not end the call
         raise Unbuildable("the history cannot be turned into messages") from exc
     body, unsent = _completed(
@@ -85,7 +87,7 @@ def build_request(
         own_messages="messages" in extra.fields,
         choice=or_default(tool_choice, options.tool_choice),
         parallel=or_default(parallel_tool_calls, options.parallel_tool_calls),
-        caching=options.caching is not None,
+        caching=options.caching,
     )
     unsent = {"strict_tool_schema": offered.not_strict, **unsent, "timeout": extra.no_timeout}
     betas = tuple(dict.fromkeys((*fixed.betas, *offered.betas)))
@@ -137,7 +139,7 @@ def _completed(
     own_messages: bool,
     choice: ToolChoice | None,
     parallel: bool | None,
-    caching: bool,
+    caching: Mapping[str, Any] | str | None,
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
     """*body* with what depends on the rest of it, and why some of that is not as it was asked for.
 
@@ -151,8 +153,16 @@ def _completed(
         body, no_thinking = with_thinking(body, history.calls, model)
     body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
     body = body | stand_ins
-    if caching:
-        body = with_cache_breakpoints(body, own_messages=own_messages)
+    if caching is not None or history.system_breakpoints or history.breakpoints:
+        own_system = body.get("system") is not history.system
+        marks = Marks(
+            control=cache_control(caching),
+            every_turn=caching is not None,
+            shared=0 if own_system else history.shared,
+            system=() if own_system else history.system_breakpoints,
+            messages=() if own_messages else history.breakpoints,
+        )
+        body = with_cache_marks(body, marks, own_messages=own_messages)
     return body, {"thinking": no_thinking, "tool_choice": other_choice}
 
 
