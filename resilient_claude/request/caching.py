@@ -46,14 +46,16 @@ class Marks:
 
     Attributes:
         control: The mark.
-        every_turn: Whether each turn is to be cached, and not what breakpoints name alone.
+        prefix: Whether what calls share is to be cached, and not what breakpoints name alone.
+        turns: And whether the messages are.
         shared: How many blocks of the system all calls share; 0 where that is not known.
         system: After which blocks of the system livekit's breakpoints are.
         messages: And after which block of which message.
     """
 
     control: Mapping[str, Any]
-    every_turn: bool = True
+    prefix: bool = True
+    turns: bool = True
     shared: int = 0
     system: Sequence[int] = ()
     messages: Sequence[tuple[int, int]] = ()
@@ -104,17 +106,15 @@ def _places(body: Mapping[str, Any], marks: Marks) -> Iterator[_Place]:
     messages, system = body["messages"], body.get("system")
     said = [("messages", at, block) for at, block in reversed(marks.messages)]
     yield from (("system", at, _LAST) for at in {*marks.system[:1], *marks.system[-1:]})
-    if not marks.every_turn:
-        yield from said
-        return
-    if not marks.system:
+    if marks.prefix and not marks.system:
         yield ("system", marks.shared - 1, _LAST) if system else ("tools", _LAST, _LAST)
-    turns = [*_ends(messages)]
+    turns = [*_ends(messages)] if marks.turns else []
     yield from turns[:2]
-    yield from said[:1]
+    yield from said[:1] if marks.turns else said
     yield from turns[2:]
-    yield "tools", _LAST, _LAST
-    yield "system", _LAST, _LAST
+    if marks.prefix:
+        yield "tools", _LAST, _LAST
+        yield "system", _LAST, _LAST
 
 
 def _ends(messages: Sequence[Any]) -> Iterator[_Place]:

@@ -30,6 +30,7 @@ class Conversation:
         shared: How many of these blocks all calls share; 0 where that is not known.
         system_breakpoints: After which of these blocks livekit's cache breakpoints are.
         breakpoints: And after which block of which message.
+        number: Which of the conversations it is.
         known_json: The JSON of what the messages begin with.
         calls: The latest calls, those of an open tool loop among them, by the ids they are sent
             with.
@@ -42,6 +43,7 @@ class Conversation:
     shared: int
     system_breakpoints: Sequence[int]
     breakpoints: Sequence[tuple[int, int]]
+    number: int
     known_json: KnownJson | None
     calls: Mapping[str, llm.FunctionCall]
     names: Sequence[str]
@@ -59,7 +61,7 @@ def conversation(
         histories: What is known of earlier ones.
         cut: Whether the system is cut, even without a breakpoint, behind what all calls share.
     """
-    settled, spans = histories.history(chat_ctx)
+    settled, spans, number = histories.history(chat_ctx)
     new = [message for span in spans for message in span.messages]
     messages: list[dict[str, Any]] = [*settled.messages, *new]
     known = settled.known_json(messages) if new and settled.messages else None
@@ -86,7 +88,16 @@ def conversation(
     system, ends = _system(texts, cut=cut)
     shared = 1 if len(system) > 1 else 0
     return Conversation(
-        messages, system, shared, ends, breakpoints, known, calls, [*names], [*left_out]
+        messages,
+        system,
+        shared,
+        ends,
+        breakpoints,
+        number,
+        known,
+        calls,
+        [*names],
+        [*left_out],
     )
 
 

@@ -25,7 +25,7 @@ Messages: TypeAlias = tuple[list[dict[str, Any]], list[str]]
 
 def messages_of(histories: HistoryCache, chat_ctx: llm.ChatContext) -> Messages:
     """The messages and the system's texts."""
-    settled, new = histories.history(chat_ctx)
+    settled, new, _ = histories.history(chat_ctx)
     spans = [*settled.spans, *new]
     assert sum(span.count for span in spans) == len(chat_ctx.items)
     return (
@@ -311,7 +311,7 @@ def test_a_mark_cuts_the_instructions(content: Any, parts: list[tuple[str, bool]
         pytest.skip("this livekit-agents has none")
     content = [BREAKPOINT() if part is MARK else part for part in content]
 
-    _, (span,) = HistoryCache().history(chat(("system", *content)))
+    _, (span,), _ = HistoryCache().history(chat(("system", *content)))
 
     assert [tuple(part) for part in span.system] == parts
 
@@ -321,14 +321,10 @@ def test_marks_are_found_in_messages_wherever_their_words_end_up() -> None:
     if BREAKPOINT is None:
         pytest.skip("this livekit-agents has none")
     mark = BREAKPOINT()
-    items = [
-        ("user", mark, "A", mark),
-        ("user", "B", mark),
-        ("assistant", "C", mark),
-        ("user", "D"),
-    ]
+    first = [("user", mark, "A", mark), ("user", "B", mark), ("assistant", "C", mark)]
+    then = [("user", "D"), ("assistant", "E"), ("user", "F", mark)]
 
-    settled, new = HistoryCache().history(chat(*items, ("assistant", "E"), ("user", "F", mark)))
+    settled, new, _ = HistoryCache().history(chat(*first, *then))
 
     assert settled.breakpoints == [(0, 0), (0, 1), (1, 0)]
     assert new[0].breakpoints == [(0, 0)]
@@ -343,5 +339,5 @@ def test_what_changes_from_call_to_call_belongs_to_the_system() -> None:
     )
 
     assert fresh_messages(context)[1] == ["Be kind.\nIt is noon."]
-    _, (span,) = HistoryCache().history(context)
+    _, (span,), _ = HistoryCache().history(context)
     assert [text.text for text in span.system] == ["Be kind.", "\nIt is noon."]
