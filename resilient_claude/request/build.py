@@ -86,7 +86,7 @@ def build_request(
         parallel=or_default(parallel_tool_calls, options.parallel_tool_calls),
         caching=options.caching,
     )
-    cached_s = _cached_s(options.caching, history)
+    cached_s = None if options.caching is None else lifetime_s(cache_control(options.caching))
     if cached_s is not None and previous is not None:
         body = {"diagnostics": {"previous_message_id": previous(history.number)}} | body
     unsent = {"strict_tool_schema": offered.not_strict, **unsent, "timeout": extra.no_timeout}
@@ -166,7 +166,7 @@ def _completed(
         body, no_thinking = with_thinking(body, history.calls, model)
     body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
     body = body | stand_ins
-    if _cached_s(caching, history) is not None:
+    if caching is not None or history.system_breakpoints or history.breakpoints:
         own_system = body.get("system") is not history.system
         marks = Marks(
             control=cache_control(caching),
@@ -178,13 +178,6 @@ def _completed(
         )
         body = with_cache_marks(body, marks, own_messages=own_messages)
     return body, {"thinking": no_thinking, "tool_choice": other_choice}
-
-
-def _cached_s(caching: Mapping[str, Any] | str | None, history: Conversation) -> float | None:
-    """How long the API keeps what of a request is cached, seconds; None if nothing is."""
-    if caching is None and not history.system_breakpoints and not history.breakpoints:
-        return None
-    return lifetime_s(cache_control(caching))
 
 
 def _headers(fixed: FixedFields, betas: Sequence[str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Request:
         go_on: What a user says behind an assistant's message that the model is to go on with, if
             it does not go on with one.
         conversation: Number of the conversation that it goes on with.
-        cached_s: How long the API keeps what of it is cached, seconds; None if nothing is.
+        cached_s: How long the API keeps what of it is cached, seconds; None if it is not to cache.
     """
 
     body: dict[str, Any] = field(repr=False)

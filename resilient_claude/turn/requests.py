@@ -161,8 +161,7 @@ class TurnRequests:
         """See `CacheWatch.answered`; a prompt that is too short to be cached is one line."""
         if request.cached_s is None:  # as in most turns
             return None
-        if self.options.caching is not None:
-            self.check_cached(request, message.usage)
+        self.check_cached(request, message.usage)
         return self._cache_watch.answered(request, message, now)
 
     def check_cached(self, request: Request, usage: Usage) -> None:

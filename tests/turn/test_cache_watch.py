@@ -8,7 +8,12 @@ import pytest
 from livekit.agents import llm
 
 from resilient_claude import Prices, ResilientClaudeLLM, TurnEnded, WarmedCache
+from resilient_claude.request.request import Request
+from resilient_claude.response.message import IncomingMessage
+from resilient_claude.response.usage import Usage
+from resilient_claude.telemetry.record import CacheMiss
 from resilient_claude.testing import Answer, SimulatedClaude, ToolUse
+from resilient_claude.turn.cache_watch import MOST_CONVERSATIONS, CacheWatch
 from tests.benchmarks import conversation as desk
 from tests.support.adapters import MakeLLM
 from tests.support.lines import Lines
@@ -193,6 +198,44 @@ async def test_the_first_turn_reads_what_was_warmed(make_llm: MakeLLM, model: st
     assert again.cost_usd is not None
     assert again.cost_usd < warmed.cost_usd / 10
     assert call.requests[0].usage.cache_read_tokens == warmed.written_tokens
+
+
+# --- what is remembered ---------------------------------------------------------------------------
+
+
+def answered(
+    watch: CacheWatch, conversation: int, *, now: float = 0.0, read: int = 0, wrote: int = 5_000
+) -> CacheMiss | None:
+    """What *watch* says of a request that goes on with a *conversation*."""
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi."}]}
+    request = Request(body, {}, {}, conversation=conversation, cached_s=300.0)
+    message = IncomingMessage()
+    message.message_id = f"msg_{conversation}"
+    message.usage = Usage(cache_read_input_tokens=read, cache_creation_input_tokens=wrote)
+    return watch.answered(request, message, now)
+
+
+def test_conversations_are_told_apart_and_the_oldest_is_forgotten() -> None:
+    """What one has left, another one need not find; and a process may see thousands."""
+    watch = CacheWatch()
+
+    first = [answered(watch, number) for number in range(MOST_CONVERSATIONS + 1)]
+
+    assert first == [None] * (MOST_CONVERSATIONS + 1)
+    assert [watch.previous(number) for number in (0, 1)] == [None, "msg_1"]
+    assert answered(watch, 1) == CacheMiss("nothing_changed", 5_000, 0, 0.0)
+    assert answered(watch, 2) == CacheMiss("nothing_changed", 5_000, 0, 0.0, repeats=True)
+
+
+@pytest.mark.parametrize(
+    ("now", "read"), [(0.0, 3_750), (271.0, 0), (1_000.0, 0)], ids=["enough", "almost over", "over"]
+)
+def test_what_need_not_be_there_is_no_miss(now: float, read: int) -> None:
+    """The end of what is cached is of one turn alone now and then, and nothing lives for ever."""
+    watch = CacheWatch()
+    answered(watch, 1)
+
+    assert answered(watch, 1, now=now, read=read) is None
 
 
 # --- what is told ---------------------------------------------------------------------------------
