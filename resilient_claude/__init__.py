@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from resilient_claude.policy.retry_policy import RetryPolicy as RetryPolicy
     from resilient_claude.policy.timeouts import Timeouts as Timeouts
     from resilient_claude.response.outcomes import Outcome as Outcome
+    from resilient_claude.response.prices import Prices as Prices
     from resilient_claude.telemetry.events import ProgressNote as ProgressNote
     from resilient_claude.telemetry.events import Thinking as Thinking
     from resilient_claude.telemetry.events import TurnEnded as TurnEnded
+    from resilient_claude.telemetry.events import WarmedCache as WarmedCache
     from resilient_claude.turn.stream import ResilientClaudeStream as ResilientClaudeStream
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Origin",
     "Outcome",
     "Phase",
+    "Prices",
     "ProgressNote",
     "ResilientClaudeLLM",
     "ResilientClaudeStream",
@@ -37,6 +40,7 @@ __all__ = [
     "Thinking",
     "Timeouts",
     "TurnEnded",
+    "WarmedCache",
     "__version__",
     "failure_of",
 ]
@@ -48,12 +52,14 @@ _HOMES = {
     "Outcome": "response.outcomes",
     "Phase": "failures.failure",
     "ProgressNote": "telemetry.events",
+    "Prices": "response.prices",
     "ResilientClaudeLLM": "llm",
     "ResilientClaudeStream": "turn.stream",
     "RetryPolicy": "policy.retry_policy",
     "Thinking": "telemetry.events",
     "Timeouts": "policy.timeouts",
     "TurnEnded": "telemetry.events",
+    "WarmedCache": "telemetry.events",
     "failure_of": "failures.failure",
 }
 

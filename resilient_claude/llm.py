@@ -30,6 +30,7 @@ from resilient_claude.request.given import or_default
 from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.request.warming import static_text
 from resilient_claude.telemetry.log import (
     handler_failed,
     logger,
@@ -37,9 +38,10 @@ from resilient_claude.telemetry.log import (
     model_unknown,
     request_adjusted,
 )
-from resilient_claude.transport.sdk import is_first_party
+from resilient_claude.transport.sdk import is_first_party, tells_cache_misses
 from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.livekit_internals import call_alone, handlers_of
+from resilient_claude.turn.pricing import check_prices
 from resilient_claude.turn.rehearsal import Rehearsal, check_tools
 from resilient_claude.turn.requests import TurnRequests
 from resilient_claude.turn.settings import TurnSettings
@@ -47,9 +49,17 @@ from resilient_claude.turn.stream import ResilientClaudeStream
 from resilient_claude.version import __version__
 
 if TYPE_CHECKING:
-    from anthropic.types import MetadataParam, ModelParam, OutputConfigParam
+    from anthropic.types import (
+        CacheControlEphemeralParam,
+        MetadataParam,
+        ModelParam,
+        OutputConfigParam,
+    )
+    from livekit.agents.llm.chat_context import Instructions
 
     from resilient_claude.request.model_facts import Effort
+    from resilient_claude.response.prices import Prices
+    from resilient_claude.telemetry.events import WarmedCache
     from resilient_claude.transport.sdk import AnyClient
 
 
@@ -94,7 +104,10 @@ class ResilientClaudeLLM(
         extra_body: fields of every request's body, beyond these arguments.
         parallel_tool_calls: whether Claude may call several tools at once.
         tool_choice: "auto", "required", "none" or a named function.
-        caching: "ephemeral" caches tools, system prompt and history at the API.
+        caching: "ephemeral" caches tools, instructions and the conversation at the API for five
+            minutes after their last use, `{"type": "ephemeral", "ttl": "1h"}` for an hour.
+        prices: what models cost, by their ids, where it is not what Anthropic asks or not known:
+            `{"my-alias": Prices(input=3, output=15)}`. `TurnEnded.cost_usd` is made of them.
         timeout: `Timeouts`, the clocks of one attempt. An `httpx2.Timeout`, as the plugin takes
             it, is translated: its `connect` is `connect_s`, its `read` every other clock; so is
             a number of seconds, which is both.
@@ -138,7 +151,8 @@ class ResilientClaudeLLM(
         extra_body: NotGivenOr[Mapping[str, Any]] = NOT_GIVEN,
         parallel_tool_calls: NotGivenOr[bool] = NOT_GIVEN,
         tool_choice: NotGivenOr[ToolChoice] = NOT_GIVEN,
-        caching: NotGivenOr[Literal["ephemeral"]] = NOT_GIVEN,
+        caching: NotGivenOr[Literal["ephemeral"] | CacheControlEphemeralParam] = NOT_GIVEN,
+        prices: NotGivenOr[Mapping[str, Prices]] = NOT_GIVEN,
         timeout: NotGivenOr[Timeouts | httpx2.Timeout | float | None] = NOT_GIVEN,
         max_retries: NotGivenOr[int] = NOT_GIVEN,
         retry: RetryPolicy | None = None,
@@ -179,7 +193,9 @@ class ResilientClaudeLLM(
             raise TypeError(f"filter_thinking must be a bool, got {filter_thinking!r}")
         self._log = make_logger(logger)
         target = Target.of(client=client, api_key=api_key, base_url=base_url)
-        self._begin(options, target, policy, timeouts, filter_thinking=filter_thinking)
+        self._begin(
+            options, target, policy, timeouts, filter_thinking=filter_thinking, prices=prices
+        )
         if client is not None:
             self._say_what_is_unused(api_key=api_key, base_url=base_url)
 
@@ -198,6 +214,7 @@ class ResilientClaudeLLM(
         timeouts: Timeouts,
         *,
         filter_thinking: bool,
+        prices: NotGivenOr[Mapping[str, Prices]],
     ) -> None:
         """Make what the turns are played with."""
         self._settings = settings = TurnSettings(
@@ -205,6 +222,7 @@ class ResilientClaudeLLM(
             policy=policy,
             timeouts=timeouts,
             filter_thinking=filter_thinking,
+            prices=check_prices(or_default(prices, {})),
         )
         self._target = target
         self._schemas = ToolSchemas()
@@ -214,6 +232,7 @@ class ResilientClaudeLLM(
             self._log,
             is_first_party=is_first_party(target.client),
             host=target.provider,
+            diagnoses=tells_cache_misses(target.provider),
         )
         self._rehearsal = Rehearsal(target, self._requests, settings.timeouts, self._log)
         self._warming: set[asyncio.Task[None]] = set()
@@ -318,7 +337,7 @@ class ResilientClaudeLLM(
         tool_choice: NotGivenOr[ToolChoice | None] = NOT_GIVEN,
         thinking: NotGivenOr[Mapping[str, Any] | None] = NOT_GIVEN,
         effort: NotGivenOr[Effort | None] = NOT_GIVEN,
-        caching: NotGivenOr[Literal["ephemeral"] | None] = NOT_GIVEN,
+        caching: NotGivenOr[Literal["ephemeral"] | CacheControlEphemeralParam | None] = NOT_GIVEN,
         user: NotGivenOr[str | None] = NOT_GIVEN,
         retry: NotGivenOr[RetryPolicy] = NOT_GIVEN,
         timeout: NotGivenOr[Timeouts | httpx2.Timeout | float] = NOT_GIVEN,
@@ -427,6 +446,32 @@ class ResilientClaudeLLM(
         self._check_usable()
         await self._rehearsal.build_tools(tools)
         await self._rehearsal.connect()
+
+    async def warm_cache(
+        self,
+        instructions: str | Instructions,
+        tools: Sequence[Tool | Toolset] = (),
+    ) -> WarmedCache:
+        """Write what all calls share into the API's prompt cache, before the first of them.
+
+        One request that does not stream and asks for no answer; what is written is billed. Its
+        caller's first word comes sooner, and calls from then on read it, as long as the API keeps
+        it. Of livekit's `Instructions`, what is told of one call alone is left out.
+
+        Args:
+            instructions: the agent's (`agent.instructions`).
+            tools: likewise (`agent.tools`).
+
+        Raises:
+            RuntimeError: `aclose()` was called, or another event loop has used the adapter.
+            TypeError: one of the arguments is something else.
+            ValueError: the instructions are blank, or the options are such as warm no cache.
+            livekit.agents.APIError: there was no answer; `failure_of` tells why.
+        """
+        check_tools(tools)
+        text = static_text(instructions)
+        self._check_usable()
+        return await self._rehearsal.warm_cache(text, tools, self._settings.prices)
 
     def _check_usable(self) -> None:
         if self._closed:

@@ -33,6 +33,7 @@ from .support.scripted_llm import FAILS, ScriptedLLM, Turn
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 VOICE = ("voice_agent", "voice_agent_with_fallback", "voice_agent_with_handover")
+IN_TEXT = ("text_agent_outage", "caching")
 NEEDED = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ANTHROPIC_API_KEY")
 OPENING = "We open at five."
 HEALTHY = Answer(OPENING, first_token_s=0.6)
@@ -75,10 +76,10 @@ def last_word_s(call: PlayedCall) -> float:
 
 def test_every_example_is_tested_here() -> None:
     """A new example without a test would rot unseen."""
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*VOICE, "text_agent_outage"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*VOICE, *IN_TEXT}
 
 
-@pytest.mark.parametrize("name", [*VOICE, "text_agent_outage"])
+@pytest.mark.parametrize("name", [*VOICE, *IN_TEXT])
 def test_an_example_has_only_public_doors(name: str) -> None:
     """What is copied from it must not break with the next release."""
     text = (EXAMPLES / f"{name}.py").read_text()
@@ -119,6 +120,32 @@ def test_the_outage_is_heard_as_a_pause_and_then_as_an_apology() -> None:
         "claude.call_failed attempts=N kind=connect origin=local",
     ]
     assert "root_type=ConnectionRefusedError root_message=[Errno" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- caching --------------------------------------------------------------------------------------
+
+
+def test_caching_saves_more_than_half_of_two_calls() -> None:
+    """Every request reads what both calls share, the very first one too."""
+    done = subprocess.run(
+        [sys.executable, "-W", "always", str(EXAMPLES / "caching.py")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    first, *turns, last = done.stdout.splitlines()
+    assert re.fullmatch(r"warmed: 2,\d{3} tokens were written for \$0\.00\d{3}", first)
+    hits = re.findall(
+        r"^(Mary|John): 2,\d{3} tokens of prompt, (\d+)% of them", "\n".join(turns), re.M
+    )
+    assert [name for name, _ in hits] == ["Mary"] * 4 + ["John"] * 4
+    assert all(int(percent) > 90 for _, percent in hits)
+    saved = re.fullmatch(r"in all: \$0\.01\d{3} instead of \$0\.03\d{3}, (\d+)% less", last)
+    assert saved is not None
+    assert int(saved[1]) > 60
     assert (done.returncode, done.stderr) == (0, "")
 
 

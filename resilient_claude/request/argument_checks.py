@@ -15,6 +15,7 @@ from .model_facts import EVERY_EFFORT, ThinkingType
 
 THINKING_TYPES: tuple[ThinkingType, ...] = get_args(ThinkingType)
 DISPLAYS = ("summarized", "omitted", "updates")
+CACHE_TTLS = ("5m", "1h")
 MIN_THINKING_TOKENS = 1024
 """Source: anthropic/types/thinking_config_enabled_param.py, `budget_tokens`."""
 
@@ -84,6 +85,19 @@ def check_thinking(name: str, value: Any) -> None:
             f'{name} of the type "enabled" must have budget_tokens >= {MIN_THINKING_TOKENS}, '
             f"got {budget!r}"
         )
+
+
+def check_caching(name: str, value: Any) -> None:
+    """Check that *value* says how the API is to cache."""
+    if value == "ephemeral":
+        return
+    wanted = '"ephemeral" or {"type": "ephemeral", "ttl": "1h"}'
+    if not isinstance(value, (str, Mapping)):
+        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}")
+    if isinstance(value, str) or value.get("type") != "ephemeral" or value.keys() - {"type", "ttl"}:
+        raise ValueError(f"{name} must be {wanted}, got {value!r}")
+    if "ttl" in value:
+        one_of(*CACHE_TTLS)(f"{name}['ttl']", value["ttl"])
 
 
 def check_output_config(name: str, value: Any) -> None:

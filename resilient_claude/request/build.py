@@ -6,7 +6,7 @@ message that names the argument.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import anthropic
@@ -26,7 +26,7 @@ from resilient_claude.request.tools.definitions import (
 )
 from resilient_claude.request.tools.schemas import ToolSchemas
 
-from .caching import with_cache_breakpoints
+from .caching import Marks, cache_control, lifetime_s, with_cache_marks
 from .extra import Extra, overridden
 from .fixed_fields import FixedFields
 from .given import or_default
@@ -59,11 +59,13 @@ def build_request(
     extra_kwargs: NotGivenOr[Mapping[str, Any] | None] = None,
     schemas: ToolSchemas,
     histories: HistoryCache | None = None,
+    previous: Callable[[int], str | None] | None = None,
 ) -> Request:
     """The request for one turn; *extra_kwargs* win over everything else, field by field.
 
     *fixed* is what all turns have in common; *schemas* and *histories* know what earlier ones have
-    made of their tools and their history.
+    made of their tools and their history. *previous* knows the last message of a conversation by
+    its number: with it, the API is asked why the prompt cache missed, if it did.
 
     Raises:
         Unbuildable: The history is one that nothing can be sent of, whatever the caller does.
@@ -74,10 +76,7 @@ def build_request(
     fixed = fixed.with_extra(extra)
     options, model = fixed.options, fixed.model
     offered = tool_definitions(tools, schemas, strict=fixed.strict_tools)
-    try:
-        history = conversation(chat_ctx, model, histories or HistoryCache())
-    except Exception as exc:  # a history may hold anything, and must not end the call
-        raise Unbuildable("the history cannot be turned into messages") from exc
+    history = _history(fixed, chat_ctx, histories or HistoryCache())
     body, unsent = _completed(
         _fields(fixed, history, [*offered.definitions, *fixed.toolsets]),
         history,
@@ -85,8 +84,11 @@ def build_request(
         own_messages="messages" in extra.fields,
         choice=or_default(tool_choice, options.tool_choice),
         parallel=or_default(parallel_tool_calls, options.parallel_tool_calls),
-        caching=options.caching is not None,
+        caching=options.caching,
     )
+    cached_s = None if options.caching is None else lifetime_s(cache_control(options.caching))
+    if cached_s is not None and previous is not None:
+        body = {"diagnostics": {"previous_message_id": previous(history.number)}} | body
     unsent = {"strict_tool_schema": offered.not_strict, **unsent, "timeout": extra.no_timeout}
     betas = tuple(dict.fromkeys((*fixed.betas, *offered.betas)))
     request = Request(
@@ -104,9 +106,22 @@ def build_request(
         aliases=offered.aliases,
         notes=fixed.notes,
         known_json=history.known_json,
+        conversation=history.number,
+        cached_s=cached_s,
     )
     request.content()  # what cannot be sent is refused here, in the caller's frame
     return request
+
+
+def _history(
+    fixed: FixedFields, chat_ctx: llm.ChatContext, histories: HistoryCache
+) -> Conversation:
+    """What *chat_ctx* becomes; raises Unbuildable."""
+    cut = fixed.options.caching is not None
+    try:
+        return conversation(chat_ctx, fixed.model, histories, cut=cut)
+    except Exception as exc:  # a history may hold anything, and must not end the call
+        raise Unbuildable("the history cannot be turned into messages") from exc
 
 
 def build_schemas(
@@ -137,7 +152,7 @@ def _completed(
     own_messages: bool,
     choice: ToolChoice | None,
     parallel: bool | None,
-    caching: bool,
+    caching: Mapping[str, Any] | str | None,
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
     """*body* with what depends on the rest of it, and why some of that is not as it was asked for.
 
@@ -151,8 +166,17 @@ def _completed(
         body, no_thinking = with_thinking(body, history.calls, model)
     body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
     body = body | stand_ins
-    if caching:
-        body = with_cache_breakpoints(body, own_messages=own_messages)
+    if caching is not None or history.system_breakpoints or history.breakpoints:
+        own_system = body.get("system") is not history.system
+        marks = Marks(
+            control=cache_control(caching),
+            prefix=caching is not None,
+            turns=caching is not None,
+            shared=0 if own_system else history.shared,
+            system=() if own_system else history.system_breakpoints,
+            messages=() if own_messages else history.breakpoints,
+        )
+        body = with_cache_marks(body, marks, own_messages=own_messages)
     return body, {"thinking": no_thinking, "tool_choice": other_choice}
 
 

@@ -61,8 +61,9 @@ def _encode_list(items: list[Any], known: KnownJson | None) -> bytes:
     """The tools, or the messages: up to what is new, earlier requests have encoded them."""
     texts: list[bytes] = []
     count = 0
-    if known is not None and known.begins(items):
-        texts, count = [*known.texts], known.length
+    if known is not None:
+        begin, count = known.of(items)
+        texts += begin
     for at in range(count, len(items)):
         item = items[at]
         if type(item) not in _LASTING or (text := item.json) is None:

@@ -57,6 +57,9 @@ class ModelFacts:
         cache_minimum_tokens: shortest prefix that is cached; None likewise.
         input_price: US dollars per million input tokens; None likewise.
         output_price: likewise, of output tokens.
+        cache_read_price: likewise, of tokens read from the cache; None where that is a tenth.
+        long_prompt_tokens: from how long a prompt on all of it is dearer; None if it never is.
+        long_prompt_factor: how many times dearer.
         voice_thinking: the type of thinking that a voice asks for by default; None says nothing.
         voice_effort: likewise, the effort.
     """
@@ -83,6 +86,9 @@ class ModelFacts:
     cache_minimum_tokens: int | None = None
     input_price: float | None = None
     output_price: float | None = None
+    cache_read_price: float | None = None
+    long_prompt_tokens: int | None = None
+    long_prompt_factor: float = 1.0
     voice_thinking: ThinkingType | None = None
     voice_effort: Effort | None = None
 
@@ -135,7 +141,9 @@ _ALWAYS_THINKS = replace(
 )
 _5_1 = replace(_ALWAYS_THINKS, forced_tools=False, forced_tools_with_thinking=False)
 _FABLE_5 = replace(_ALWAYS_THINKS, version=(5, 0), input_price=10.0, output_price=50.0)
-_FABLE_5_1 = replace(_5_1, version=(5, 1), input_price=10.0, output_price=50.0)
+_FABLE_5_1 = replace(
+    _5_1, version=(5, 1), input_price=10.0, output_price=50.0, cache_read_price=0.25
+)
 _FABLE_5_2 = replace(
     _5_1,
     version=(5, 2),
@@ -144,6 +152,7 @@ _FABLE_5_2 = replace(
     cache_minimum_tokens=None,
     input_price=8.0,
     output_price=40.0,
+    cache_read_price=0.2,
 )
 
 MODELS: tuple[ModelFacts, ...] = (
@@ -156,8 +165,10 @@ MODELS: tuple[ModelFacts, ...] = (
         status="latest",
         default_effort="medium",
         efforts_without_thinking=UP_TO_HIGH,
-        input_price=0.1,  # of prompts above 100,000 tokens five times as much, as of the output
+        input_price=0.1,
         output_price=0.5,
+        long_prompt_tokens=100_000,
+        long_prompt_factor=5.0,
         voice_thinking="disabled",
     ),
     replace(
@@ -181,6 +192,7 @@ MODELS: tuple[ModelFacts, ...] = (
         fast="",
         input_price=4.0,
         output_price=20.0,
+        cache_read_price=0.2,
     ),
     replace(_FABLE_5_1, family="fable"),
     replace(_FABLE_5_1, family="mythos"),

@@ -16,6 +16,7 @@ from livekit.agents.llm import ToolChoice
 
 from .argument_checks import (
     check_betas,
+    check_caching,
     check_headers,
     check_mapping,
     check_mcp_servers,
@@ -124,8 +125,8 @@ class RequestOptions:
     stop_sequences: Sequence[str] | None = field(
         default=None, metadata=_checked_by(check_stop_sequences)
     )
-    caching: Literal["ephemeral"] | None = field(
-        default=None, metadata=_must_be('"ephemeral" or None', lambda value: value == "ephemeral")
+    caching: Literal["ephemeral"] | Mapping[str, Any] | None = field(
+        default=None, metadata=_checked_by(check_caching)
     )
     tool_choice: ToolChoice | None = field(
         default=None, metadata=_checked_by(lambda name, value: api_tool_choice(value))

@@ -40,6 +40,8 @@ class Request:
         known_json: The JSON of what the messages begin with, or did before they were changed.
         go_on: What a user says behind an assistant's message that the model is to go on with, if
             it does not go on with one.
+        conversation: Number of the conversation that it goes on with.
+        cached_s: How long the API keeps what of it is cached, seconds; None if it is not to cache.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -52,6 +54,8 @@ class Request:
     notes: Literal["speak", "event", "off"] = "off"
     known_json: KnownJson | None = field(default=None, repr=False)
     go_on: str = field(default=".", compare=False, repr=False)
+    conversation: int = field(default=0, compare=False, repr=False)
+    cached_s: float | None = field(default=None, compare=False, repr=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.

@@ -62,6 +62,7 @@ class IncomingMessage:
         usage: its token counts so far.
         stop_reason: the API's word for why it ended, None until it says so, if ever.
         container: id of the server-side container that its tools ran in, if any.
+        cache_miss_reason: why the prompt cache missed, if the API tells.
         finished: whether `message_stop` has arrived, or what is as good.
         progress: grows with every event that says something.
         blocks: its content blocks by index, in the order in which they began.
@@ -75,6 +76,7 @@ class IncomingMessage:
         self.usage = Usage()
         self.stop_reason: str | None = None
         self.container: str | None = None
+        self.cache_miss_reason: str | None = None
         self.finished = False  # asked with every read, where looking a state up costs too much
         self.progress = 0
         self.blocks: dict[int, Block] = {}
@@ -141,6 +143,8 @@ class IncomingMessage:
         self.message_id = identifier("" if given is None else string(given)) or "msg_unknown"
         self.usage.update(message.get("usage"))
         self._take_container(message)
+        if (diagnostics := message.get("diagnostics")) is not None:
+            self.cache_miss_reason = _miss_reason(diagnostics)
 
     def _block_start(self, event: Event) -> None:
         self._begin(event["index"], Block.begin(event["content_block"]))
@@ -249,6 +253,17 @@ class IncomingMessage:
                 f"the message is longer than {LONGEST_MESSAGE_CHARS} characters",
                 retryable=False,
             )
+
+
+def _miss_reason(diagnostics: Any) -> str | None:
+    """What has changed since the message before, by the API's *diagnostics*; None if they say none.
+
+    Where they could not be made, the reason is no reason. Source: platform.claude.com/docs/en/
+    build-with-claude/cache-diagnostics, "Cache miss reason types".
+    """
+    reason = diagnostics.get("cache_miss_reason") if isinstance(diagnostics, dict) else None
+    kind = identifier(reason.get("type")) if isinstance(reason, dict) else None
+    return kind if kind is not None and kind.endswith("_changed") else None
 
 
 def _delta_of(event: Event) -> dict[str, Any]:

@@ -69,6 +69,16 @@ class TurnEnded:
             when the turn was cancelled.
         wasted_tokens: tokens of failed attempts of which nothing was handed on; billed all the
             same.
+        cost_usd: what *usage* and *wasted_tokens* cost, US dollars; None where no price is known.
+        cache_hit_ratio: which part of the prompt was read from the cache, 0 to 1; None if there was
+            no prompt.
+        cache_write_5m_tokens: tokens that were written to the cache for five minutes.
+        cache_write_1h_tokens: likewise, for an hour.
+        cache_miss: why the turn did not find what the one before has left in the cache, such as
+            "system_changed"; None if it did.
+        thinking_tokens: tokens of the answer that were thought; counted in *usage* as well.
+        web_searches: searches of the API's own tool; they cost money.
+        web_fetches: pages that the API's own tool has fetched.
     """
 
     turn_id: str
@@ -86,10 +96,19 @@ class TurnEnded:
     elapsed_s: float
     usage: llm.CompletionUsage
     wasted_tokens: int
+    cost_usd: float | None = None
+    cache_hit_ratio: float | None = None
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    cache_miss: str | None = None
+    thinking_tokens: int = 0
+    web_searches: int = 0
+    web_fetches: int = 0
 
     @classmethod
     def of(cls, record: TurnRecord) -> TurnEnded:
         """How the turn of *record* ended: with an outcome, with a failure, or else cancelled."""
+        usage, miss = record.usage, record.cache_miss
         return cls(
             turn_id=record.turn_id,
             outcome=record.outcome,
@@ -104,6 +123,31 @@ class TurnEnded:
             tool_calls=record.tool_calls,
             silence_s=record.silence_s,
             elapsed_s=record.elapsed_s,
-            usage=record.usage.to_livekit(),
+            usage=usage.to_livekit(),
             wasted_tokens=record.wasted_tokens,
+            cost_usd=record.cost_usd,
+            cache_hit_ratio=usage.cache_hit_ratio,
+            cache_write_5m_tokens=usage.cache_write_5m_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            cache_miss=None if miss is None else miss.reason,
+            thinking_tokens=usage.thinking_tokens,
+            web_searches=usage.web_search_requests,
+            web_fetches=usage.web_fetch_requests,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WarmedCache:
+    """What `warm_cache()` has come to.
+
+    Attributes:
+        written_tokens: tokens that it wrote to the cache; 0 if all was there, or too short.
+        read_tokens: tokens that were there already, and are kept as long anew.
+        lifetime_s: how long the API keeps them after their last use, seconds.
+        cost_usd: what it cost, US dollars; None where no price is known.
+    """
+
+    written_tokens: int
+    read_tokens: int
+    lifetime_s: float
+    cost_usd: float | None

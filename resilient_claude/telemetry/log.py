@@ -154,6 +154,14 @@ EVENTS: Mapping[str, LogEvent] = {
             f"{f['text_chars']} characters"
         ),
     ),
+    "claude.cache_missed": LogEvent(
+        "warning",
+        ("reason", "expected_tokens", "read_tokens", "age_s", *_CALL),
+        lambda f: (
+            f"the prompt cache missed ({f['reason']}): {f['read_tokens']} tokens were read of "
+            f"{f['expected_tokens']} that the turn before left there {f['age_s']} s ago"
+        ),
+    ),
     "claude.handler_failed": LogEvent(
         "error",
         ("handled", "root_type", "root_message"),

@@ -10,6 +10,7 @@ from livekit.agents import llm
 from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.redaction import identifier
 from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.prices import Prices
 from resilient_claude.response.translator import Translator
 from resilient_claude.response.usage import Usage
 
@@ -49,6 +50,34 @@ class AttemptRecord:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class CacheMiss:
+    """What should have been read from the prompt cache, and was not.
+
+    Attributes:
+        reason: what has changed since the message before.
+        expected_tokens: tokens that this one has left in the cache.
+        read_tokens: how many were read.
+        age_s: seconds since then.
+        repeats: whether an earlier turn of the adapter missed for the same reason.
+    """
+
+    reason: str
+    expected_tokens: int
+    read_tokens: int
+    age_s: float
+    repeats: bool = False
+
+    def as_dict(self) -> dict[str, Scalar]:
+        """Everything about it, as scalars."""
+        return {
+            "reason": self.reason,
+            "expected_tokens": self.expected_tokens,
+            "read_tokens": self.read_tokens,
+            "age_s": round(self.age_s, 3),
+        }
+
+
 @dataclass(slots=True, kw_only=True)
 class TurnRecord:
     """What has become of a turn so far, over all of its attempts and parts.
@@ -70,6 +99,9 @@ class TurnRecord:
         tool_calls: tool calls handed on.
         usage: tokens of the parts that ended.
         wasted: tokens of attempts of which nothing was handed on; billed all the same.
+        prices: what the model costs, if that is known.
+        cost_usd: what all these tokens cost, US dollars; None where that is not known.
+        cache_miss: what should have been in the prompt cache and was not, if there was any.
         message_id: id of the last message.
         stop_reason: why the last message ended.
         outcome: how the answer ended; None while it has not, or has failed.
@@ -92,6 +124,9 @@ class TurnRecord:
     tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
     wasted: Usage = field(default_factory=Usage)
+    prices: Prices | None = None
+    cost_usd: float | None = 0.0
+    cache_miss: CacheMiss | None = None
     message_id: str = ""
     stop_reason: str | None = None
     outcome: Outcome | None = None
@@ -199,6 +234,7 @@ class TurnRecord:
         self.failed.append(record)
         if not translator.output_started:
             self.wasted.add(translator.message.usage)
+            self._bill(translator.message.usage)
             self._wasted_by = translator
         return record
 
@@ -211,9 +247,15 @@ class TurnRecord:
         """No more comes of this part: what its last attempt delivered is the caller's."""
         if translator is not self._wasted_by:
             self.usage.add(translator.message.usage)
+            self._bill(translator.message.usage)
         self.message_id = translator.message.message_id or self.message_id
         self.stop_reason = translator.message.stop_reason
         self.tool_calls += translator.tool_calls
+
+    def _bill(self, usage: Usage) -> None:
+        cost = None if self.prices is None else self.prices.cost(usage)
+        total = self.cost_usd
+        self.cost_usd = None if cost is None or total is None else total + cost
 
     def end(
         self,

@@ -66,6 +66,10 @@ class Reporter:
         record = self._record
         for event, level in self._lines():
             log.write(self._logger, event, record.as_dict(), level=level)
+        if (miss := record.cache_miss) is not None:
+            level = "debug" if miss.repeats else None
+            facts = {**miss.as_dict(), **record.call}
+            log.write(self._logger, "claude.cache_missed", facts, level=level)
         self._emit("claude_turn_ended", TurnEnded.of(record))
 
     def _lines(self) -> Iterator[tuple[str, str | None]]:

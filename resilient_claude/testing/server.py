@@ -48,6 +48,8 @@ class SimulatedClaude:
             gateway may not: `prefill`, `forced_tool`, `sampling`, `thinking`, `effort`,
             `strict_tools`, `betas`, `thinking_blocks`, `images`. A request with one of them gets a
             documented 400 in place of its step, which it consumes all the same.
+        cache: Have a prompt cache: what a request reads from it and writes to it is in the usage of
+            its answer, in place of the answer's own counts of the prompt.
 
     Raises:
         ValueError: *rejects* names something else.
@@ -58,10 +60,11 @@ class SimulatedClaude:
         *steps: Step,
         tls: bool = False,
         strict: bool = True,
+        cache: bool = False,
         default: Step = Answer("Hello."),  # noqa: B008 -- frozen
         rejects: Collection[Part] = (),
     ) -> None:
-        self._ledger = Ledger(steps, default, rejects=check_parts(rejects))
+        self._ledger = Ledger(steps, default, rejects=check_parts(rejects), cache=cache)
         self._strict = strict
         self._tls = tls
         self._certificates: ServerCertificates | None = None
@@ -185,6 +188,10 @@ class SimulatedClaude:
     def heal(self) -> None:
         """End the outage: the next request gets the next step of the script, or the default."""
         self._ledger.heal()
+
+    def age_cache(self, seconds: float) -> None:
+        """Let *seconds* pass for the prompt cache: what is not used for its ttl is gone."""
+        self._ledger.age_cache(seconds)
 
     def wait_for_requests(self, n: int, timeout_s: float = 5.0) -> list[RecordedRequest]:
         """Wait until *n* requests for messages have arrived in all.

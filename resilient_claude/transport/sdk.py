@@ -81,6 +81,15 @@ def is_first_party(client: object) -> bool:
     return type(client) is anthropic.AsyncAnthropic
 
 
+def tells_cache_misses(provider: str) -> bool:
+    """Whether the *provider*, a host, takes the question why its prompt cache missed.
+
+    Anthropic's own API does; what speaks as it may reject a field that it does not know. Source:
+    platform.claude.com/docs/en/build-with-claude/cache-diagnostics, "Platforms".
+    """
+    return provider.endswith("anthropic.com")
+
+
 def is_sync_client(client: object) -> bool:
     """Whether *client* is one of the SDK's, but blocks."""
     return isinstance(client, SyncAPIClient)
@@ -238,12 +247,12 @@ async def post(
         cast_to=object,
         stream=True,
         stream_cls=anthropic.AsyncStream[object],
-        **_body(client, request),
-        options=cast(Any, _options(request, connect_s=connect_s)),
+        **body_of(client, request),
+        options=cast(Any, options_of(request, connect_s=connect_s)),
     )
 
 
-def _body(client: AnyClient, request: Request) -> dict[str, Any]:
+def body_of(client: AnyClient, request: Request) -> dict[str, Any]:
     """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
 
     Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
@@ -253,7 +262,8 @@ def _body(client: AnyClient, request: Request) -> dict[str, Any]:
     return {"body": request.body}
 
 
-def _options(request: Request, *, connect_s: float | None) -> dict[str, Any]:
+def options_of(request: Request, *, connect_s: float | None) -> dict[str, Any]:
+    """The SDK's options for *request*; *connect_s* as in `post`."""
     # `identity`: a compressed stream arrives in larger, later pieces and costs CPU to unpack.
     return {
         "headers": {

@@ -184,7 +184,7 @@ class Parts:
             self._record.attempts += 1
             self._attempt = self._make_attempt(part, number, policy, silent_since, timed_out)
             try:
-                return await self._attempt.play(
+                outcome = await self._attempt.play(
                     # The same empty answer twice is Claude's will, and no fault.
                     may_be_empty=part.may_be_empty or was_empty,
                     may_pause=part.may_pause,
@@ -202,12 +202,19 @@ class Parts:
                 timed_out += kind is FailureKind.TIMEOUT
                 was_empty = kind is FailureKind.EMPTY
                 self._on_retry(failed, wait_s)
+            else:
+                self._note_cache(part)
+                return outcome
             number += 1
             await self._sleep(wait_s)
             if FACTS[kind].throttled:
                 # A sentence of four finals would multiply what a server sheds.
                 left_s = self._latest - self._loop.time()
                 await self._speculation.hold(self._aborted, at_most_s=left_s)
+
+    def _note_cache(self, part: Part) -> None:
+        miss = self._requests.answered(part.request, self.translator.message, self._loop.time())
+        self._record.cache_miss = miss or self._record.cache_miss
 
     @property
     def _turn_deadline(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents.llm import Tool, Toolset
@@ -12,19 +12,28 @@ from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.faults import ClockExpired
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.failures.naming import name_failure
-from resilient_claude.failures.private import Private
+from resilient_claude.failures.private import Private, private_texts
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.model_info import ModelInfo
+from resilient_claude.response.prices import Prices
+from resilient_claude.response.usage import Usage
+from resilient_claude.telemetry.events import WarmedCache
 from resilient_claude.telemetry.log import model_ends, model_unknown
 from resilient_claude.transport.models_endpoint import UnknownModelError, describe_model
 from resilient_claude.transport.sdk import credentials_of
 from resilient_claude.transport.target import Target
+from resilient_claude.transport.whole_message import whole_message
 
+from .pricing import prices_of
 from .requests import TurnRequests
 
 if TYPE_CHECKING:
     from resilient_claude.transport.sdk import AnyClient
+
+
+_READING = 4
+"""How many times `first_token_s` Claude may take to read a prompt that nobody waits for."""
 
 
 class Rehearsal:
@@ -69,6 +78,43 @@ class Rehearsal:
             return
         # Out here, what it was is not the context of what is raised.
         raise to_api_error(failure, summary="warming failed") from shown
+
+    async def warm_cache(
+        self, instructions: str, tools: Sequence[Tool | Toolset], prices: Mapping[str, Prices]
+    ) -> WarmedCache:
+        """Write what calls share into the prompt cache: one request, without an answer.
+
+        Raises:
+            ValueError: the API warms no cache with such options.
+            livekit.agents.APIError: that failed.
+        """
+        request = self._requests.warming(instructions, tools)
+        evidence = Evidence(https=self._target.https)
+        connect_s, limit_s = self.timeouts.connect_s, _READING * self.timeouts.first_token_s
+        try:
+            async with asyncio.timeout(connect_s + limit_s) as scope:
+                client = await self._target.client_for_attempt()
+                answer = await whole_message(client, request, evidence, connect_s=connect_s)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it gets a name
+            if isinstance(exc, TimeoutError) and scope.expired():
+                exc = ClockExpired("first_token_s", limit_s)
+            secrets = credentials_of(self._target.client)
+            private = private_texts(request.body, request.headers, request.query)
+            failure, shown = name_failure(
+                exc, evidence, private=lambda: private.plus(secrets=secrets)
+            )
+        else:
+            usage = Usage()
+            usage.update(answer["usage"])
+            self._requests.check_cached(request, usage)
+            price = prices_of(request.asked, prices)
+            return WarmedCache(
+                written_tokens=usage.cache_creation_input_tokens,
+                read_tokens=usage.cache_read_input_tokens,
+                lifetime_s=request.cached_s or 0.0,
+                cost_usd=None if price is None else price.cost(usage),
+            )
+        raise to_api_error(failure, summary="warming the cache failed") from shown
 
     async def _ask_for_model(self, client: AnyClient, evidence: Evidence) -> None:
         """Learn of the model; a wrong id and one that is to retire are one line each.

@@ -33,8 +33,13 @@ from resilient_claude.request.repairs.rejections import cause_of, repair_for
 from resilient_claude.request.repairs.repair import Cause
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.request.warming import warming_request
+from resilient_claude.response.message import IncomingMessage
+from resilient_claude.response.usage import Usage
 from resilient_claude.telemetry.log import request_adjusted
+from resilient_claude.telemetry.record import CacheMiss
 
+from .cache_watch import CacheWatch
 from .remembered import OF_THIS_PROCESS, Remembered
 
 MOST_REPAIRS = 5
@@ -51,6 +56,8 @@ class TurnRequests:
         is_first_party: whether requests go to Anthropic's own API, or to what speaks as it.
         host: where they go, host and port.
         remembered: why earlier ones were rejected, by host and model.
+        diagnoses: whether what is asked can tell why its prompt cache has missed: Anthropic's own
+            API can, others may reject the question.
 
     Raises:
         ValueError: the model does not take what the *options* ask for.
@@ -65,9 +72,13 @@ class TurnRequests:
         is_first_party: bool = True,
         host: str = "",
         remembered: Remembered = OF_THIS_PROCESS,
+        diagnoses: bool = False,
     ) -> None:
         self._host = host
         self._remembered = remembered
+        self._cache_watch = CacheWatch()
+        self._previous = self._cache_watch.previous if diagnoses else None
+        self._told_of_minimum = False
         self._schemas = schemas
         self._logger = logger
         self._is_first_party = is_first_party
@@ -132,6 +143,7 @@ class TurnRequests:
                 chat_ctx,
                 schemas=self._schemas,
                 histories=self._histories,
+                previous=self._previous,
                 **arguments,
             )
         except Unbuildable as fault:
@@ -139,6 +151,31 @@ class TurnRequests:
         for adjustment in request.adjustments:
             self._say(adjustment)
         return self.as_taken(request)
+
+    def warming(self, instructions: str, tools: Sequence[Tool | Toolset]) -> Request:
+        """A request that writes what calls share into the prompt cache; see `warming_request`."""
+        request = warming_request(self._fixed, instructions, tools, self._schemas)
+        return self.as_taken(request)
+
+    def answered(self, request: Request, message: IncomingMessage, now: float) -> CacheMiss | None:
+        """See `CacheWatch.answered`; a prompt that is too short to be cached is one line."""
+        if request.cached_s is None:  # as in most turns
+            return None
+        self.check_cached(request, message.usage)
+        return self._cache_watch.answered(request, message, now)
+
+    def check_cached(self, request: Request, usage: Usage) -> None:
+        """One line if nothing of *request* was cached since it is too short for its model."""
+        minimum, tokens = request.asked.facts.cache_minimum_tokens, usage.prompt_tokens
+        is_cached = usage.cache_read_input_tokens or usage.cache_creation_input_tokens
+        if self._told_of_minimum or is_cached or minimum is None or not 0 < tokens < minimum:
+            return
+        self._told_of_minimum = True
+        reason = (
+            f"has no effect on a prompt of {tokens} tokens: {request.asked.id} caches what is "
+            f"{minimum} tokens long or longer"
+        )
+        self._say(Adjustment("caching", reason))
 
     def _say(self, adjustment: Adjustment) -> None:
         self._say_of(self.model.id, adjustment)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from resilient_claude.policy.retry_policy import RetryPolicy
 from resilient_claude.policy.timeouts import Timeouts
+from resilient_claude.response.prices import Prices
 from resilient_claude.transport.target import Target
 
 
@@ -19,6 +21,7 @@ class TurnSettings:
         timeouts: the clocks of an attempt.
         attempt_s: how long each attempt may wait for content, seconds; None for no such bound.
         filter_thinking: whether leaked thinking tags are taken out of the text.
+        prices: what models cost, by their ids, where that is not what Anthropic asks.
     """
 
     target: Target
@@ -26,3 +29,4 @@ class TurnSettings:
     timeouts: Timeouts
     attempt_s: float | None = None
     filter_thinking: bool = False
+    prices: Mapping[str, Prices] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.faults import Fault
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.policy.retry import AttemptFailed
+from resilient_claude.request.models import Model
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.telemetry.record import TurnRecord
@@ -31,6 +32,7 @@ from .livekit_internals import (
 )
 from .output import Output
 from .parts import Parts
+from .pricing import prices_of
 from .requests import TurnRequests
 from .settings import TurnSettings
 from .speculation import Speculation
@@ -65,6 +67,7 @@ class ResilientClaudeStream(llm.LLMStream):
             model=requests.model.id,
             provider=settings.target.provider,
             started=self._now(),
+            prices=prices_of(_asked(request, requests), settings.prices),
         )
         self._reporter = Reporter(self._record, logger=logger, emit=emit)
         self._parts = Parts(
@@ -158,6 +161,10 @@ class ResilientClaudeStream(llm.LLMStream):
 
     def _report_thinking(self) -> None:
         self._reporter.thinking(self._now())
+
+
+def _asked(request: Request | Fault, requests: TurnRequests) -> Model:
+    return requests.model if isinstance(request, Fault) else request.asked
 
 
 def _limited(

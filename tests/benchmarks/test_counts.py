@@ -12,6 +12,7 @@ from livekit.agents.llm import utils
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.request.build import build_request
+from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.tools.schemas import ToolSchemas
 
 from . import conversation
@@ -86,3 +87,34 @@ def test_the_first_turn_of_a_long_history_costs_no_more_than_it_did() -> None:
         sys.setprofile(None)
 
     assert count <= 1_450
+
+
+def _calls_with_caching(items: int) -> int:
+    """The Python calls of the fourth request of a call that is cached."""
+    adapter, count = ResilientClaudeLLM(api_key="k", caching="ephemeral"), 0
+    context, histories = conversation.long(items), HistoryCache()
+
+    def request() -> bytes:
+        fixed, schemas = adapter._requests._fixed, adapter._schemas
+        return build_request(fixed, context, schemas=schemas, histories=histories).content()
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    for _ in range(3):
+        request()
+        conversation.go_on(context, shorten=False)
+    sys.setprofile(profile)
+    try:
+        request()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_marks_of_the_cache_cost_no_more_late_in_a_call() -> None:
+    """They are in the last messages: what stands before is not encoded anew."""
+    early, late = _calls_with_caching(10), _calls_with_caching(3_000)
+
+    assert late <= early + 20

@@ -16,7 +16,14 @@ import pytest
 from livekit.agents import Agent, AgentSession, APIError, ErrorEvent, llm
 from livekit.agents.types import NOT_GIVEN
 
-from resilient_claude import FailureKind, ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
+from resilient_claude import (
+    FailureKind,
+    ResilientClaudeLLM,
+    RetryPolicy,
+    Timeouts,
+    TurnEnded,
+    failure_of,
+)
 from resilient_claude.testing import Answer, HttpError, SimulatedClaude
 from resilient_claude.testing.voice import Says, VoiceCall
 from resilient_claude.voice import keep_caller_informed
@@ -56,6 +63,9 @@ CALLING = snippet(page("testing-voice"), "test_my_caller_is_answered")
 ATTENDING = snippet(page("voice"), 'hold_after_s="auto"')
 ACCOMPANYING = snippet(page("voice"), "class Librarian")
 COUNTING_APOLOGIES = snippet(page("voice"), "def attend(")
+PRICING = snippet(page("costs"), "Prices(")
+WARMING = snippet(page("costs"), "async def before_the_first_call")
+CACHED = snippet(page("testing"), "test_my_agents_second_turn_is_cached")
 BREAKING = snippet(page("testing"), "def broken_line")
 REJECTING = snippet(page("testing"), "def old_gateway")
 
@@ -210,6 +220,7 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
     (tmp_path / "test_saved.py").write_text(TESTING)
     (tmp_path / "test_lost.py").write_text(LOSING)
     (tmp_path / "test_calls.py").write_text(CALLING)
+    (tmp_path / "test_cached.py").write_text(CACHED)
     (settings,) = blocks(page("testing"), "toml")
     (tmp_path / "pyproject.toml").write_text(settings)
 
@@ -222,7 +233,7 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "5 passed" in result.stdout, result.stdout + result.stderr
+    assert "6 passed" in result.stdout, result.stdout + result.stderr
     assert "warning" not in result.stdout
 
 
@@ -251,6 +262,37 @@ async def test_the_turns_are_counted_by_how_they_ended() -> None:
         await adapter.aclose()
 
     assert namespace["turns"] == {"complete": 1, "failed: rejected (caller)": 1}
+
+
+async def test_prices_of_ones_own_are_those_that_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway's, for its own name of a model."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+    costs: list[float | None] = []
+    with SimulatedClaude(Answer("Hi.", input_tokens=1_000, output_tokens=100)) as claude:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", claude.base_url)
+        adapter = run(PRICING)["make_llm"]()
+        adapter.on("claude_turn_ended", lambda turn: costs.append(turn.cost_usd))
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert costs == [pytest.approx((1_000 * 0.12 + 100 * 0.6) / 1e6)]
+
+
+async def test_the_first_call_reads_what_was_written_before_it() -> None:
+    """By an agent as livekit has it, whose first turn is a session's."""
+    agent = Agent(instructions="Be brief and kind. " * 300, tools=[*desk.tools(3)])
+    turns: list[TurnEnded] = []
+    with SimulatedClaude(cache=True) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url, caching="ephemeral")
+        adapter.on("claude_turn_ended", turns.append)
+        warmed = await run(WARMING)["before_the_first_call"](adapter, agent)
+        session: AgentSession[None] = AgentSession(llm=adapter, vad=None)
+        async with adapter, session:
+            await session.start(agent)
+            await session.run(user_input="Hello?")
+
+    assert warmed.written_tokens > 1_000
+    assert turns[0].usage.cache_read_tokens == warmed.written_tokens
 
 
 async def test_the_broken_line_breaks_where_the_page_says() -> None:

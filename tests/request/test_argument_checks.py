@@ -6,6 +6,7 @@ import pytest
 
 from resilient_claude.request.argument_checks import (
     alternatives,
+    check_caching,
     check_headers,
     check_mcp_servers,
     check_metadata,
@@ -47,3 +48,16 @@ def test_what_may_be_secret_is_not_shown(check: object, value: object) -> None:
         check("it", value)
 
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [1, True, ["ephemeral"]])
+def test_caching_is_a_word_or_a_dict(value: object) -> None:
+    """Any other type is a slip of the pen."""
+    with pytest.raises(TypeError, match='caching must be "ephemeral" or'):
+        check_caching("caching", value)
+
+
+@pytest.mark.parametrize("ttl", [{}, {"ttl": "5m"}, {"ttl": "1h"}])
+def test_caching_is_taken_as_the_api_takes_it(ttl: dict[str, str]) -> None:
+    """Nothing is lost on the way."""
+    check_caching("caching", {"type": "ephemeral", **ttl})

@@ -61,6 +61,7 @@ OTHER: dict[str, Any] = {
 }
 """Of every field a value that is not its default."""
 
+CACHINGS = '"ephemeral" or {"type": "ephemeral", "ttl": "1h"}'
 EFFORTS = '"low", "medium", "high", "xhigh" or "max"'
 SERVER = {"type": "url", "name": "shop", "url": "https://shop.example/mcp"}
 
@@ -167,7 +168,7 @@ def test_what_is_given_is_kept() -> None:
         ({"model": None}, "model must be a model id without white space, got None"),
         ({"model": NOT_GIVEN}, "model must be a model id without white space, got NOT_GIVEN"),
         ({"max_tokens": 0}, "max_tokens must be an int >= 1, got 0"),
-        ({"caching": ""}, "caching must be \"ephemeral\" or None, got ''"),
+        ({"caching": ""}, f"caching must be {CACHINGS}, got ''"),
     ],
 )
 def test_what_cannot_work_is_refused(arguments: dict[str, Any], message: str) -> None:
@@ -200,7 +201,18 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
         ("temperature", float("nan"), "temperature must be a number from 0 to 1, got nan"),
         ("temperature", "hot", "temperature must be a number from 0 to 1, got 'hot'"),
         ("top_k", -1, "top_k must be an int >= 0, got -1"),
-        ("caching", "1h", "caching must be \"ephemeral\" or None, got '1h'"),
+        ("caching", "1h", f"caching must be {CACHINGS}, got '1h'"),
+        ("caching", {"ttl": "1h"}, f"caching must be {CACHINGS}, got {{'ttl': '1h'}}"),
+        (
+            "caching",
+            {"type": "ephemeral", "scope": "all"},
+            f"caching must be {CACHINGS}, got {{'type': 'ephemeral', 'scope': 'all'}}",
+        ),
+        (
+            "caching",
+            {"type": "ephemeral", "ttl": "2h"},
+            "caching['ttl'] must be \"5m\" or \"1h\", got '2h'",
+        ),
         ("model_like", "", "model_like must be a model id without white space, got ''"),
         ("effort", "extreme", f"effort must be {EFFORTS}, got 'extreme'"),
         (

@@ -444,3 +444,27 @@ def test_what_holds_all_the_time(events: list[Event]) -> None:
     if message.state is not MessageState.FINISHED:
         assert (message.stop_reason is not None) == has_reason
     assert message.finished == (message.state is MessageState.FINISHED)
+
+
+@pytest.mark.parametrize(
+    ("diagnostics", "reason"),
+    [
+        ({"cache_miss_reason": {"type": "tools_changed"}}, "tools_changed"),
+        ({"cache_miss_reason": {"type": "unavailable"}}, None),
+        ({"cache_miss_reason": {"type": "<b>_changed"}}, None),
+        ({"cache_miss_reason": {"type": ["x_changed"]}}, None),
+        ({"cache_miss_reason": {}}, None),
+        ({"cache_miss_reason": "tools_changed"}, None),
+        ({"cache_miss_reason": None}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_api_may_tell_why_its_cache_missed(diagnostics: object, reason: str | None) -> None:
+    """What is no change is no reason, and whatever comes ends no answer."""
+    message = message_in(MessageState.BEFORE_MESSAGE)
+
+    start = {"id": "msg_1", "usage": {}, "diagnostics": diagnostics}
+    message.read([{"type": "message_start", "message": start}])
+
+    assert message.cache_miss_reason == reason

@@ -489,11 +489,39 @@ def test_what_is_told_of_a_model_of_which_nothing_is_near(worker: Worker) -> Non
     ]
 
 
+async def test_what_is_told_of_a_cache_that_missed(make_llm: MakeLLM, lines: Lines) -> None:
+    """The same reason again is written at debug level."""
+    answer = Answer("Hi.", input_tokens=5, cache_creation_tokens=3_000)
+    with SimulatedClaude(default=answer) as claude:
+        adapter = make_llm(claude, caching="ephemeral")
+        context = conversation()
+        for _ in range(3):
+            await read_stream(adapter.chat(chat_ctx=context))
+        await adapter.aclose()
+
+    told, again = lines.named("claude.cache_missed")
+    age_s = told.pop("age_s")
+    assert told.pop("turn_id").startswith("turn_")
+    assert told == {
+        "reason": "nothing_changed",
+        "expected_tokens": 3_000,
+        "read_tokens": 0,
+        "model": MODEL,
+        "provider": adapter.provider,
+    }
+    assert lines.sentences[0] == (
+        "the prompt cache missed (nothing_changed): 0 tokens were read of 3000 that the turn "
+        f"before left there {age_s} s ago"
+    )
+    assert again["reason"] == "nothing_changed"
+    assert lines.levels == ["WARNING", "DEBUG"]
+
+
 def test_every_event_of_the_package_is_told_above() -> None:
     """A new event needs a turn that writes it, and its whole line."""
     written = {line["event"] for told in TOLD.values() for line in told.lines}
 
-    written |= {"claude.model_unknown", "claude.model_retires"}
+    written |= {"claude.model_unknown", "claude.model_retires", "claude.cache_missed"}
     assert written == events_of_the_package()
 
 

@@ -8,6 +8,7 @@ import pytest
 from livekit.agents import llm
 
 from resilient_claude import Failure, FailureKind, Origin, Outcome, Phase, TurnEnded
+from resilient_claude.response.prices import Prices
 from resilient_claude.response.translator import Translator
 from resilient_claude.telemetry.record import LONG_WAIT_S, TurnRecord
 
@@ -92,6 +93,7 @@ def test_a_turn_of_which_nothing_became() -> None:
         elapsed_s=0.5,
         usage=NOTHING_USED,
         wasted_tokens=0,
+        cost_usd=0.0,
     )
 
 
@@ -121,7 +123,21 @@ def test_a_turn_of_two_parts_with_a_failed_attempt() -> None:
         elapsed_s=5.0,
         usage=used(20, 6),
         wasted_tokens=13,
+        cache_hit_ratio=0.0,
     )
+
+
+def test_a_turn_costs_what_was_wasted_too() -> None:
+    """It is billed all the same, and each message once."""
+    turn = record()
+    turn.prices = Prices(input=1e6, output=1e7)
+    failed(turn, FAILURE, attempt())
+    turn.part_ended(attempt("Risotto.", stop_reason="end_turn"))
+
+    told = ended(turn, 105.0, outcome=Outcome.COMPLETE)
+
+    assert told.usage == used(10, 3)
+    assert told.cost_usd == pytest.approx(2 * (10 + 3 * 10))
 
 
 def test_an_attempt_that_failed_after_text_is_no_waste() -> None:

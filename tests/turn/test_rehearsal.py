@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from livekit.agents import APIError, APIStatusError
 
-from resilient_claude import FailureKind, ResilientClaudeLLM, failure_of
-from resilient_claude.testing import HttpError, SimulatedClaude
+from resilient_claude import FailureKind, ResilientClaudeLLM, Timeouts, failure_of
+from resilient_claude.testing import Break, HttpError, Raw, SimulatedClaude
 from resilient_claude.testing.serving import models_list, play
 from tests.benchmarks import conversation as desk
 from tests.support.adapters import KEY, MakeLLM
@@ -130,3 +131,54 @@ async def test_a_gateway_without_the_endpoint_is_warm_all_the_same(
         await adapter.aclose()
 
     assert lines.events == []
+
+
+# --- the prompt cache -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        (HttpError(401), FailureKind.AUTH),
+        (HttpError(529), FailureKind.OVERLOADED),
+        (Raw("{", content_type="application/json"), FailureKind.MALFORMED),
+        (Raw("<html>"), FailureKind.MALFORMED),
+        (Break("stall", at="request"), FailureKind.TIMEOUT),
+        (Break("reset", at="request"), FailureKind.RESET),
+    ],
+)
+async def test_a_cache_that_cannot_be_warmed_says_why(
+    make_llm: MakeLLM, step: Any, kind: FailureKind
+) -> None:
+    """In livekit's words, once, and without a word of the instructions."""
+    with SimulatedClaude(step) as claude:
+        adapter = make_llm(claude, timeout=Timeouts(connect_s=0.1, first_token_s=0.1))
+
+        with pytest.raises(APIError, match="warming the cache failed") as caught:
+            await adapter.warm_cache("Be kind to Mary.", desk.tools(1))
+        await adapter.aclose()
+
+        assert len(claude.requests) == 1
+    failure = failure_of(caught.value)
+    assert failure is not None
+    assert failure.kind is kind
+    assert "Mary" not in str(caught.value)
+
+
+async def test_what_cannot_warm_a_cache_is_refused_before_anything_is_sent(
+    make_llm: MakeLLM,
+) -> None:
+    """A slip of the pen is no failure of the API's."""
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, thinking={"type": "enabled", "budget_tokens": 1024})
+        with pytest.raises(ValueError, match="the API rejects it"):
+            await adapter.warm_cache("Be kind.")
+        with pytest.raises(TypeError, match="instructions must be a str"):
+            await adapter.warm_cache(None)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"tools must be a list, such as agent\.tools"):
+            await adapter.warm_cache("Be kind.", "tools")  # type: ignore[arg-type]
+        await adapter.aclose()
+        with pytest.raises(RuntimeError, match="is closed: make a new one"):
+            await adapter.warm_cache("Be kind.")
+
+        assert claude.requests == []

@@ -31,6 +31,7 @@ that are gone at once, it recognises the first.
 
 from __future__ import annotations
 
+import itertools
 from collections import ChainMap
 from collections.abc import Sequence
 from contextlib import suppress
@@ -56,10 +57,12 @@ class History(NamedTuple):
     Attributes:
         settled: What was known of it, and is known now.
         new: What else it has become.
+        conversation: Number of the conversation that it belongs to.
     """
 
     settled: Settled
     new: list[Span]
+    conversation: int
 
 
 class HistoryCache:
@@ -132,10 +135,14 @@ def difference(last: Sequence[ItemFingerprint], now: Sequence[ItemFingerprint]) 
     return Difference(Change.EDITED, start, len(last), len(now))
 
 
+_NUMBERS = itertools.count(1)
+
+
 class _Conversation:
     """One conversation: what its settled items became, and the last history's other items."""
 
     def __init__(self) -> None:
+        self._number = next(_NUMBERS)
         self._settled = Settled()
         self._others: list[llm.ChatItem] = []
         self._fingerprints: list[ItemFingerprint] = []  # of the others
@@ -172,7 +179,7 @@ class _Conversation:
             new = new[-_UNSETTLED:]
         self._others = [*items[settled.count :]]
         self._fingerprints = fingerprints[settled.count - known :]
-        return History(settled, new)
+        return History(settled, new, self._number)
 
 
 def _rest(settled: Settled, items: Sequence[llm.ChatItem]) -> list[Span] | None:

@@ -17,7 +17,7 @@ from resilient_claude.request.models import Model
 
 from .cache import HistoryCache
 from .plain_json import KnownJson, PlainJson
-from .writer import NOBODY_SPOKE
+from .writer import NOBODY_SPOKE, SystemText
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,11 @@ class Conversation:
 
     Attributes:
         messages: The messages, which are shared with other requests: make others to change them.
-        system: The blocks of the system.
+        system: The blocks of the system: one, but where a prefix ends in it that is cached.
+        shared: How many of these blocks all calls share; 0 where that is not known.
+        system_breakpoints: After which of these blocks livekit's cache breakpoints are.
+        breakpoints: And after which block of which message.
+        number: Which of the conversations it is.
         known_json: The JSON of what the messages begin with.
         calls: The latest calls, those of an open tool loop among them, by the ids they are sent
             with.
@@ -36,15 +40,28 @@ class Conversation:
 
     messages: list[dict[str, Any]]
     system: list[dict[str, Any]]
+    shared: int
+    system_breakpoints: Sequence[int]
+    breakpoints: Sequence[tuple[int, int]]
+    number: int
     known_json: KnownJson | None
     calls: Mapping[str, llm.FunctionCall]
     names: Sequence[str]
     left_out: Sequence[str]
 
 
-def conversation(chat_ctx: llm.ChatContext, model: Model, histories: HistoryCache) -> Conversation:
-    """The messages and the system of *chat_ctx*, free of what the API is known to reject."""
-    settled, spans = histories.history(chat_ctx)
+def conversation(
+    chat_ctx: llm.ChatContext, model: Model, histories: HistoryCache, *, cut: bool = False
+) -> Conversation:
+    """The messages and the system of *chat_ctx*, free of what the API is known to reject.
+
+    Args:
+        chat_ctx: It.
+        model: Who is asked.
+        histories: What is known of earlier ones.
+        cut: Whether the system is cut, even without a breakpoint, behind what all calls share.
+    """
+    settled, spans, number = histories.history(chat_ctx)
     new = [message for span in spans for message in span.messages]
     messages: list[dict[str, Any]] = [*settled.messages, *new]
     known = settled.known_json(messages) if new and settled.messages else None
@@ -59,13 +76,37 @@ def conversation(chat_ctx: llm.ChatContext, model: Model, histories: HistoryCach
         messages[-1] = {**final, "content": [*blocks, {**last, "text": prefill(last["text"])}]}
     calls: dict[str, llm.FunctionCall] = {}
     names, left_out = {**settled.names}, {**settled.left_out}
-    texts = [*settled.system]
+    texts, breakpoints = [*settled.system], [*settled.breakpoints]
+    before = len(settled.messages)
     for span in spans:
         calls |= span.calls
         texts += span.system
         left_out |= dict.fromkeys(span.left_out)
         names |= dict.fromkeys(span.names)
-    system: list[dict[str, Any]] = [
-        PlainJson(type="text", text=text) for text in texts if not text.isspace()
+        breakpoints += [(before + at, block) for at, block in span.breakpoints]
+        before += len(span.messages)
+    system, ends = _system(texts, cut=cut)
+    shared = 1 if len(system) > 1 else 0
+    return Conversation(
+        messages,
+        system,
+        shared,
+        ends,
+        breakpoints,
+        number,
+        known,
+        calls,
+        [*names],
+        [*left_out],
+    )
+
+
+def _system(texts: list[SystemText], *, cut: bool) -> tuple[list[dict[str, Any]], list[int]]:
+    """The blocks of the system, and after which of them breakpoints are."""
+    ends = [at for at, text in enumerate(texts) if text.breakpoint]
+    if not cut and not ends and len(texts) > 1:
+        texts = [SystemText("".join(text.text for text in texts))]
+    blocks: list[dict[str, Any]] = [
+        PlainJson(type="text", text=text.text) for text in texts if not text.text.isspace()
     ]
-    return Conversation(messages, system, known, calls, [*names], [*left_out])
+    return blocks, ends

@@ -17,7 +17,8 @@ begins with words of the caller's after a message of the assistant, and nothing 
 for anything behind them. All that crosses is which ids are taken. So spans can be kept.
 
 Instructions in mid-conversation become words of the caller's in a tag, as livekit's formatter does
-it; cache breakpoints, which are for others, and audio are left out.
+it; audio is left out. Where cache breakpoints are is noted; the system's text is cut there, and
+between what all calls are told and what this one is.
 
 Invariant: the spans of a history, one after the other, are the same however often it is cut in two
 between them, provided that no call of the first part is answered in the second one.
@@ -31,7 +32,7 @@ from typing import Any
 from livekit.agents import llm
 
 from .pairing import answers_of
-from .writer import AssistantItems, Span, Words, Writer
+from .writer import BREAKPOINTS, AssistantItems, Span, SystemText, Words, Writer
 
 _INSTRUCTIONS = "<instructions>\n{}\n</instructions>"
 # What an agent tells anew for each call, behind its instructions. Source:
@@ -51,12 +52,11 @@ def spans_of(
         first: Whether no item stands before them.
     """
     answers = answers_of(items)
-    system, begin = _preamble(items) if first else ("", 0)
+    system, words, begin = _preamble(items) if first else ([], [], 0)
     writer = Writer(items, ids, first=first)
-    if isinstance(system, str):
-        writer.span.system = [system] if system else []
-    else:
-        writer.say(Words(0, system))
+    writer.span.system = system
+    if words:
+        writer.say(Words(0, words))
     for entry in _entries(items, begin, answers):
         if isinstance(entry, Words):
             writer.say(entry)
@@ -65,7 +65,9 @@ def spans_of(
     return writer.finish(answers)
 
 
-def _preamble(items: Sequence[llm.ChatItem]) -> tuple[str | Sequence[Any], int]:
+def _preamble(
+    items: Sequence[llm.ChatItem],
+) -> tuple[list[SystemText], Sequence[Any], int]:
     """The text of the system, or what else the first instructions hold; and where they end."""
     for at, item in enumerate(items):
         if item.type in ("function_call", "function_call_output"):
@@ -74,13 +76,41 @@ def _preamble(items: Sequence[llm.ChatItem]) -> tuple[str | Sequence[Any], int]:
             continue
         if item.role not in _SYSTEM_ROLES:
             break
-        content, end = _content(item), at + 1
+        content, of_this_call, end = _content(item), list[Any](), at + 1
         after = items[1] if at == 0 and len(items) > 1 else None
         if after is not None and after.type == "message" and after.id == _DYNAMIC_INSTRUCTIONS:
-            content, end = [*content, *_content(after)], 2
-        text = _text(content) if item.role == "system" else ""
-        return text or content, end
-    return "", 0
+            of_this_call, end = [*_content(after)], 2
+        if item.role == "system" and (system := _system(content, of_this_call)):
+            return system, [], end
+        return [], [*content, *of_this_call], end
+    return [], [], 0
+
+
+_CUT = object()
+"""Stands where what all calls are told ends."""
+
+
+def _system(content: Iterable[Any], of_this_call: Sequence[Any]) -> list[SystemText]:
+    """The text of both, cut behind what all calls are told and at breakpoints."""
+    parts: list[SystemText] = []
+    lines: list[str] = []
+    for part in (*content, _CUT, *of_this_call):
+        if isinstance(part, str):
+            lines.append(part)
+            continue
+        is_breakpoint = isinstance(part, BREAKPOINTS)
+        if not (is_breakpoint or (part is _CUT and of_this_call)):
+            continue
+        text = "\n".join(lines)
+        if text and not text.isspace():
+            parts.append(SystemText("\n" + text if parts else text, is_breakpoint))
+            lines.clear()
+        elif is_breakpoint and parts and not lines:
+            parts[-1] = SystemText(parts[-1].text, breakpoint=True)
+    text = "\n".join(lines)
+    if text and (not parts or not text.isspace()):
+        parts.append(SystemText("\n" + text if parts else text))
+    return parts
 
 
 def _content(item: llm.ChatMessage) -> Sequence[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
@@ -45,17 +46,30 @@ class KnownJson(NamedTuple):
         whole: All messages of the request, as they were when this was made.
         messages: The first ones; others may have been appended since.
         length: How many of them the JSON is of.
-        texts: Their JSON, which commas join.
+        texts: Their JSON, in pieces that commas join.
+        sizes: Of how many messages each piece is.
     """
 
     whole: list[Any]
     messages: list[PlainJson]
     length: int
     texts: Sequence[bytes]
+    sizes: Sequence[int]
 
-    def begins(self, messages: list[Any]) -> bool:
-        """Whether it is the JSON of what *messages* begin with."""
+    def of(self, messages: list[Any]) -> tuple[Sequence[bytes], int]:
+        """The JSON of what *messages* begin with, as far as it is known, and of how many of them.
+
+        Late messages may have been replaced since: by ones with thinking, or a mark of the cache.
+        """
         if messages is self.whole:
-            return True
-        # Equal objects are the same ones nearly always, which a comparison sees at once.
-        return messages[: self.length] == self.messages[: self.length]
+            return self.texts, self.length
+        same = [*map(is_, messages[: self.length], self.messages)]
+        count = same.index(False) if False in same else len(same)
+        if count == self.length:
+            return self.texts, count
+        known = 0
+        for at, size in enumerate(self.sizes):
+            if known + size > count:
+                return self.texts[:at], known
+            known += size
+        return self.texts, known

@@ -18,7 +18,7 @@ from livekit.agents import llm
 from .item_fingerprint import ItemFingerprint, fingerprints_of
 from .media import state_of
 from .plain_json import KnownJson, PlainJson
-from .writer import Span
+from .writer import Span, SystemText
 
 _RECENT = 16
 """How many items at the end are compared in every turn."""
@@ -40,6 +40,7 @@ class Settled:
         fingerprints: The items' fingerprints, as they were then.
         messages: All messages.
         system: The system's texts.
+        breakpoints: Where cache breakpoints are: after which block of which message.
         ids: The ids of calls that are taken.
         names: The names of the tools that were called.
         unanswered: The `call_id`s of calls that have no output.
@@ -51,7 +52,8 @@ class Settled:
         self.count = 0
         self.fingerprints: list[ItemFingerprint] = []
         self.messages: list[PlainJson] = []
-        self.system: list[str] = []
+        self.system: list[SystemText] = []
+        self.breakpoints: list[tuple[int, int]] = []
         self.ids: dict[str, int] = {}
         self.names: dict[str, None] = {}
         self.unanswered: set[str] = set()
@@ -104,6 +106,9 @@ class Settled:
         count = self.count + sum(span.count for span in spans)
         added = items[self.count : count]
         for span in spans:
+            if span.breakpoints:
+                before = len(self.messages)
+                self.breakpoints += [(before + at, block) for at, block in span.breakpoints]
             self.messages += span.messages
             self.system += span.system
             if span.ids or span.unanswered or span.unasked or span.left_out or span.images:
@@ -191,8 +196,10 @@ class Settled:
         count = len(self.messages)
         for start in range(len(self._pieces) * _PIECE, count - _PIECE + 1, _PIECE):
             self._pieces.append(b",".join(_texts(self.messages[start : start + _PIECE])))
-        rest = self.messages[len(self._pieces) * _PIECE :]
-        return KnownJson(whole, self.messages, count, [*self._pieces, *_texts(rest)])
+        pieces = len(self._pieces)
+        rest = self.messages[pieces * _PIECE :]
+        texts, sizes = [*self._pieces, *_texts(rest)], [_PIECE] * pieces + [1] * len(rest)
+        return KnownJson(whole, self.messages, count, texts, sizes)
 
 
 def _texts(messages: Sequence[PlainJson]) -> list[bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from livekit.agents import llm
 
@@ -19,6 +19,18 @@ from .tool_content import input_of, result_of
 NOBODY_SPOKE = PlainJson(role="user", content=[{"text": "(empty)", "type": "text"}]).encoded()
 
 
+class SystemText(NamedTuple):
+    """A part of the system's text; joined, the parts are all of it.
+
+    Attributes:
+        text: It.
+        breakpoint: Whether one of livekit's cache breakpoints ends it.
+    """
+
+    text: str
+    breakpoint: bool = False
+
+
 @dataclass(slots=True)
 class Span:
     """Items that become whole messages.
@@ -26,7 +38,8 @@ class Span:
     Attributes:
         count: How many items there are.
         messages: What they become.
-        system: The system's texts among them.
+        system: The system's texts among them, cut where a prefix ends that calls may share.
+        breakpoints: Where cache breakpoints are: after which block of which message.
         calls: The calls, by the ids that they are sent with.
         names: The names of the tools that are called, as they are sent.
         ids: The ids that it takes, and how often each was wanted.
@@ -39,7 +52,8 @@ class Span:
 
     count: int = 0
     messages: list[PlainJson] = field(default_factory=list)
-    system: list[str] = field(default_factory=list)
+    system: list[SystemText] = field(default_factory=list)
+    breakpoints: list[tuple[int, int]] = field(default_factory=list)
     calls: dict[str, llm.FunctionCall] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     ids: dict[str, int] = field(default_factory=dict)
@@ -87,6 +101,7 @@ class Writer:
         self._starts = [0]
         self._role = "" if first else "assistant"  # of the last message
         self._reach = -1  # where the last item is that has been written
+        self._breakpoints: list[int] = []  # after which of the blocks that are written next
 
     def say(self, words: Words) -> None:
         """Write what somebody else says."""
@@ -167,6 +182,8 @@ class Writer:
                     blocks.append({"text": text, "type": "text"})
             elif images and isinstance(part, llm.ImageContent):
                 blocks.append(self._image(part))
+            elif blocks and isinstance(part, BREAKPOINTS):
+                self._breakpoints.append(len(blocks) - 1)
         return blocks
 
     def _image(self, image: llm.ImageContent) -> dict[str, Any]:
@@ -181,14 +198,20 @@ class Writer:
         if not blocks:
             return
         messages = self.span.messages
+        before = 0
         if role == self._role and messages:
+            before = len(messages[-1]["content"])
             messages[-1]["content"] += blocks
             messages[-1].exact = messages[-1].exact and exact
-            return
-        if not self._role and role == "assistant":
-            messages.append(NOBODY_SPOKE)
-        messages.append(PlainJson(role=role, content=blocks, exact=exact))
-        self._role = role
+        else:
+            if not self._role and role == "assistant":
+                messages.append(NOBODY_SPOKE)
+            messages.append(PlainJson(role=role, content=blocks, exact=exact))
+            self._role = role
+        if self._breakpoints:
+            at = len(messages) - 1
+            self.span.breakpoints += [(at, before + block) for block in self._breakpoints]
+            self._breakpoints.clear()
 
     def _unique(self, call_id: object) -> str:
         """An id for a call that is nobody else's in the request."""
@@ -209,3 +232,8 @@ class Writer:
 # livekit's instructions, whose text is `str()` of them; they are no part of older releases.
 _INSTRUCTIONS = getattr(llm, "Instructions", None)
 _TEXTS = (str, _INSTRUCTIONS) if isinstance(_INSTRUCTIONS, type) else (str,)
+
+# What ends a prefix that is worth to be cached. Source: livekit/agents/llm/chat_context.py; older
+# releases lack it.
+_BREAKPOINT = getattr(llm, "CacheBreakpoint", None)
+BREAKPOINTS: tuple[type, ...] = (_BREAKPOINT,) if isinstance(_BREAKPOINT, type) else ()

@@ -49,6 +49,11 @@ def with_tool_choice(
 ) -> tuple[dict[str, Any], str | None]:
     """*body* with the tool choice, unless it has one; and why that is not sent as asked, if so.
 
+    What is the API's default is left out: livekit asks for "auto" when it sends a tool's result,
+    and for nothing before, and each change of the choice takes the messages out of the cache.
+    Source: platform.claude.com/docs/en/build-with-claude/prompt-caching, "What invalidates the
+    cache".
+
     Raises:
         TypeError: *parallel* is no bool.
         ValueError: *choice* is none of livekit's.
@@ -59,7 +64,7 @@ def with_tool_choice(
     if not body.get("tools"):
         may_be_left_out = wanted is None or wanted["type"] in ("auto", "none")
         return body, None if may_be_left_out else "not sent: the request has no tools"
-    if wanted is None and parallel is not None:
+    if wanted is None and parallel is False:
         wanted = {"type": "auto"}
     if wanted is None or "tool_choice" in body:
         return body, None
@@ -68,9 +73,11 @@ def with_tool_choice(
         wanted = {"type": "auto"}
     elif wanted["type"] == "tool":
         wanted["name"] = api_name(wanted["name"])
-    if parallel is not None and wanted["type"] != "none":
-        wanted["disable_parallel_tool_use"] = not parallel
-    return body | {"tool_choice": wanted}, reason and f"sent as auto: {reason}"
+    if parallel is False and wanted["type"] != "none":
+        wanted["disable_parallel_tool_use"] = True
+    if wanted != {"type": "auto"}:
+        body = body | {"tool_choice": wanted}
+    return body, reason and f"sent as auto: {reason}"
 
 
 def _why_not_forced(body: Mapping[str, Any], model: Model, wanted: Mapping[str, Any]) -> str | None:

@@ -154,6 +154,19 @@ def max_input_tokens(name: str) -> int | None:
     return 200_000 if version < (4, 6) else 1_000_000
 
 
+def cache_minimum_tokens(name: str) -> int:
+    """How long a prefix must be to be cached, in tokens.
+
+    Source: "Prompt caching", "Cache limitations"; of 5.5 and later models third parties tell.
+    """
+    family, version = parse(name)
+    if "mythos-preview" in name or (family, version) == ("opus", (4, 7)):
+        return 2048
+    if (family, version) in (("opus", (4, 5)), ("opus", (4, 6)), ("haiku", (4, 5))):
+        return 4096
+    return 512 if version >= (5, 0) and (family, version) != ("sonnet", (5, 0)) else 1024
+
+
 def calls_tools_from_code(name: str) -> bool:
     """Tell whether code that it runs may call tools (programmatic tool calling)."""
     family, version = parse(name)

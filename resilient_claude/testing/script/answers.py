@@ -81,6 +81,9 @@ class Answer:
         output_tokens: The final cumulative count; the number of deltas when None.
         cache_read_tokens: `cache_read_input_tokens`.
         cache_creation_tokens: `cache_creation_input_tokens`.
+        usage: More of `usage`, as the API has it, such as
+            `{"server_tool_use": {"web_search_requests": 1, "web_fetch_requests": 0}}`.
+        diagnostics: `diagnostics` of the message; none when None.
         events: Ready events (dicts) or raw bytes, sent instead of everything above; a request
             that does not stream is refused. A break finds its point among dicts only.
         model: The model named in the answer; the one requested when None.
@@ -108,6 +111,8 @@ class Answer:
     output_tokens: int | None = None
     cache_read_tokens: int = 0
     cache_creation_tokens: int = 0
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Mapping[str, Any] | None = None
     events: Sequence[Mapping[str, Any] | bytes] | None = None
     model: str | None = None
     line_end: Literal["\n", "\r\n", "\r"] = "\n"

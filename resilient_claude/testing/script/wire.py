@@ -103,6 +103,11 @@ def message(answer: Answer, *, model: str, serial: int) -> dict[str, Any]:
     }
 
 
+def message_id(serial: int) -> str:
+    """Build the id of a message."""
+    return f"msg_{serial:024d}"
+
+
 def encode(event: Event, line_end: str = "\n") -> bytes:
     """Write *event* as one server-sent event named by its type."""
     data = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
@@ -152,10 +157,11 @@ def _point(event: Event, kind: str) -> str:
 
 
 def _message_start(answer: Answer, model: str, serial: int) -> dict[str, Any]:
+    told = {} if answer.diagnostics is None else {"diagnostics": dict(answer.diagnostics)}
     return {
         "type": "message_start",
         "message": {
-            "id": f"msg_{serial:024d}",
+            "id": message_id(serial),
             "type": "message",
             "role": "assistant",
             "model": answer.model or model,
@@ -163,6 +169,7 @@ def _message_start(answer: Answer, model: str, serial: int) -> dict[str, Any]:
             "stop_reason": None,
             "stop_sequence": None,
             "usage": {**_input_usage(answer), "output_tokens": 1, "service_tier": "standard"},
+            **told,
         },
     }
 
@@ -177,11 +184,12 @@ def _message_delta(answer: Answer, deltas: int) -> dict[str, Any]:
     }
 
 
-def _input_usage(answer: Answer) -> dict[str, int]:
+def _input_usage(answer: Answer) -> dict[str, Any]:
     return {
         "input_tokens": answer.input_tokens,
         "cache_creation_input_tokens": answer.cache_creation_tokens,
         "cache_read_input_tokens": answer.cache_read_tokens,
+        **answer.usage,
     }
 
 

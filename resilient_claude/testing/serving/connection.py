@@ -160,7 +160,14 @@ class Connection:
         request, step = self._ledger.receive_message_request(
             head, raw_body, connection=self._ordinal, step=self._take_accept_step()
         )
-        may_go_on = await play(channel, step, request, serial=serial, strict=strict)
+        may_go_on = await play(
+            channel,
+            step,
+            request,
+            serial=serial,
+            strict=strict,
+            counted=lambda answer: self._ledger.counted(answer, request, serial=serial),
+        )
         return may_go_on and request.keep_alive
 
     def _take_accept_step(self) -> Step | None:

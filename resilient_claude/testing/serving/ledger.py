@@ -4,11 +4,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from itertools import count
 
+from resilient_claude.testing.rules.cache_diagnosis import CacheDiagnoses
+from resilient_claude.testing.rules.prompt_cache import PromptCache
 from resilient_claude.testing.rules.rejecting import Part, rejection
+from resilient_claude.testing.rules.validation import validate
 from resilient_claude.testing.script.answers import Answer, HttpError, Raw
 from resilient_claude.testing.script.breaks import Break, Step
+from resilient_claude.testing.script.wire import message_id
 
 from .http1 import RecordedRequest, RequestHead, record
 
@@ -19,10 +24,18 @@ class Ledger:
     """The script and the recorded requests; every method may be called from any thread."""
 
     def __init__(
-        self, steps: Iterable[Step], default: Step, *, rejects: Collection[Part] = ()
+        self,
+        steps: Iterable[Step],
+        default: Step,
+        *,
+        rejects: Collection[Part] = (),
+        cache: bool = False,
     ) -> None:
         self._changed = threading.Condition()
         self._rejects = rejects
+        self._cache = PromptCache() if cache else None
+        self._diagnoses = CacheDiagnoses()
+        self._aged_s = 0.0
         self._default = default
         self._outage: Step | None = None
         self._steps: deque[Step] = deque()
@@ -78,6 +91,28 @@ class Ledger:
         """Go on with the script."""
         with self._changed:
             self._outage = None
+
+    def age_cache(self, seconds: float) -> None:
+        """Let *seconds* pass for the prompt cache alone."""
+        with self._changed:
+            self._aged_s += seconds
+
+    def counted(self, answer: Answer, request: RecordedRequest, *, serial: int) -> Answer:
+        """Count the tokens of *request* into *answer*, as the prompt cache has it, if there is one.
+
+        Args:
+            answer: What the request gets.
+            request: What asked for it; nothing is counted if it breaks the API's rules.
+            serial: Of the answer.
+        """
+        if self._cache is None or validate(request.headers, request.raw_body) is not None:
+            return answer
+        with self._changed:
+            usage = self._cache.use(request.body, self.elapsed_s + self._aged_s).usage()
+            diagnostics = answer.diagnostics
+            if "diagnostics" in request.body:
+                diagnostics = self._diagnoses.of(request.body, message_id(serial))
+        return replace(answer, usage={**usage, **answer.usage}, diagnostics=diagnostics)
 
     def serial(self) -> int:
         """Return the next number for ids."""

@@ -1,5 +1,7 @@
 """Playing a step on a channel."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import NoReturn
 
 from resilient_claude.testing.rules.validation import validate, validate_headers
@@ -25,7 +27,13 @@ FILLER_EVERY_S = 0.02
 
 
 async def play(
-    channel: Channel, step: Step, request: RecordedRequest, *, serial: int, strict: bool
+    channel: Channel,
+    step: Step,
+    request: RecordedRequest,
+    *,
+    serial: int,
+    strict: bool,
+    counted: Callable[[Answer], Answer],
 ) -> bool:
     """Answer *request* with *step*.
 
@@ -35,6 +43,7 @@ async def play(
         request: What asked for it.
         serial: Numbers the ids in the response.
         strict: Answer a request that breaks the API's rules with the documented error instead.
+        counted: Counts the tokens of the request into its answer.
 
     Returns:
         Whether the connection can serve another request.
@@ -42,9 +51,11 @@ async def play(
     error = validate(request.headers, request.raw_body) if strict else None
     step = error or step
     if isinstance(step, Answer):
-        step = as_shown(step, request.body)
+        step = counted(as_shown(step, request.body))
     elif isinstance(step, Break):
         step = break_as_shown(step, request.body)
+        if step.at not in POINTS_BEFORE_HEADERS:
+            step = replace(step, answer=counted(step.answer))
     if isinstance(step, HttpError):
         await send_error(channel, step, serial=serial)
         return True

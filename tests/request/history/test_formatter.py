@@ -16,17 +16,21 @@ from resilient_claude.request.history.writer import NOBODY_SPOKE
 from tests.benchmarks import conversation
 from tests.support.builders import chat
 
+BREAKPOINT: Any = getattr(llm, "CacheBreakpoint", None)
+MARK = object()
+"""Stands for one of them in parameters."""
+
 Messages: TypeAlias = tuple[list[dict[str, Any]], list[str]]
 
 
 def messages_of(histories: HistoryCache, chat_ctx: llm.ChatContext) -> Messages:
     """The messages and the system's texts."""
-    settled, new = histories.history(chat_ctx)
+    settled, new, _ = histories.history(chat_ctx)
     spans = [*settled.spans, *new]
     assert sum(span.count for span in spans) == len(chat_ctx.items)
     return (
         [message for span in spans for message in span.messages],
-        [text for span in spans for text in span.system],
+        [text for text in ["".join(t.text for span in spans for t in span.system)] if text],
     )
 
 
@@ -49,7 +53,7 @@ def livekits_messages(chat_ctx: llm.ChatContext) -> Messages:
             kept.append({**message, "content": content})
     if kept and kept[0]["role"] == "assistant":
         kept.insert(0, NOBODY_SPOKE)
-    return kept, data.system_messages or []
+    return kept, [text for text in ["".join(data.system_messages or [])] if text]
 
 
 WORDS = st.sampled_from(["Hello.", "", " ", "\n", "é👋", "[1]", " [", '"\\', "\ud83d", "\x7f\x00"])
@@ -283,14 +287,47 @@ def test_order_and_pairs_are_those_of_the_list(chat_ctx: llm.ChatContext, sent: 
 
 @pytest.mark.parametrize("role", ["system", "developer"])
 def test_a_mark_at_the_end_of_the_instructions_changes_nothing(role: Any) -> None:
-    """It is for another provider's cache, and stands there in every turn of a session."""
-    mark: Any = getattr(llm, "CacheBreakpoint", None)
-    if mark is None:
+    """It stands there in every turn of a session, and is no word."""
+    if BREAKPOINT is None:
         pytest.skip("this livekit-agents has none")
     plain = chat((role, "Be kind."), ("user", "Hi."))
-    marked = chat((role, "Be kind.", mark()), ("user", "Hi.", mark()))
+    marked = chat((role, "Be kind.", BREAKPOINT()), ("user", "Hi.", BREAKPOINT()))
 
     assert fresh_messages(marked) == fresh_messages(plain) == livekits_messages(marked)
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (("a", MARK, "b"), [("a", True), ("\nb", False)]),
+        ((MARK, "a", MARK, MARK, "b", "c", MARK), [("a", True), ("\nb\nc", True)]),
+        (("a", " ", MARK, " ", MARK), [("a\n ", True)]),
+        (("", MARK, "a"), [("\na", False)]),
+    ],
+)
+def test_a_mark_cuts_the_instructions(content: Any, parts: list[tuple[str, bool]]) -> None:
+    """What stands before it is the same in all calls, and no word gets lost."""
+    if BREAKPOINT is None:
+        pytest.skip("this livekit-agents has none")
+    content = [BREAKPOINT() if part is MARK else part for part in content]
+
+    _, (span,), _ = HistoryCache().history(chat(("system", *content)))
+
+    assert [tuple(part) for part in span.system] == parts
+
+
+def test_marks_are_found_in_messages_wherever_their_words_end_up() -> None:
+    """Neighbours of one role become one message, and what does not begin with words is none."""
+    if BREAKPOINT is None:
+        pytest.skip("this livekit-agents has none")
+    mark = BREAKPOINT()
+    first = [("user", mark, "A", mark), ("user", "B", mark), ("assistant", "C", mark)]
+    then = [("user", "D"), ("assistant", "E"), ("user", "F", mark)]
+
+    settled, new, _ = HistoryCache().history(chat(*first, *then))
+
+    assert settled.breakpoints == [(0, 0), (0, 1), (1, 0)]
+    assert new[0].breakpoints == [(0, 0)]
 
 
 def test_what_changes_from_call_to_call_belongs_to_the_system() -> None:
@@ -302,3 +339,5 @@ def test_what_changes_from_call_to_call_belongs_to_the_system() -> None:
     )
 
     assert fresh_messages(context)[1] == ["Be kind.\nIt is noon."]
+    _, (span,), _ = HistoryCache().history(context)
+    assert [text.text for text in span.system] == ["Be kind.", "\nIt is noon."]

@@ -27,15 +27,14 @@ def test_a_message_is_written_as_every_encoder_writes_it(value: object, exact: b
 
 
 def test_what_is_known_is_used_for_what_it_is_of_alone() -> None:
-    """A step may have exchanged a message since, or put others before it."""
+    """A step may have exchanged a message since, put others before it, or marked a late one."""
     messages = [said("a"), said("b")]
     whole = [*messages, said("c")]
-    known = KnownJson(whole, messages, 2, [json.dumps(m).encode() for m in messages])
+    known = KnownJson(whole, messages, 2, [json.dumps(m).encode() for m in messages], [1, 1])
     messages.append(said("appended since"))
 
     for changed in ([*whole], [said("z"), *whole], [said("a"), said("z"), said("c")], whole[:1]):
         assert json.loads(encode({"messages": changed}, known)) == {"messages": changed}
-    assert known.begins(whole)
-    assert known.begins([*whole, said("d")])
-    assert not known.begins(whole[1:])
+    assert [known.of(each)[1] for each in (whole, [*whole, said("d")])] == [2, 2]
+    assert [known.of(each)[1] for each in (whole[1:], [whole[0], said("z")])] == [0, 1]
     assert b'"a"' in encode({"tools": [1], "messages": whole}, known)

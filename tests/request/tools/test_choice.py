@@ -32,16 +32,20 @@ def choose(
     ("choice", "parallel", "sent"),
     [
         (None, None, None),
-        (None, True, {"type": "auto", "disable_parallel_tool_use": False}),
+        (None, True, None),
         (None, False, {"type": "auto", "disable_parallel_tool_use": True}),
-        ("auto", None, {"type": "auto"}),
+        ("auto", None, None),
+        ("auto", True, None),
         ("required", False, {"type": "any", "disable_parallel_tool_use": True}),
         ("none", False, {"type": "none"}),
         (NAMED, None, {"type": "tool", "name": "weather"}),
     ],
 )
 def test_tool_choice_in_the_apis_words(choice: Any, parallel: bool | None, sent: object) -> None:
-    """`none` keeps the tools: dropping them would break a history with calls, and the cache."""
+    """`none` keeps the tools: dropping them would break a history with calls, and the cache.
+
+    So would an "auto" that stands in the requests of a tool loop and not in the first one.
+    """
     assert choose(choice, parallel) == (sent, None)
 
 
@@ -82,7 +86,7 @@ def test_forced_tool_choice_is_relaxed_where_the_api_rejects_it(
 
     sent = choose(choice, model=model, **fields)
 
-    assert sent == (({"type": "auto"}, reason) if reason else (forced, None))
+    assert sent == ((None, reason) if reason else (forced, None))
 
 
 def test_forced_tool_choice_without_tools_is_left_out_and_reported() -> None:

@@ -132,3 +132,15 @@ def test_line_ends_are_those_of_the_answer(line_end: Any) -> None:
     assert data.decode() == line_end.join(
         ["event: message_stop", 'data: {"type":"message_stop"}', "", ""]
     )
+
+
+def test_more_of_the_usage_and_diagnostics_are_what_the_answer_says() -> None:
+    """What the API counts apart, and why its cache missed."""
+    more = {"server_tool_use": {"web_search_requests": 1, "web_fetch_requests": 0}}
+    reason = {"cache_miss_reason": {"type": "tools_changed"}}
+    stream = events(Answer("Hi.", usage=more, diagnostics=reason))
+
+    message = stream[0]["message"]
+    assert message["usage"]["server_tool_use"] == more["server_tool_use"]
+    assert message["diagnostics"] == reason
+    assert "diagnostics" not in events(Answer("Hi."))[0]["message"]
