@@ -31,10 +31,10 @@ RUN_BY = {
     "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && "
     ".venv/bin/python -m pytest -q -n auto": "readme_command 2",
     ".venv/bin/resilient-claude demo": '"-m", "resilient_claude", "demo"]',
-    ".venv/bin/resilient-claude demo --timeline calls.svg": "Wishes(timeline=svg, listen=wav)",
+    ".venv/bin/resilient-claude demo --timeline calls.svg": "DemoOptions(timeline=svg, listen=wav)",
     ".venv/bin/resilient-claude demo --timeline calls.html": '("calls.html", "<!doctype html>")',
-    ".venv/bin/resilient-claude demo --listen calls.wav": "Wishes(timeline=svg, listen=wav)",
-    ".venv/bin/resilient-claude demo --record": "Wishes(record=True)",
+    ".venv/bin/resilient-claude demo --listen calls.wav": "DemoOptions(timeline=svg, listen=wav)",
+    ".venv/bin/resilient-claude demo --record": "DemoOptions(record=True)",
     ".venv/bin/resilient-claude demo --timeline docs/demo.svg": "words(played_demo().picture)",
     ".venv/bin/resilient-claude models": 'invoke(app, ["models"]',
     ".venv/bin/python examples/caching.py": 'str(EXAMPLES / "caching.py")',

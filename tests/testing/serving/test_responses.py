@@ -60,7 +60,7 @@ def test_http_error_without_request_id_has_none_anywhere() -> None:
 
     assert "request-id" not in headers
     assert body == (
-        b'{"type": "error", "error": {"type": "api_error", "message": "Simulated error."}}'
+        b'{"type": "error", "error": {"type": "api_error", "message": "Simulated error"}}'
     )
 
 
