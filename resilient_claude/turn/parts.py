@@ -206,11 +206,15 @@ class Parts:
                 self._note_cache(part)
                 return outcome
             number += 1
-            await self._sleep(wait_s)
-            if FACTS[kind].throttled:
-                # A sentence of four finals would multiply what a server sheds.
-                left_s = self._latest - self._loop.time()
-                await self._speculation.hold(self._aborted, at_most_s=left_s)
+            await self._wait(wait_s, kind)
+
+    async def _wait(self, wait_s: float, kind: FailureKind) -> None:
+        """Wait before another attempt, after a failure of a *kind*."""
+        await self._sleep(wait_s)
+        if FACTS[kind].throttled:
+            # A sentence of four finals would multiply what a server sheds.
+            left_s = self._latest - self._loop.time()
+            await self._speculation.hold(self._aborted, at_most_s=left_s)
 
     def _note_cache(self, part: Part) -> None:
         miss = self._requests.answered(part.request, self.translator.message, self._loop.time())
