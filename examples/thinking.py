@@ -1,4 +1,4 @@
-"""Models that think: what is heard of it, and what is seen. Needs no key and no network: just run it.
+"""Models that think: what is heard, and what is seen. Needs no key and no network: just run it.
 
 A real `AgentSession` in text mode talks to a simulated Claude. What Claude notes while it works is
 spoken, by default; then it is shown on a screen instead; and at last Claude thinks for a while
