@@ -33,7 +33,7 @@ from .support.scripted_llm import FAILS, ScriptedLLM, Turn
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 VOICE = ("voice_agent", "voice_agent_with_fallback", "voice_agent_with_handover")
-IN_TEXT = ("text_agent_outage", "caching")
+IN_TEXT = ("text_agent_outage", "caching", "thinking")
 NEEDED = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ANTHROPIC_API_KEY")
 OPENING = "We open at five."
 HEALTHY = Answer(OPENING, first_token_s=0.6)
@@ -146,6 +146,38 @@ def test_caching_saves_more_than_half_of_two_calls() -> None:
     saved = re.fullmatch(r"in all: \$0\.01\d{3} instead of \$0\.03\d{3}, (\d+)% less", last)
     assert saved is not None
     assert int(saved[1]) > 60
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- thinking -------------------------------------------------------------------------------------
+
+
+def test_what_claude_notes_is_heard_or_seen() -> None:
+    """It shows both, and what an application is told of a Claude who thinks."""
+    done = subprocess.run(
+        [sys.executable, "-W", "always", str(EXAMPLES / "thinking.py")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[1:] == [
+        "--- claude-sonnet-5-5, progress='speak' ---",
+        "caller: A table for Friday, please.",
+        "agent:  I look into the book.",
+        "agent:  There is a table at seven.",
+        "",
+        "--- claude-sonnet-5-5, progress='event' ---",
+        "caller: A table for Friday, please.",
+        "screen: I look into the book.",
+        "agent:  There is a table at seven.",
+        "",
+        "--- claude-opus-5-5, progress='speak' ---",
+        "caller: A table, please.",
+        "screen: thinking for 2 s",
+        "agent:  On which day?",
+    ]
     assert (done.returncode, done.stderr) == (0, "")
 
 

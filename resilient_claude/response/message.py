@@ -32,7 +32,7 @@ from resilient_claude.failures.statuses import fault_of_error
 
 from .blocks import PART_CHARS, Block, find_audible
 from .message_states import FOLLOWING, PLACED, STOP_REASON, Kind, MessageState
-from .speech import Notes, Spoken
+from .speech import Notes, SpokenText
 from .sse import DONE, Event, string
 from .usage import Usage
 
@@ -81,7 +81,7 @@ class IncomingMessage:
         self.progress = 0
         self.blocks: dict[int, Block] = {}
         self.open_block: Block | None = None
-        self.speech = Spoken(notes=notes, follows=follows)
+        self.speech = SpokenText(notes=notes, follows=follows)
         self._open_index: int | None = None
         self._chars = 0
         self._said = True  # something, since thinking began last

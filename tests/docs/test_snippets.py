@@ -58,6 +58,7 @@ PREWARMING = snippet(page("parameters"), "async def begin")
 COUNTING = snippet(page("watching"), "def count")
 TESTING = snippet(page("testing"), "test_my_agent_survives")
 LOSING = snippet(page("testing"), "test_my_agent_loses")
+WORKING = snippet(page("testing"), "def works")
 OUTAGE = snippet(page("testing"), "def overloaded")
 CALLING = snippet(page("testing-voice"), "test_my_caller_is_answered")
 ATTENDING = snippet(page("voice"), 'hold_after_s="auto"')
@@ -306,6 +307,25 @@ async def test_the_broken_line_breaks_where_the_page_says() -> None:
 
     assert heard.text == "We open at "
     assert isinstance(heard.error, APIError)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("claude-haiku-5-5", "text"), ("claude-sonnet-5-5", "a note"), ("claude-opus-5", "text")],
+)
+async def test_the_simulated_claude_works_as_the_page_says(model: str, said: str) -> None:
+    """What it thinks is not heard; what it notes is, whatever block it comes in."""
+    with run(WORKING)["works"]() as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url, model=model)
+
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert (heard.text, [call.name for call in heard.calls]) == (
+        "I look into the book.",
+        ["look_up"],
+    )
+    assert ("content" in (heard.calls[0].extra or {}).get("claude", {})) == (said == "a note")
 
 
 async def test_the_outage_lasts_until_it_is_healed() -> None:
