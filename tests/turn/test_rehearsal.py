@@ -97,8 +97,8 @@ def _in_november(monkeypatch: pytest.MonkeyPatch) -> None:
 
     class November(date):
         @classmethod
-        def today(cls) -> date:
-            return date(2026, 11, 26)
+        def today(cls) -> November:
+            return cls(2026, 11, 26)
 
     monkeypatch.setattr("resilient_claude.llm.date", November)
 
