@@ -23,10 +23,11 @@ from tests.support.builders import (
     text,
     user,
 )
+from tests.support.pictures import base64_source, png
 
 IMAGE = {
     "type": "image",
-    "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
+    "source": base64_source(png()),
 }
 DOCUMENT = {
     "type": "document",
@@ -119,7 +120,10 @@ HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
         chat(
             ("user", "Hello"),
             ("call", "a", "{}"),
-            ("output", "a", '[{"type":"document","source":{"type":"content","content":[NaN]}}]'),
+            (
+                *("output", "a"),
+                '[{"type":"search_result","source":"s","title":"t","content":[NaN]}]',
+            ),
         ),
         NEWEST,
         [
@@ -127,7 +131,8 @@ HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
             assistant(call("a")),
             user(
                 result(
-                    "a", [{"type": "document", "source": {"type": "content", "content": [None]}}]
+                    "a",
+                    [{"type": "search_result", "source": "s", "title": "t", "content": [None]}],
                 )
             ),
         ],
