@@ -26,32 +26,41 @@ async def prepared(request: Request, aborted: asyncio.Event) -> Request | Fault:
         request: What has preparations.
         aborted: Ends the wait.
     """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + PREPARE_S
+    until = asyncio.get_running_loop().time() + PREPARE_S
     made: Request | Fault = request
     remake = request.remake
     for _ in range(_ROUNDS):
         if remake is None or isinstance(made, Fault) or not made.preparations:
             break
-        await _in_threads(made.preparations, aborted, at_most_s=until - loop.time())
+        in_time = await _in_threads(made.preparations, aborted, until=until)
         made = remake()
+        if not in_time:
+            break
     return made
 
 
 async def _in_threads(
-    preparations: Sequence[Callable[[], object]], aborted: asyncio.Event, *, at_most_s: float
-) -> None:
+    preparations: Sequence[Callable[[], object]], aborted: asyncio.Event, *, until: float
+) -> bool:
+    """Do them all; whether that was done in time."""
     loop = asyncio.get_running_loop()
     stop = loop.create_task(aborted.wait())
-    # What one raises is its own matter: a word stands for that image, and the turn goes on.
-    work = asyncio.gather(
-        *(loop.run_in_executor(None, each) for each in preparations), return_exceptions=True
-    )
+    waits_for: set[asyncio.Future[Any]] = {
+        loop.run_in_executor(None, each) for each in preparations
+    }
     try:
-        first: list[asyncio.Future[Any]] = [work, stop]
-        timeout_s = max(0.0, at_most_s)
-        await asyncio.wait(first, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        while waits_for and not stop.done() and loop.time() < until:
+            done, _ = await asyncio.wait(
+                {stop, *waits_for},
+                timeout=until - loop.time(),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for each in waits_for & done:
+                each.exception()  # a word stands for that image, and the turn goes on
+            waits_for -= done
     finally:
-        work.cancel()  # what has begun goes on in its thread, for the next turn
+        for each in waits_for:
+            each.cancel()  # what has begun goes on in its thread, for the next turn
         stop.cancel()
         await asyncio.wait([stop])
+    return not waits_for

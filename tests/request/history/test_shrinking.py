@@ -6,6 +6,7 @@ import base64
 import io
 import random
 import zlib
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -108,7 +109,7 @@ def test_without_pillow_it_cannot_be_done(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_whether_pillow_is_there_is_seen_without_loading_it() -> None:
     """Loading it takes a while, and is done in the thread."""
-    assert shrinking.has_pillow() == (shrinking.find_spec("PIL") is not None)
+    assert shrinking.has_pillow() == (find_spec("PIL") is not None)
 
 
 # --- with Pillow ----------------------------------------------------------------------------------
