@@ -138,6 +138,46 @@ HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
         ],
     ),
     (
+        "audio with and without a transcript",
+        chat(
+            ("user", llm.AudioContent(frame=[], transcript="Hello")),
+            ("assistant", llm.AudioContent(frame=[], transcript="Hi.")),
+            ("user", "Well?", llm.AudioContent(frame=[], transcript="Well?")),
+            ("assistant", llm.AudioContent(frame=[])),
+            ("user", llm.AudioContent(frame=[], transcript=" ")),
+        ),
+        NEWEST,
+        [
+            user("Hello"),
+            assistant("Hi."),
+            user("Well?", text("[Left out: audio without a transcript]")),
+        ],
+    ),
+    (
+        "documents that come with words",
+        chat(
+            llm.ChatMessage(
+                role="user",
+                content=["What is it?"],
+                extra={"claude": {"documents": [DOCUMENT, "menu.pdf"]}},
+            ),
+            llm.ChatMessage(
+                role="assistant", content=["A T."], extra={"claude": {"documents": [DOCUMENT]}}
+            ),
+            llm.ChatMessage(role="user", content=[], extra={"claude": {"documents": [DOCUMENT]}}),
+        ),
+        NEWEST,
+        [
+            user(
+                DOCUMENT,
+                text("[Left out: a document that is no document block]"),
+                text("What is it?"),
+            ),
+            assistant("A T."),
+            user(DOCUMENT),
+        ],
+    ),
+    (
         "an image that the assistant showed",
         chat(
             ("user", "Hello", llm.ImageContent(image="https://x/1.png")),
