@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resilient_claude.policy.retry_policy import RetryPolicy as RetryPolicy
     from resilient_claude.policy.timeouts import Timeouts as Timeouts
     from resilient_claude.response.outcomes import Outcome as Outcome
+    from resilient_claude.response.outcomes import StopDetails as StopDetails
     from resilient_claude.response.prices import Prices as Prices
     from resilient_claude.telemetry.events import ProgressNote as ProgressNote
     from resilient_claude.telemetry.events import Thinking as Thinking
@@ -37,6 +38,7 @@ __all__ = [
     "ResilientClaudeLLM",
     "ResilientClaudeStream",
     "RetryPolicy",
+    "StopDetails",
     "Thinking",
     "Timeouts",
     "TurnEnded",
@@ -56,6 +58,7 @@ _HOMES = {
     "ResilientClaudeLLM": "llm",
     "ResilientClaudeStream": "turn.stream",
     "RetryPolicy": "policy.retry_policy",
+    "StopDetails": "response.outcomes",
     "Thinking": "telemetry.events",
     "Timeouts": "policy.timeouts",
     "TurnEnded": "telemetry.events",

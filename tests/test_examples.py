@@ -32,7 +32,12 @@ from .support.attended_calls import QUESTION, as_said
 from .support.scripted_llm import FAILS, ScriptedLLM, Turn
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-VOICE = ("voice_agent", "voice_agent_with_fallback", "voice_agent_with_handover")
+VOICE = (
+    "change_model",
+    "voice_agent",
+    "voice_agent_with_fallback",
+    "voice_agent_with_handover",
+)
 IN_TEXT = ("text_agent_outage", "caching", "thinking")
 NEEDED = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ANTHROPIC_API_KEY")
 OPENING = "We open at five."
@@ -362,6 +367,38 @@ def test_the_voice_agent_hangs_up_politely_with_the_fourth_lost_turn(
     assert len([each for each in heard(call) if each.startswith("I'm sorry, I can't think")]) == 3
     assert heard(call)[-1].endswith("Goodbye.")
     assert call.closed_at_s is not None
+
+
+# --- change_model ---------------------------------------------------------------------------------
+
+
+def test_the_model_changes_in_mid_call_and_back(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """The stronger one answers the very turn that asked for it, and every request is accepted."""
+    simulated_claude.script(
+        Answer("We do.", first_token_s=0.6),
+        Answer(tools=[ToolUse("weigh_it_up", {"matter": "the bill"})], first_token_s=0.6),
+        Answer("We owe you ten euros.", first_token_s=0.6),
+        Answer(tools=[ToolUse("settled", {})], first_token_s=0.6),
+        Answer("Goodbye.", first_token_s=0.6),
+    )
+    module = load("change_model")
+    caller = [
+        ASKS,
+        Says("My bill is wrong.", after_answer_s=0.5),
+        Says("Fine.", after_answer_s=0.5),
+    ]
+    call = played(module, play_call, *caller)
+
+    assert heard(call) == [module.GREETING, "We do.", "We owe you ten euros.", "Goodbye."]
+    models = [request.body["model"] for request in simulated_claude.requests]
+    assert models == [
+        *("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"),
+        *("claude-sonnet-5-5", "claude-haiku-5-5"),
+    ]
+    thinking = [request.body["thinking"]["type"] for request in simulated_claude.requests]
+    assert thinking[1:3] == ["disabled", "between_tools"]
 
 
 # --- voice_agent_with_fallback --------------------------------------------------------------------

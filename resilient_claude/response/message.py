@@ -32,6 +32,7 @@ from resilient_claude.failures.statuses import fault_of_error
 
 from .blocks import PART_CHARS, Block, find_audible
 from .message_states import FOLLOWING, PLACED, STOP_REASON, Kind, MessageState
+from .outcomes import StopDetails
 from .speech import Notes, SpokenText
 from .sse import DONE, Event, string
 from .usage import Usage
@@ -61,6 +62,7 @@ class IncomingMessage:
         message_id: id of the message, empty until `message_start`.
         usage: its token counts so far.
         stop_reason: the API's word for why it ended, None until it says so, if ever.
+        stop_details: what it says of a refusal, if it says anything.
         container: id of the server-side container that its tools ran in, if any.
         cache_miss_reason: why the prompt cache missed, if the API tells.
         finished: whether `message_stop` has arrived, or what is as good.
@@ -75,6 +77,7 @@ class IncomingMessage:
         self.message_id = ""
         self.usage = Usage()
         self.stop_reason: str | None = None
+        self.stop_details: StopDetails | None = None
         self.container: str | None = None
         self.cache_miss_reason: str | None = None
         self.finished = False  # asked with every read, where looking a state up costs too much
@@ -194,6 +197,7 @@ class IncomingMessage:
                 self.progress += 1
             elif reason != self.stop_reason:
                 raise malformed("two stop reasons")
+            self.stop_details = StopDetails.of(delta.get("stop_details")) or self.stop_details
         self.usage.update(event.get("usage"))
         self._take_container(delta)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -69,6 +70,7 @@ WARMING = snippet(page("costs"), "async def before_the_first_call")
 CACHED = snippet(page("testing"), "test_my_agents_second_turn_is_cached")
 BREAKING = snippet(page("testing"), "def broken_line")
 REJECTING = snippet(page("testing"), "def old_gateway")
+SHOWING = snippet(page("images"), "def show")
 
 
 def test_every_snippet_is_run_by_a_test_here() -> None:
@@ -106,6 +108,21 @@ async def test_the_agent_greets_and_keeps_its_caller_informed(
         "I'm sorry, I can't think straight right now. Could you say that again?",
         "Good evening!",
     ]
+
+
+async def test_a_document_is_shown_to_claude() -> None:
+    """livekit has no content for it; a strict Claude takes what is sent."""
+    context = llm.ChatContext.empty()
+    run(SHOWING)["show"](context, b"%PDF-1.7")
+    with SimulatedClaude(Answer("Ten euros.")) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        heard = await read_stream(adapter.chat(chat_ctx=context))
+        await adapter.aclose()
+
+        content = claude.requests[0].body["messages"][0]["content"]
+    assert heard.text == "Ten euros."
+    assert [block["type"] for block in content] == ["document", "text"]
+    assert content[0]["source"]["data"] == base64.b64encode(b"%PDF-1.7").decode()
 
 
 async def test_the_schemas_of_an_agent_s_tools_are_built_before_its_first_turn() -> None:

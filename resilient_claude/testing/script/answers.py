@@ -73,6 +73,7 @@ class Answer:
             `ToolUse`s, in any order. What of it comes, and how, depends on the model and on the
             thinking that is asked for.
         stop_reason: `tool_use` with tools and `end_turn` without, when None.
+        stop_details: What `message_delta` says of a refusal, as the API does.
         pieces: The text deltas; the words of *text* when None. Given alone, they are the text.
         piece_s: Seconds between two deltas.
         first_byte_s: Seconds before the response headers.
@@ -103,6 +104,7 @@ class Answer:
     thinking: str | None = None
     content: Sequence[str | Thought | Note | ToolUse] | None = None
     stop_reason: str | None = None
+    stop_details: Mapping[str, Any] | None = None
     pieces: Sequence[str] | None = None
     piece_s: float = 0.0
     first_byte_s: float = 0.0

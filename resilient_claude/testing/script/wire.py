@@ -176,10 +176,11 @@ def _message_start(answer: Answer, model: str, serial: int) -> dict[str, Any]:
 
 def _message_delta(answer: Answer, deltas: int) -> dict[str, Any]:
     reason = answer.stop_reason or ("tool_use" if answer.calls else "end_turn")
+    details = {} if answer.stop_details is None else {"stop_details": {**answer.stop_details}}
     output = answer.output_tokens if answer.output_tokens is not None else max(1, deltas)
     return {
         "type": "message_delta",
-        "delta": {"stop_reason": reason, "stop_sequence": None},
+        "delta": {"stop_reason": reason, "stop_sequence": None, **details},
         "usage": {**_input_usage(answer), "output_tokens": output},
     }
 
