@@ -182,8 +182,7 @@ class Parts:
             now=self._loop.time,
             random=random.random,
         )
-        timed_out, was_empty = 0, False
-        number = 1
+        timed_out, was_empty, number = 0, False, 1
         while True:
             self._record.attempts += 1
             self._attempt = self._make_attempt(part, number, policy, silent_since, timed_out)
