@@ -65,7 +65,7 @@ def show_note(note: ProgressNote) -> None:
 
 def show_thinking(thinking: Thinking) -> None:
     """Show that it takes a while; a sound would do as well."""
-    print(f"screen: thinking for {thinking.elapsed_s:.0f} s")
+    print(f"screen: thinking for {int(thinking.elapsed_s)} s")
 
 
 async def hold(

@@ -84,7 +84,7 @@ async def test_barge_in_ends_a_held_retry_at_once(speech: SpeechHandle) -> None:
 async def test_a_held_retry_keeps_to_the_budget(make_llm: MakeLLM) -> None:
     """The last attempt starts while it may, and what ends the turn is what Claude answered."""
     with SimulatedClaude(default=HttpError(529)) as claude:
-        adapter = make_llm(claude, retry=shrunk_policy(max_silence_s=0.6))
+        adapter = make_llm(claude, retry=shrunk_policy(max_silence_s=1.5))
         token = _SpeechHandleContextVar.set(SpeechHandle.create())
         try:
             heard = await read_stream(adapter.chat(chat_ctx=conversation()))
