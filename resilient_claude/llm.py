@@ -37,7 +37,7 @@ from resilient_claude.telemetry.log import (
     model_unknown,
     request_adjusted,
 )
-from resilient_claude.transport.sdk import is_first_party
+from resilient_claude.transport.sdk import platform_asked
 from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.livekit_internals import call_alone, handlers_of
 from resilient_claude.turn.rehearsal import Rehearsal, check_tools
@@ -212,7 +212,7 @@ class ResilientClaudeLLM(
             options,
             self._schemas,
             self._log,
-            is_first_party=is_first_party(target.client),
+            platform=platform_asked(target.client),
             host=target.provider,
         )
         self._rehearsal = Rehearsal(target, self._requests, settings.timeouts, self._log)
