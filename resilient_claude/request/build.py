@@ -94,7 +94,7 @@ def build_request(
     request = Request(
         body=_in_sdk_order(body, last=fixed.last),
         headers=_headers(fixed, betas),
-        query=(_BETA_QUERY if betas else {}) | extra.query,
+        query=(_BETA_QUERY if betas and not fixed.platform.model_in_url else {}) | extra.query,
         adjustments=(
             *fixed.adjustments,
             *(Adjustment(name, why) for name, why in unsent.items() if why),
