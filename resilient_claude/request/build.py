@@ -18,17 +18,18 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.conversation import Conversation, conversation
+from resilient_claude.request.tools.all_tools import all_tools
 from resilient_claude.request.tools.choice import with_tool_choice
 from resilient_claude.request.tools.definitions import (
     function_tools,
     stand_in_tools,
     tool_definitions,
 )
-from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.request.tools.schemas import ToolDefinitions, ToolSchemas
 
 from .caching import with_cache_breakpoints
 from .extra import Extra, overridden
-from .fixed_fields import FixedFields
+from .fixed_fields import MCP_BETA, FixedFields
 from .given import or_default
 from .models import Model
 from .request import Adjustment, Request
@@ -73,13 +74,16 @@ def build_request(
     extra = Extra.of(or_default(extra_kwargs, {}))
     fixed = fixed.with_extra(extra)
     options, model = fixed.options, fixed.model
-    offered = tool_definitions(tools, schemas, strict=fixed.strict_tools)
+    offered = tool_definitions(tools, schemas, strict=fixed.strict_tools, recipient=fixed.recipient)
     try:
         history = conversation(chat_ctx, model, histories or HistoryCache())
     except Exception as exc:  # a history may hold anything, and must not end the call
         raise Unbuildable("the history cannot be turned into messages") from exc
+    everything = all_tools(
+        offered, fixed.body, fixed.toolsets, is_of_this_turn="tools" in extra.fields
+    )
     body, unsent = _completed(
-        _fields(fixed, history, [*offered.definitions, *fixed.toolsets]),
+        _fields(fixed, history, everything.fields),
         history,
         model,
         own_messages="messages" in extra.fields,
@@ -88,7 +92,7 @@ def build_request(
         caching=options.caching is not None,
     )
     unsent = {"strict_tool_schema": offered.not_strict, **unsent, "timeout": extra.no_timeout}
-    betas = tuple(dict.fromkeys((*fixed.betas, *offered.betas)))
+    betas = _betas(fixed, offered)
     request = Request(
         body=_in_sdk_order(body, last=fixed.last),
         headers=_headers(fixed, betas),
@@ -96,7 +100,7 @@ def build_request(
         adjustments=(
             *fixed.adjustments,
             *(Adjustment(name, why) for name, why in unsent.items() if why),
-            *(Adjustment("tools", why) for why in offered.left_out),
+            *(Adjustment("tools", why) for why in (*offered.left_out, *everything.left_out)),
             *(Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out),
         ),
         timeout_s=extra.timeout_s,
@@ -104,6 +108,7 @@ def build_request(
         aliases=offered.aliases,
         notes=fixed.notes,
         known_json=history.known_json,
+        repeatable=offered.repeatable,
     )
     request.content()  # what cannot be sent is refused here, in the caller's frame
     return request
@@ -117,15 +122,11 @@ def build_schemas(
         yield
 
 
-def _fields(
-    fixed: FixedFields, history: Conversation, tools: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _fields(fixed: FixedFields, history: Conversation, tools: dict[str, Any]) -> dict[str, Any]:
     """The body before the steps that depend on all of it."""
-    body = {"messages": history.messages, **fixed.body}
+    body = {"messages": history.messages, **fixed.body, **tools}
     if history.system and "system" not in body:
         body["system"] = history.system
-    if tools and "tools" not in body:
-        body["tools"] = tools
     return body
 
 
@@ -154,6 +155,13 @@ def _completed(
     if caching:
         body = with_cache_breakpoints(body, own_messages=own_messages)
     return body, {"thinking": no_thinking, "tool_choice": other_choice}
+
+
+def _betas(fixed: FixedFields, offered: ToolDefinitions) -> tuple[str, ...]:
+    betas = dict.fromkeys((*fixed.betas, *offered.betas))
+    if offered.mcp_servers and not any(beta.startswith("mcp-client-") for beta in betas):
+        betas[MCP_BETA] = None
+    return tuple(betas)
 
 
 def _headers(fixed: FixedFields, betas: Sequence[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -40,6 +40,7 @@ class Request:
         known_json: The JSON of what the messages begin with, or did before they were changed.
         go_on: What a user says behind an assistant's message that the model is to go on with, if
             it does not go on with one.
+        repeatable: The names of the MCP servers whose calls may be made twice.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -52,6 +53,7 @@ class Request:
     notes: Literal["speak", "event", "off"] = "off"
     known_json: KnownJson | None = field(default=None, repr=False)
     go_on: str = field(default=".", compare=False, repr=False)
+    repeatable: Sequence[str] = ()
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.
