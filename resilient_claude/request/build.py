@@ -28,6 +28,7 @@ from resilient_claude.request.tools.definitions import (
 from resilient_claude.request.tools.schemas import ToolDefinitions, ToolSchemas
 
 from .caching import with_cache_breakpoints
+from .container import container_of
 from .extra import Extra, overridden
 from .fixed_fields import MCP_BETA, FixedFields
 from .given import or_default
@@ -82,8 +83,12 @@ def build_request(
     everything = all_tools(
         offered, fixed.body, fixed.toolsets, is_of_this_turn="tools" in extra.fields
     )
+    fields = _fields(fixed, history, everything.fields)
+    if offered.runs_code and "container" not in fields:
+        container = container_of(chat_ctx.items)
+        fields |= {} if container is None else {"container": container}
     body, unsent = _completed(
-        _fields(fixed, history, everything.fields),
+        fields,
         history,
         model,
         own_messages="messages" in extra.fields,

@@ -9,9 +9,9 @@ passed over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from resilient_claude.failures.redaction import identifier
 
@@ -65,6 +65,7 @@ class ServerToolCall:
     """One call of a tool that Anthropic runs.
 
     Attributes:
+        id: Of the call.
         name: Of the tool, such as "web_search".
         input: What it was called with, as far as that is short.
         server_name: Of the MCP server; None if it is none's.
@@ -75,6 +76,7 @@ class ServerToolCall:
         finished: Whether there was a result; there is none yet if the turn ended before it.
     """
 
+    id: str
     name: str
     input: Mapping[str, Any] = field(default_factory=dict, repr=False)
     server_name: str | None = None
@@ -85,31 +87,54 @@ class ServerToolCall:
     finished: bool = True
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON, without what is not there."""
+        """All of it as JSON, without what is not there; `finished` only where it is not."""
         sources = [_without_none(source) for source in self.sources]
         made = _without_none(self)
         made |= {"input": dict(self.input), "sources": sources, "tools": [*self.tools]}
-        return {name: value for name, value in made.items() if value not in ({}, [])}
+        return {name: value for name, value in made.items() if value not in ({}, [], True)}
 
 
-class ServerWork(NamedTuple):
-    """What tools did in one message.
+@dataclass(frozen=True, slots=True)
+class ServerWork:
+    """What tools did in one message, or in several of a turn.
 
     Attributes:
         calls: In the order in which they began.
         citations: In the order of the text.
     """
 
-    calls: list[ServerToolCall]
-    citations: list[Citation]
+    calls: tuple[ServerToolCall, ...] = ()
+    citations: tuple[Citation, ...] = ()
+
+    def __add__(self, later: ServerWork) -> ServerWork:
+        """Both together: a call of this one may have its result in the *later* one."""
+        calls = [*self.calls]
+        for call in later.calls:
+            waiting = [at for at, each in enumerate(calls) if each.id == call.id]
+            if not waiting:
+                calls.append(call)
+                continue
+            known = calls[waiting[0]]
+            calls[waiting[0]] = replace(
+                call, name=known.name, input=known.input, server_name=known.server_name
+            )
+        return ServerWork(
+            tuple(calls[:MOST_CALLS]), (*self.citations, *later.citations)[:MOST_CITATIONS]
+        )
 
     def to_extra(self) -> dict[str, Any]:
         """The same for the last chunk: nothing where there is nothing."""
+        if self is NO_WORK:
+            return {}
         extra = {
             "server_tools": [call.as_dict() for call in self.calls],
             "citations": [_without_none(citation) for citation in self.citations],
         }
         return {name: value for name, value in extra.items() if value}
+
+
+NO_WORK = ServerWork()
+"""That of most messages."""
 
 
 def server_work(blocks: Iterable[Block]) -> ServerWork:
@@ -119,9 +144,9 @@ def server_work(blocks: Iterable[Block]) -> ServerWork:
     citations: list[Citation] = []
     for block in blocks:
         if block.type in _USES:
-            uses[str(block.start.get("id"))] = block
+            uses[_id_of(block, "id")] = block
         elif block.type.endswith(_RESULT):
-            results[str(block.start.get("tool_use_id"))] = block
+            results[_id_of(block, "tool_use_id")] = block
         for citation in islice(block.citations, MOST_CITATIONS - len(citations)):
             if isinstance(citation, dict) and (text := _text(citation.get("cited_text"))):
                 title = citation.get("title") or citation.get("document_title")
@@ -129,26 +154,32 @@ def server_work(blocks: Iterable[Block]) -> ServerWork:
                 citations.append(Citation(text, url, _text(title)))
     # The result of a call that waited for a tool of ours comes in the message after it.
     ids = islice({**uses, **results}, MOST_CALLS)
-    return ServerWork([_call_of(uses.get(each), results.get(each)) for each in ids], citations)
+    calls = [_call_of(each, uses.get(each), results.get(each)) for each in ids]
+    return ServerWork(tuple(calls), tuple(citations))
 
 
-def _call_of(use: Block | None, result: Block | None) -> ServerToolCall:
+def _id_of(block: Block, name: str) -> str:
+    return identifier(block.start.get(name)) or ""
+
+
+def _call_of(call_id: str, use: Block | None, result: Block | None) -> ServerToolCall:
     name, given, server = "", {}, None
     if use is not None:
         name = identifier(use.start.get("name")) or ""
         server = identifier(use.start.get("server_name"))
         given = _input_of(use)
     if result is None:
-        return ServerToolCall(name, given, server, finished=False)
+        return ServerToolCall(call_id, name, given, server, finished=False)
     name = name or (identifier(result.type.removesuffix(_RESULT)) or "")
     content = result.start.get("content")
-    parts = content if isinstance(content, list) else [content]
-    parts = [part for part in parts[: 2 * MOST_SOURCES] if isinstance(part, dict)]
+    some: list[Any] = content[:MOST_SOURCES] if isinstance(content, list) else [content]
+    parts: list[dict[str, Any]] = [part for part in some if isinstance(part, dict)]
     errors = [part for part in parts if str(part.get("type")).endswith("_error")]
     error = identifier(errors[0].get("error_code")) or "unknown" if errors else None
     if result.start.get("is_error") is True:
         error = error or "error"
     return ServerToolCall(
+        call_id,
         name,
         given,
         server,
@@ -160,7 +191,7 @@ def _call_of(use: Block | None, result: Block | None) -> ServerToolCall:
 
 
 def _input_of(use: Block) -> dict[str, Any]:
-    if not use.closed or sum(map(len, use.parts)) > LONGEST_OUTPUT:
+    if not use.closed or use.weight() + sum(map(len, use.parts)) > LONGEST_OUTPUT:
         return {}
     try:
         return use.input()[1]
@@ -201,5 +232,5 @@ def _text(value: object, longest: int = LONGEST_TEXT) -> str | None:
 
 
 def _without_none(value: Source | Citation | ServerToolCall) -> dict[str, Any]:
-    named = {name: getattr(value, name) for name in value.__slots__}
+    named = {each.name: getattr(value, each.name) for each in fields(value)}
     return {name: each for name, each in named.items() if each is not None}

@@ -8,6 +8,7 @@ from livekit.agents import llm
 
 from resilient_claude.failures.failure import Failure
 from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.server_work import Citation, ServerToolCall
 
 from .record import TurnRecord
 
@@ -69,6 +70,9 @@ class TurnEnded:
             when the turn was cancelled.
         wasted_tokens: tokens of failed attempts of which nothing was handed on; billed all the
             same.
+        server_tools: what tools that Anthropic runs were called for, and what came of it.
+        citations: what the words of the answer rely on.
+        container: id of the container that code ran in; the following turns get it as well.
     """
 
     turn_id: str
@@ -86,6 +90,9 @@ class TurnEnded:
     elapsed_s: float
     usage: llm.CompletionUsage
     wasted_tokens: int
+    server_tools: tuple[ServerToolCall, ...] = ()
+    citations: tuple[Citation, ...] = field(default=(), repr=False)
+    container: str | None = None
 
     @classmethod
     def of(cls, record: TurnRecord) -> TurnEnded:
@@ -106,4 +113,7 @@ class TurnEnded:
             elapsed_s=record.elapsed_s,
             usage=record.usage.to_livekit(),
             wasted_tokens=record.wasted_tokens,
+            server_tools=record.server_work.calls,
+            citations=record.server_work.citations,
+            container=record.container,
         )

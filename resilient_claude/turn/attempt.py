@@ -15,6 +15,7 @@ from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.private import Private, private_texts
 from resilient_claude.failures.statuses import api_error_of
 from resilient_claude.policy.retry import AttemptFailed
+from resilient_claude.request.container import container_extra
 from resilient_claude.request.request import Request
 from resilient_claude.request.thinking import ThinkingRecord
 from resilient_claude.response.outcomes import Outcome
@@ -80,6 +81,15 @@ class Attempt:
         self._begins_at = len(said)  # where in it this answer begins
         self._deliver = deliver
         self._connect_s = connect_s
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether a server was called that may have done something, which must not be done twice.
+
+        The API calls it by itself, as soon as Claude has written the call.
+        """
+        called = self.translator.message.called_servers
+        return not called.issubset(self._request.repeatable)
 
     async def play(self, *, may_be_empty: bool, may_pause: bool) -> Outcome:
         """Send the request and hand the answer on.
@@ -152,6 +162,9 @@ class Attempt:
         calls = [call for chunk in chunks if chunk.delta for call in chunk.delta.tool_calls]
         if calls:
             self._keep_thinking(calls[0], chunks)
+            container = self.translator.message.container
+            if container is not None:
+                calls[0].extra = {**(calls[0].extra or {}), **container_extra(container)}
             self._name_as_called(calls)
         self._deliver(chunks)
         await exchange.drain()
@@ -181,7 +194,8 @@ class Attempt:
         failure, shown = name_failure(exc, self._evidence, private=self._private)
         if failure.retryable and FACTS[failure.kind].of_connection:
             await self._target.retire_connections()
-        retryable = failure.retryable and not self.translator.output_started
+        is_safe = not self.translator.output_started and not self.has_acted
+        retryable = failure.retryable and is_safe
         return AttemptFailed(failure, shown, retryable=retryable)
 
     def _private(self) -> Private:
