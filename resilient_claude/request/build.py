@@ -34,6 +34,7 @@ from .fixed_fields import MCP_BETA, FixedFields
 from .given import or_default
 from .models import Model
 from .request import Adjustment, Request
+from .server_answers import ServerAnswers, with_server_answers
 from .thinking import with_thinking
 
 # SDK 1 marks a beta request in the URL as well; SDK 2, with the API version 2026-10-21, does not.
@@ -61,11 +62,12 @@ def build_request(
     extra_kwargs: NotGivenOr[Mapping[str, Any] | None] = None,
     schemas: ToolSchemas,
     histories: HistoryCache | None = None,
+    answers: ServerAnswers | None = None,
 ) -> Request:
     """The request for one turn; *extra_kwargs* win over everything else, field by field.
 
     *fixed* is what all turns have in common; *schemas* and *histories* know what earlier ones have
-    made of their tools and their history.
+    made of their tools and their history, *answers* what tools did at Anthropic's in them.
 
     Raises:
         Unbuildable: The history is one that nothing can be sent of, whatever the caller does.
@@ -95,6 +97,7 @@ def build_request(
         choice=or_default(tool_choice, options.tool_choice),
         parallel=or_default(parallel_tool_calls, options.parallel_tool_calls),
         caching=options.caching is not None,
+        answers=answers,
     )
     unsent = {"strict_tool_schema": offered.not_strict, **unsent, "timeout": extra.no_timeout}
     betas = _betas(fixed, offered)
@@ -144,6 +147,7 @@ def _completed(
     choice: ToolChoice | None,
     parallel: bool | None,
     caching: bool,
+    answers: ServerAnswers | None,
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
     """*body* with what depends on the rest of it, and why some of that is not as it was asked for.
 
@@ -154,6 +158,8 @@ def _completed(
     no_thinking, stand_ins = None, dict[str, Any]()
     if not own_messages:
         stand_ins = {} if body.get("tools") else stand_in_tools(history.names)
+        if answers:
+            body = with_server_answers(body, answers, model)
         body, no_thinking = with_thinking(body, history.calls, model)
     body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
     body = body | stand_ins

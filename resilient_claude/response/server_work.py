@@ -110,17 +110,22 @@ class ServerWork:
         """Both together: a call of this one may have its result in the *later* one."""
         calls = [*self.calls]
         for call in later.calls:
-            waiting = [at for at, each in enumerate(calls) if each.id == call.id]
-            if not waiting:
+            at = self._waiting(call)
+            if at is None:
                 calls.append(call)
                 continue
-            known = calls[waiting[0]]
-            calls[waiting[0]] = replace(
+            known = calls[at]
+            calls[at] = replace(
                 call, name=known.name, input=known.input, server_name=known.server_name
             )
         return ServerWork(
             tuple(calls[:MOST_CALLS]), (*self.citations, *later.citations)[:MOST_CITATIONS]
         )
+
+    def _waiting(self, call: ServerToolCall) -> int | None:
+        """Where the call is that *call* is the result of; None if it is none's."""
+        same = (at for at, each in enumerate(self.calls) if each.id == call.id != "")
+        return next((at for at in same if not self.calls[at].finished), None)
 
     def to_extra(self) -> dict[str, Any]:
         """The same for the last chunk: nothing where there is nothing."""

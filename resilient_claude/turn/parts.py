@@ -281,6 +281,7 @@ class Parts:
             filters=part.filters(self._record.said, filter_thinking=settings.filter_thinking),
             said=self._record.said,
             follows=part.follows,
+            answers=self._requests.answers,
             deliver=self._deliver,
             connect_s=settings.timeouts.connect_s,
         )

@@ -25,7 +25,6 @@ from tests.support.builders import HELLO, NEWEST, PREFILL, SAMPLING, assistant, 
 def test_extra_kwargs_win_over_everything() -> None:
     """They are the caller's last word about this turn."""
     request = build(
-        tools=[weather],
         tool_choice="required",
         user="u",
         extra={

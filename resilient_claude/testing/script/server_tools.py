@@ -21,9 +21,12 @@ class ServerToolUse:
         server_name: The name of the MCP server, if it is one of its tools.
         lasts_s: Seconds until the result comes; pings come meanwhile.
         id: The call's id; a new one for every request when None.
+        was_called_before: Whether the call came in an earlier message, which was paused or called
+            another tool as well: then there is the result alone.
 
     Raises:
-        ValueError: *lasts_s* is negative, or there is a result and an error.
+        ValueError: *lasts_s* is negative, there is a result and an error, or a result without a
+            call has no id.
     """
 
     name: str
@@ -33,12 +36,15 @@ class ServerToolUse:
     server_name: str | None = None
     lasts_s: float = 0.0
     id: str | None = None
+    was_called_before: bool = False
 
     def __post_init__(self) -> None:
         if self.lasts_s < 0:
             raise ValueError(f"lasts_s must be >= 0, got {self.lasts_s}")
         if self.result is not None and self.error is not None:
             raise ValueError("result and error are given: a call has one of them")
+        if self.was_called_before and (self.id is None or not self.is_finished):
+            raise ValueError("was_called_before needs the id of the call, and its result")
 
     @property
     def is_finished(self) -> bool:
@@ -50,7 +56,9 @@ class ServerToolUse:
         call_id = self.id or call_id
         mcp = {} if self.server_name is None else {"server_name": self.server_name}
         kind = "mcp_tool_use" if mcp else "server_tool_use"
-        yield {"type": kind, "id": call_id, "name": self.name, "input": dict(self.input), **mcp}
+        if not self.was_called_before:
+            given = dict(self.input)
+            yield {"type": kind, "id": call_id, "name": self.name, "input": given, **mcp}
         if not self.is_finished:
             return
         if mcp:

@@ -278,7 +278,7 @@ def _lasting(answer: Answer) -> dict[int, float]:
     """How long each block of `Answer.content` that takes its time does so, in seconds, by index."""
     lasting, index = {}, 0
     for part in answer.content or ():
-        if isinstance(part, ServerToolUse) and part.is_finished:
+        if isinstance(part, ServerToolUse) and part.is_finished and not part.was_called_before:
             index += 1  # it is the result that takes its time
         if isinstance(part, Thought | ServerToolUse) and part.lasts_s:
             lasting[index] = part.lasts_s
