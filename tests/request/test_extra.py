@@ -18,7 +18,7 @@ from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Adjustment
 from resilient_claude.request.tools.schemas import ToolSchemas
-from tests.request.tools.test_definitions import BOOK, weather
+from tests.request.tools.test_definitions import BOOK
 from tests.support.builders import HELLO, NEWEST, PREFILL, SAMPLING, assistant, build, chat, user
 
 
