@@ -135,8 +135,8 @@ def _paired(
         for block in messages[index]["content"]:
             if _is_use(block):
                 result = results.get(block["id"])
-                has_result = result is not None and _refers_to(result) <= offered
-                if _tool_of(block) not in offered or not (has_result or index == waits):
+                stays = index == waits if result is None else _refers_to(result) <= offered
+                if not stays or _tool_of(block) not in offered:
                     continue
                 kept.add(block["id"])
             elif _is_result(block) and block["tool_use_id"] not in kept:

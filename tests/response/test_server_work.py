@@ -113,7 +113,7 @@ def test_a_search_and_what_relies_on_it() -> None:
 )
 def test_each_tool_has_what_it_came_to(use: ServerToolUse, told: dict[str, Any]) -> None:
     """Read off the API's own shapes, one field each."""
-    assert calls(use) == [ServerToolCall("s", use.name, **told)]
+    assert calls(use) == [ServerToolCall("s", use.name, dict(use.input), **told)]
 
 
 def test_a_result_belongs_to_the_call_of_an_earlier_message() -> None:
