@@ -90,6 +90,10 @@ class Parts:
         """That of the last attempt; one to which nothing has come where there is none."""
         return Translator() if self._attempt is None else self._attempt.translator
 
+    @property
+    def _has_acted(self) -> bool:
+        return self._attempt is not None and self._attempt.has_acted
+
     def abort(self) -> None:
         """End the turn now with an error, unless its answer is whole."""
         self._aborted.set()
@@ -142,6 +146,8 @@ class Parts:
         # After text, only the whole turn could tell what Claude had decided to do. A note is always
         # followed by a call: were that the end, most calls that break would end the turn.
         if broken.message.tool_block_began and not broken.has_spoken_notes:
+            return None
+        if self._has_acted:
             return None
         return resume_wait_s(
             policy,
@@ -237,7 +243,9 @@ class Parts:
             and not thought.output_started
             and not thought.message.tool_block_began
         )
-        if self._has_relieved or not in_vain or self._loop.time() >= self._latest:
+        if self._has_relieved or not in_vain or self._has_acted:
+            return None
+        if self._loop.time() >= self._latest:
             return None
         root = root_cause(failed.error)
         too_long = isinstance(root, ClockExpired) and root.clock == "max_thinking_s"

@@ -22,7 +22,13 @@ DELTA_POINTS = {
     "input_json_delta": "tool_json",
 }
 """The point that each kind of delta reaches, which an answer does once per delta."""
-_STOP_POINTS = {"text": "after_text", "thinking": "after_thinking", "tool_use": "after_tool"}
+_STOP_POINTS = {
+    "text": "after_text",
+    "thinking": "after_thinking",
+    "tool_use": "after_tool",
+    "server_tool_use": "after_tool",
+    "mcp_tool_use": "after_tool",
+}
 _EVENT_POINTS = {
     "content_block_start": "block_start",
     "message_delta": "before_stop",
