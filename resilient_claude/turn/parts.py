@@ -90,10 +90,6 @@ class Parts:
         """That of the last attempt; one to which nothing has come where there is none."""
         return Translator() if self._attempt is None else self._attempt.translator
 
-    @property
-    def _has_acted(self) -> bool:
-        return self._attempt is not None and self._attempt.has_acted
-
     def abort(self) -> None:
         """End the turn now with an error, unless its answer is whole."""
         self._aborted.set()
@@ -141,13 +137,12 @@ class Parts:
     def _resume_wait_s(self, failed: AttemptFailed) -> float | None:
         """Seconds to wait before the answer is resumed; None if it may not be."""
         policy, record, broken = self._settings.policy, self._record, self.translator
-        if record.resumed or not broken.text_chars:
+        has_acted = self._attempt is not None and self._attempt.has_acted
+        if record.resumed or not broken.text_chars or has_acted:
             return None
         # After text, only the whole turn could tell what Claude had decided to do. A note is always
         # followed by a call: were that the end, most calls that break would end the turn.
         if broken.message.tool_block_began and not broken.has_spoken_notes:
-            return None
-        if self._has_acted:
             return None
         return resume_wait_s(
             policy,
@@ -242,10 +237,9 @@ class Parts:
             thought.has_thought
             and not thought.output_started
             and not thought.message.tool_block_began
+            and not thought.message.called_servers
         )
-        if self._has_relieved or not in_vain or self._has_acted:
-            return None
-        if self._loop.time() >= self._latest:
+        if self._has_relieved or not in_vain or self._loop.time() >= self._latest:
             return None
         root = root_cause(failed.error)
         too_long = isinstance(root, ClockExpired) and root.clock == "max_thinking_s"
