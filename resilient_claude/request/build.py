@@ -18,7 +18,7 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.conversation import Conversation, conversation
-from resilient_claude.request.tools.all_tools import all_tools
+from resilient_claude.request.tools.all_tools import AllTools, all_tools
 from resilient_claude.request.tools.choice import with_tool_choice
 from resilient_claude.request.tools.definitions import (
     function_tools,
@@ -28,7 +28,7 @@ from resilient_claude.request.tools.definitions import (
 from resilient_claude.request.tools.schemas import ToolDefinitions, ToolSchemas
 
 from .caching import with_cache_breakpoints
-from .container import container_of
+from .container import with_container
 from .extra import Extra, overridden
 from .fixed_fields import MCP_BETA, FixedFields
 from .given import or_default
@@ -82,13 +82,10 @@ def build_request(
         history = conversation(chat_ctx, model, histories or HistoryCache())
     except Exception as exc:  # a history may hold anything, and must not end the call
         raise Unbuildable("the history cannot be turned into messages") from exc
-    everything = all_tools(
-        offered, fixed.body, fixed.toolsets, is_of_this_turn="tools" in extra.fields
-    )
+    everything = all_tools(offered, fixed.body, fixed.toolsets, of_turn="tools" in extra.fields)
     fields = _fields(fixed, history, everything.fields)
-    if offered.runs_code and "container" not in fields:
-        container = container_of(chat_ctx.items)
-        fields |= {} if container is None else {"container": container}
+    if offered.runs_code:
+        fields = with_container(fields, chat_ctx.items)
     body, unsent = _completed(
         fields,
         history,
@@ -105,12 +102,7 @@ def build_request(
         body=_in_sdk_order(body, last=fixed.last),
         headers=_headers(fixed, betas),
         query=(_BETA_QUERY if betas and not fixed.platform.model_in_url else {}) | extra.query,
-        adjustments=(
-            *fixed.adjustments,
-            *(Adjustment(name, why) for name, why in unsent.items() if why),
-            *(Adjustment("tools", why) for why in (*offered.left_out, *everything.left_out)),
-            *(Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out),
-        ),
+        adjustments=(*fixed.adjustments, *_adjustments(unsent, everything, history)),
         timeout_s=extra.timeout_s,
         asked=model,
         aliases=offered.aliases,
@@ -166,6 +158,14 @@ def _completed(
     if caching:
         body = with_cache_breakpoints(body, own_messages=own_messages)
     return body, {"thinking": no_thinking, "tool_choice": other_choice}
+
+
+def _adjustments(
+    unsent: Mapping[str, str | None], tools: AllTools, history: Conversation
+) -> Iterator[Adjustment]:
+    yield from (Adjustment(name, why) for name, why in unsent.items() if why)
+    yield from (Adjustment("tools", why) for why in tools.left_out)
+    yield from (Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out)
 
 
 def _betas(fixed: FixedFields, offered: ToolDefinitions) -> tuple[str, ...]:

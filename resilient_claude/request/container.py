@@ -27,6 +27,12 @@ def container_extra(container: str) -> dict[str, Any]:
     return {_OF_CALL: container}
 
 
+def with_container(body: dict[str, Any], items: Sequence[llm.ChatItem]) -> dict[str, Any]:
+    """*body*, which names the last container of its history, unless it names one itself."""
+    container = None if "container" in body else container_of(items)
+    return body if container is None else {**body, "container": container}
+
+
 def container_of(items: Sequence[llm.ChatItem]) -> str | None:
     """The id of the last container in a history, whose items may hold anything; None if none."""
     for item in islice(reversed(items), MOST_ITEMS):

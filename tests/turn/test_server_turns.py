@@ -173,7 +173,7 @@ async def test_a_call_of_a_server_that_is_not_written_yet_is_tried_again(
     assert (heard.text, ended.attempts) == ("It is ordered.", 2)
 
 
-class Desk(Agent):
+class LookupDesk(Agent):
     """Looks things up, and books tables."""
 
     def __init__(self) -> None:
@@ -187,10 +187,12 @@ class Desk(Agent):
         return "Booked."
 
 
-async def session_of(claude: SimulatedClaude, adapter: ResilientClaudeLLM, count: int) -> Desk:
+async def session_of(
+    claude: SimulatedClaude, adapter: ResilientClaudeLLM, count: int
+) -> LookupDesk:
     """A session in which the caller asks *count* times."""
     session: AgentSession[None] = AgentSession(llm=adapter, vad=None)
-    desk = Desk()
+    desk = LookupDesk()
     async with adapter, session:
         await session.start(desk)
         for _ in range(count):

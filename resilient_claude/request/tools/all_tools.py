@@ -18,7 +18,7 @@ class AllTools(NamedTuple):
     """
 
     fields: dict[str, Any]
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[str, ...]
 
 
 def all_tools(
@@ -26,7 +26,7 @@ def all_tools(
     body: Mapping[str, Any],
     toolsets: Iterable[dict[str, Any]],
     *,
-    is_of_this_turn: bool,
+    of_turn: bool,
 ) -> AllTools:
     """The tools of a request, each once.
 
@@ -34,7 +34,7 @@ def all_tools(
         offered: Those of the agent.
         body: The body without them; its own tools and servers are added to them.
         toolsets: Those of its servers.
-        is_of_this_turn: Whether the tools in *body* were named for this turn: then whoever named
+        of_turn: Whether the tools in *body* were named for this turn: then whoever named
             two of one name has to hear of it.
 
     Raises:
@@ -44,20 +44,22 @@ def all_tools(
     own = body.get("tools")
     if own is None and not offered.mcp_servers:  # as in most turns
         tools = [*offered.definitions, *toolsets]
-        return AllTools({"tools": tools} if tools else {})
-    if own is not None and not _is_list_of_dicts(own):
-        raise TypeError(f"tools must be a list of dicts, got {type(own).__name__}")
+        return AllTools({"tools": tools} if tools else {}, tuple(offered.left_out))
+    servers = body.get("mcp_servers")
+    for name, value in (("tools", own), ("mcp_servers", servers)):
+        if value is not None and not _is_list_of_dicts(value):
+            raise TypeError(f"{name} must be a list of dicts, got {type(value).__name__}")
     by_name = {name_of(tool): tool for tool in offered.definitions}
-    left_out = []
+    left_out = [*offered.left_out]
     for tool in own or ():
         if by_name.setdefault(name_of(tool), tool) is not tool:
-            if is_of_this_turn:
+            if of_turn:
                 raise ValueError(
                     f"extra_kwargs['tools'] must not have a tool {name_of(tool)!r}: another one "
                     "has its name, and the agent's tools are sent as well"
                 )
             left_out.append(f"sent without {name_of(tool)!r} of extra_body: {NAME_IS_TAKEN}")
-    servers = [*(body.get("mcp_servers") or ())]
+    servers = [*(servers or ())]
     names = {server.get("name") for server in servers}
     servers += [server for server in offered.mcp_servers if server["name"] not in names]
     for toolset in toolsets:

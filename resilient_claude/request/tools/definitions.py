@@ -85,7 +85,7 @@ def _tool_definitions(
         left_out,
         aliases,
         mcp_servers=[server.server for server in servers],
-        repeatable=[server.name for server in servers if server.repeatable],
+        repeatable=tuple(server.name for server in servers if server.repeatable),
         runs_code=any(map(_runs_code, offered.values())),
     )
 

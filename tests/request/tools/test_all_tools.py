@@ -35,6 +35,12 @@ def test_what_is_no_list_of_tools_is_a_type_error(tools: Any) -> None:
         build(tools=[weather], extra={"tools": tools})
 
 
+def test_servers_that_are_no_list_are_a_type_error() -> None:
+    """Likewise."""
+    with pytest.raises(TypeError, match="mcp_servers must be a list of dicts, got str"):
+        build(tools=[SHOP], extra={"mcp_servers": "shop"})
+
+
 def test_tools_of_the_constructor_are_added_too() -> None:
     """But what an agent brings counts: an error would be heard of by nobody."""
     request = build(tools=[weather], extra_body={"tools": [MEMORY, {**WEATHER, "strict": False}]})

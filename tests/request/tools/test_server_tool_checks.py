@@ -75,7 +75,11 @@ def test_a_wrong_type_is_a_type_error(cls: Any, arguments: dict[str, Any]) -> No
 def test_no_message_shows_a_token_or_where_a_server_is() -> None:
     """Errors are logged, and a URL may have a key in it."""
     shown = [repr(McpServer("shop", f"https://a.example/{TOKEN}", authorization_token=TOKEN))]
-    for wrong in ({"url": f"ftp://{TOKEN}"}, {"authorization_token": f"{TOKEN} "}):
+    wrongs: list[dict[str, Any]] = [
+        {"url": f"ftp://{TOKEN}"},
+        {"authorization_token": f"{TOKEN} "},
+    ]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="must") as raised:
             McpServer(**{"name": "shop", "url": "https://a.example", **wrong})
         shown.append(str(raised.value))
