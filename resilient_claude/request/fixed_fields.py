@@ -6,6 +6,8 @@ have to be all the same: thinking and effort are part of what the API caches.
 Where several ask for a field, `extra_kwargs` win over the constructor's `extra_body`, that over its
 other arguments, and those over what is right for a voice; in `output_config` and `metadata` key by
 key.
+
+Longer than other modules, because the rule of every field of the body stands here.
 """
 
 from __future__ import annotations
