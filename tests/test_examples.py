@@ -25,7 +25,15 @@ from livekit.agents import AgentServer, AgentSession, llm, room_io
 from livekit.protocol.sip import SIPTransferStatus, TransferSIPParticipantResponse
 
 from resilient_claude import ResilientClaudeLLM
-from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, ToolUse
+from resilient_claude.testing import (
+    Answer,
+    Break,
+    HttpError,
+    ServerToolUse,
+    SimulatedClaude,
+    ToolUse,
+    found,
+)
 from resilient_claude.testing.voice import PlayedCall, Says, recording
 from resilient_claude.voice import keep_caller_informed
 
@@ -38,6 +46,7 @@ VOICE = (
     "voice_agent_with_fallback",
     "voice_agent_with_handover",
     "bedrock_fallback",
+    "web_search",
 )
 IN_TEXT = ("text_agent_outage", "caching")
 NEEDED = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ANTHROPIC_API_KEY")
@@ -339,6 +348,61 @@ def test_the_voice_agent_hangs_up_politely_with_the_fourth_lost_turn(
     assert len([each for each in heard(call) if each.startswith("I'm sorry, I can't think")]) == 3
     assert heard(call)[-1].endswith("Goodbye.")
     assert call.closed_at_s is not None
+
+
+# --- web_search -----------------------------------------------------------------------------------
+
+TRAIN = ("https://trains.example/lyon", "Trains to Lyon")
+LOOKS = "I'll look that up."
+LAST_TRAIN = "The last one leaves at eleven."
+
+
+def searching(lasts_s: float, **result: Any) -> Answer:
+    """An answer with a search in it that takes its time."""
+    given = result or {"result": found(TRAIN)}
+    search = ServerToolUse("web_search", {"query": "trains"}, lasts_s=lasts_s, **given)
+    return Answer(content=[LOOKS, search, LAST_TRAIN], first_token_s=0.6)
+
+
+def test_the_web_is_searched_in_the_middle_of_an_answer(
+    simulated_claude: SimulatedClaude, play_call: PlayCall, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller hears both halves, once each, and the log has the page that they rely on."""
+    caplog.set_level("INFO", "blue-door")
+    simulated_claude.script(searching(2.0))
+    module = load("web_search")
+    call = played(module, play_call, ASKS)
+
+    assert " ".join(heard(call)) == f"{module.GREETING} {LOOKS} {LAST_TRAIN}"
+    assert [record.getMessage() for record in caplog.records if record.name == "blue-door"] == [
+        f"web_search: {TRAIN[0]}"
+    ]
+    (request,) = simulated_claude.requests
+    assert request.body is not None
+    assert [tool["name"] for tool in request.body["tools"]] == ["opening_hours", "web_search"]
+
+
+def test_a_search_that_takes_long_is_waited_for(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """Longer than the clock of a text: the API shows that it works, and nothing is asked again."""
+    simulated_claude.script(searching(7.0))
+    module = load("web_search")
+    call = played(module, play_call, ASKS)
+
+    assert heard(call) == [module.GREETING, LOOKS, LAST_TRAIN]
+    assert len(simulated_claude.requests) == 1
+
+
+def test_a_search_that_fails_does_not_end_the_answer(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """Claude goes on with what it knows."""
+    simulated_claude.script(searching(0.5, error="unavailable"))
+    module = load("web_search")
+    call = played(module, play_call, ASKS)
+
+    assert " ".join(heard(call)) == f"{module.GREETING} {LOOKS} {LAST_TRAIN}"
 
 
 # --- voice_agent_with_fallback --------------------------------------------------------------------

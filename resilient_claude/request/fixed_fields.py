@@ -6,6 +6,8 @@ have to be all the same: thinking and effort are part of what the API caches.
 Where several ask for a field, `extra_kwargs` win over the constructor's `extra_body`, that over its
 other arguments, and those over what is right for a voice; in `output_config` and `metadata` key by
 key.
+
+Longer than other modules, because the rule of every field of the body stands here.
 """
 
 from __future__ import annotations
@@ -15,13 +17,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .extra import NOTHING, Extra, overridden
-from .model_facts import ModelFacts
+from .model_facts import ModelFacts, facts_of
 from .models import Model
 from .options import UNSET, RequestOptions
 from .platforms import ANTHROPIC, Platform, samples
 from .refusals import refusals
 from .request import Adjustment
 from .thinking import thinking_mode
+from .tools.server_tool_versions import Recipient
 
 # The only version under which the sampling arguments exist; from 2026-10-21 on they are a 400.
 _SAMPLING_VERSION = {"anthropic-version": "2023-06-01"}
@@ -54,6 +57,7 @@ class FixedFields:
         strict_tools: Whether tools are strict.
         notes: What is to be done with what its thinking says.
         platform: Where requests go.
+        recipient: Who is asked, as far as the tools depend on it.
     """
 
     options: RequestOptions
@@ -67,6 +71,7 @@ class FixedFields:
     strict_tools: bool = True
     notes: Literal["speak", "event", "off"] = "off"
     platform: Platform = ANTHROPIC
+    recipient: Recipient = field(default=Recipient(facts_of("", None)), repr=False)
 
     @classmethod
     def of(
@@ -114,7 +119,7 @@ class FixedFields:
             options=options,
             model=model,
             body=body,
-            toolsets=_toolsets(taken.mcp_servers or ()),
+            toolsets=_toolsets(servers),
             last=(*sampling, *(key for key in own if key not in extra.fields), *extra.body_only),
             headers=_headers(body, options, extra, betas, platform),
             betas=tuple(asked_betas | betas),
@@ -122,6 +127,7 @@ class FixedFields:
             strict_tools=options.strict_tool_schema and platform.takes_strict_tools(model),
             notes=_notes(options.progress, body, model.facts),
             platform=platform,
+            recipient=Recipient(model.facts, model.id, platform),
         )
 
     def with_extra(self, extra: Extra) -> FixedFields:
@@ -259,7 +265,11 @@ def _max_tokens(body: Mapping[str, Any], model: Model) -> int:
 
 def _toolsets(servers: Any) -> tuple[dict[str, Any], ...]:
     """Without a toolset that names it, the tools of a server are not offered."""
-    return tuple({"type": "mcp_toolset", "mcp_server_name": each["name"]} for each in servers)
+    return tuple(
+        {"type": "mcp_toolset", "mcp_server_name": each["name"]}
+        for each in (servers if isinstance(servers, (list, tuple)) else ())
+        if isinstance(each, Mapping) and isinstance(each.get("name"), str)
+    )
 
 
 def _headers(

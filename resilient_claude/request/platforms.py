@@ -35,6 +35,8 @@ class Platform:
         progress_updates: Whether thinking can be shown as notes alone, a beta.
         fast_mode: Whether `speed="fast"` is known.
         mcp_servers: Whether it calls the tools of MCP servers by itself.
+        web_tools: Whether it has tools for the web, and runs code.
+        basic_search: Whether it can search the web all the same, but not from code.
         inference_geo: Whether a request may say where the model runs.
         answer_format: Whether `output_config` may have a format.
         strict_up_to: The last version of which tools can be strict; None if all can.
@@ -51,6 +53,8 @@ class Platform:
     progress_updates: bool = False
     fast_mode: bool = False
     mcp_servers: bool = True
+    web_tools: bool = True
+    basic_search: bool = False
     inference_geo: bool = True
     answer_format: bool = True
     strict_up_to: tuple[int, int] | None = None
@@ -101,6 +105,7 @@ _OPERATED_BY_A_PARTNER = Platform(
     name="",
     client="",
     mcp_servers=False,
+    web_tools=False,
     inference_geo=False,
     media_urls=False,
     image_bytes=5 * MB,
@@ -130,6 +135,7 @@ VERTEX = replace(
     client="AsyncAnthropicVertex",
     sampling_version="vertex-2023-10-16",
     model_in_url=True,
+    basic_search=True,
     request_bytes=30 * MB,
 )
 OTHER = Platform(name="this client", client="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -42,6 +42,7 @@ class Request:
             it does not go on with one.
         conversation: Number of the conversation that it goes on with.
         cached_s: How long the API keeps what of it is cached, seconds; None if it is not to cache.
+        repeatable: The names of the MCP servers whose calls may be made twice.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -56,6 +57,7 @@ class Request:
     go_on: str = field(default=".", compare=False, repr=False)
     conversation: int = field(default=0, compare=False, repr=False)
     cached_s: float | None = field(default=None, compare=False, repr=False)
+    repeatable: Sequence[str] = ()
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.

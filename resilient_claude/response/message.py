@@ -63,6 +63,7 @@ class IncomingMessage:
         stop_reason: the API's word for why it ended, None until it says so, if ever.
         container: id of the server-side container that its tools ran in, if any.
         cache_miss_reason: why the prompt cache missed, if the API tells.
+        has_server_work: whether tools were called at Anthropic's, or words rely on something.
         finished: whether `message_stop` has arrived, or what is as good.
         progress: grows with every event that says something.
         blocks: its content blocks by index, in the order in which they began.
@@ -77,6 +78,7 @@ class IncomingMessage:
         self.stop_reason: str | None = None
         self.container: str | None = None
         self.cache_miss_reason: str | None = None
+        self.has_server_work = False
         self.finished = False  # asked with every read, where looking a state up costs too much
         self.progress = 0
         self.blocks: dict[int, Block] = {}
@@ -90,6 +92,12 @@ class IncomingMessage:
     def tool_block_began(self) -> bool:
         """Whether a tool call of ours has begun, complete or not."""
         return any(block.type == "tool_use" for block in self.blocks.values())
+
+    @property
+    def called_servers(self) -> set[object]:
+        """The names of the MCP servers that were called, and may have done what they were asked."""
+        calls = (block for block in self.blocks.values() if block.type == "mcp_tool_use")
+        return {call.start.get("server_name") for call in calls if call.closed}
 
     def texts(self) -> Iterator[str]:
         """What Claude wrote, heard or not: text, thinking, input of tools."""
@@ -174,6 +182,8 @@ class IncomingMessage:
         if says:
             self.progress += 1
             self._said = block.counts = True
+        if kind == "citations_delta":
+            self.has_server_work = True
         if weight and kind == "thinking_delta":
             self.speech.note(block, delta["thinking"])
 
@@ -218,6 +228,8 @@ class IncomingMessage:
         self._close()
         self.open_block, self._open_index = block, index
         self.blocks[index] = block
+        if block.type not in _OURS or block.citations:
+            self.has_server_work = True
         self.speech.begin(block)
         if block.counts:
             self._said = True
@@ -272,6 +284,7 @@ def _delta_of(event: Event) -> dict[str, Any]:
     return {} if delta is None else delta
 
 
+_OURS = ("text", "thinking", "redacted_thinking", "tool_use")
 _CLOSED_BY_THE_NEXT = ("text", "thinking", "redacted_thinking")
 
 _ACTIONS: dict[Kind, Callable[[IncomingMessage, Event], None]] = {

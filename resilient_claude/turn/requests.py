@@ -33,6 +33,7 @@ from resilient_claude.request.refusals import check_taken
 from resilient_claude.request.repairs.rejections import cause_of, repair_for
 from resilient_claude.request.repairs.repair import Cause
 from resilient_claude.request.request import Adjustment, Request
+from resilient_claude.request.server_answers import ServerAnswers
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.request.warming import warming_request
 from resilient_claude.response.message import IncomingMessage
@@ -49,6 +50,9 @@ MOST_REPAIRS = 5
 
 class TurnRequests:
     """Makes requests, and remembers from turn to turn what they are made of.
+
+    Attributes:
+        answers: what tools did at Anthropic's before the open calls of ours.
 
     Args:
         options: what shapes a request.
@@ -85,6 +89,7 @@ class TurnRequests:
         self._platform = platform
         self._known: dict[str, Model] = {}  # more than their ids tell, by these
         self._histories = HistoryCache()
+        self.answers = ServerAnswers()
         self._adjusted: set[tuple[str, str]] = set()
         self._fixed = self._made_of(options)
 
@@ -145,6 +150,7 @@ class TurnRequests:
                 schemas=self._schemas,
                 histories=self._histories,
                 previous=self._previous,
+                answers=self.answers,
                 **arguments,
             )
         except Unbuildable as fault:

@@ -67,6 +67,7 @@ COUNTING_APOLOGIES = snippet(page("voice"), "def attend(")
 PRICING = snippet(page("costs"), "Prices(")
 WARMING = snippet(page("costs"), "async def before_the_first_call")
 CACHED = snippet(page("testing"), "test_my_agents_second_turn_is_cached")
+LOOKING = snippet(page("server-tools"), "def make_agent")
 BREAKING = snippet(page("testing"), "def broken_line")
 REJECTING = snippet(page("testing"), "def old_gateway")
 CLIENTS = {
@@ -408,6 +409,25 @@ async def test_lines_over_a_part_of_a_node() -> None:
     assert lines == ["One moment."]
     last = session.history.items[-1]
     assert last.text_content == "In the cellar."  # type: ignore[union-attr]
+
+
+async def test_the_agent_with_server_tools_is_sent_as_it_stands() -> None:
+    """To a simulated Claude that refuses what the documentation rejects."""
+    agent = run(LOOKING)["make_agent"]()
+    with SimulatedClaude(Answer("Hello.")) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        session: AgentSession[None] = AgentSession(llm=adapter, vad=None)
+        async with adapter, session:
+            await session.start(agent)
+            await session.run(user_input="When does the last train leave?")
+        (request,) = claude.requests
+
+    assert request.body is not None
+    assert [tool["type"] for tool in request.body["tools"]] == [
+        "web_search_20260318",
+        "mcp_toolset",
+    ]
+    assert session.history.items[-1].text_content == "Hello."  # type: ignore[union-attr]
 
 
 async def test_apologies_are_counted_by_their_cause() -> None:
