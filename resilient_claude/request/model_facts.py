@@ -24,6 +24,9 @@ ServerToolKind: TypeAlias = Literal[
     "web_search", "web_fetch", "code_execution", "tool_search", "mcp_toolset"
 ]
 
+SAMPLING = ("temperature", "top_k", "top_p")
+"""The arguments of which `ModelFacts.sampling` tells whether they may be sent."""
+
 PRICES_AS_OF = date(2026, 11, 25)
 """When the prices below were looked up."""
 

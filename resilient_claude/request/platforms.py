@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .extra import SAMPLING
+from .model_facts import SAMPLING
 from .models import Model
 
 MB = 1024 * 1024

@@ -93,12 +93,6 @@ class IncomingMessage:
         """Whether a tool call of ours has begun, complete or not."""
         return any(block.type == "tool_use" for block in self.blocks.values())
 
-    @property
-    def called_servers(self) -> set[object]:
-        """The names of the MCP servers that were called, and may have done what they were asked."""
-        calls = (block for block in self.blocks.values() if block.type == "mcp_tool_use")
-        return {call.start.get("server_name") for call in calls if call.closed}
-
     def texts(self) -> Iterator[str]:
         """What Claude wrote, heard or not: text, thinking, input of tools."""
         for block in self.blocks.values():

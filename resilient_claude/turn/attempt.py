@@ -93,8 +93,7 @@ class Attempt:
 
         The API calls it by itself, as soon as Claude has written the call.
         """
-        called = self.translator.message.called_servers
-        return not called.issubset(self._request.repeatable)
+        return not self.translator.called_servers.issubset(self._request.repeatable)
 
     async def play(self, *, may_be_empty: bool, may_pause: bool) -> Outcome:
         """Send the request and hand the answer on.

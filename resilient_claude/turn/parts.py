@@ -248,7 +248,7 @@ class Parts:
             thought.has_thought
             and not thought.output_started
             and not thought.message.tool_block_began
-            and not thought.message.called_servers
+            and not thought.called_servers
         )
         if self._has_relieved or not in_vain or self._loop.time() >= self._latest:
             return None

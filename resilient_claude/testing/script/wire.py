@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-from .answers import Answer, ToolUse, words
-from .server_tools import Cited, ServerToolUse
-from .thoughts import Thought, seal
+from .answers import Answer, words
+from .content_parts import content_of, lasting_of, tool_start
 
 Event = Mapping[str, Any]
 
@@ -94,7 +93,7 @@ def _timed(answer: Answer, model: str, serial: int) -> Iterator[tuple[Event | by
     yield _message_start(answer, model, serial), 0.0
     if answer.first_token_s:
         yield PING, 0.0
-    lasting, deltas_sent = _lasting(answer), 0
+    lasting, deltas_sent = lasting_of(answer), 0
     for index, (start, deltas) in enumerate(_blocks(answer, serial)):
         lasts_s = lasting.get(index, 0.0)
         if lasts_s and not deltas:  # a result, which comes whole
@@ -120,13 +119,13 @@ def message(answer: Answer, *, model: str, serial: int) -> dict[str, Any]:
     """Build the JSON message that a request without streaming gets for *answer*."""
     start = dict(_message_start(answer, model, serial)["message"])
     delta = _message_delta(answer, len(answer.text_pieces))
-    content = list(_content(answer, serial))
+    content = list(content_of(answer, serial))
     if answer.thinking is not None:
         content.append({"type": "thinking", "thinking": answer.thinking, "signature": _SIGNATURE})
     if answer.text_pieces:
         content.append({"type": "text", "text": "".join(answer.text_pieces)})
     for index, tool in enumerate(answer.tools):
-        content.append({**_tool_start(tool, serial, index), "input": dict(tool.input)})
+        content.append({**tool_start(tool, serial, index), "input": dict(tool.input)})
     return {
         **start,
         **delta["delta"],
@@ -233,7 +232,7 @@ def _input_usage(answer: Answer) -> dict[str, Any]:
 
 
 def _blocks(answer: Answer, serial: int) -> Iterator[tuple[Event, list[Event]]]:
-    for block in _content(answer, serial):
+    for block in content_of(answer, serial):
         yield _cut(block)
     if answer.thinking is not None:
         deltas = [{"type": "thinking_delta", "thinking": word} for word in words(answer.thinking)]
@@ -245,26 +244,7 @@ def _blocks(answer: Answer, serial: int) -> Iterator[tuple[Event, list[Event]]]:
             [{"type": "text_delta", "text": piece} for piece in answer.text_pieces],
         )
     for tool, index in zip(answer.tools, count()):
-        yield _cut({**_tool_start(tool, serial, index), "input": dict(tool.input)})
-
-
-def _content(answer: Answer, serial: int) -> Iterator[dict[str, Any]]:
-    """The blocks of `Answer.content`, whole."""
-    before: list[dict[str, Any]] = []
-    for index, part in enumerate(answer.content or ()):
-        if isinstance(part, ToolUse):
-            blocks = [{**_tool_start(part, serial, index), "input": dict(part.input)}]
-        elif isinstance(part, ServerToolUse):
-            blocks = list(part.blocks(f"srvtoolu_{serial:020d}{index:04d}"))
-        elif isinstance(part, Cited):
-            blocks = [part.block()]
-        elif isinstance(part, str):
-            blocks = [{"type": "text", "text": part}]
-        else:
-            signature = seal(part.text, before)
-            blocks = [{"type": "thinking", "thinking": part.text, "signature": signature}]
-        before += blocks
-        yield from blocks
+        yield _cut({**tool_start(tool, serial, index), "input": dict(tool.input)})
 
 
 def _cut(block: Mapping[str, Any]) -> tuple[Event, list[Event]]:
@@ -286,23 +266,6 @@ def _cut(block: Mapping[str, Any]) -> tuple[Event, list[Event]]:
         start["citations"] = []
         deltas[:0] = [{"type": "citations_delta", "citation": c} for c in block["citations"]]
     return start, deltas
-
-
-def _lasting(answer: Answer) -> dict[int, float]:
-    """How long each block of `Answer.content` that takes its time does so, in seconds, by index."""
-    lasting, index = {}, 0
-    for part in answer.content or ():
-        if isinstance(part, ServerToolUse) and part.is_finished and not part.was_called_before:
-            index += 1  # it is the result that takes its time
-        if isinstance(part, Thought | ServerToolUse) and part.lasts_s:
-            lasting[index] = part.lasts_s
-        index += 1
-    return lasting
-
-
-def _tool_start(tool: ToolUse, serial: int, index: int) -> dict[str, Any]:
-    call_id = tool.id or f"toolu_{serial:020d}{index:04d}"
-    return {"type": "tool_use", "id": call_id, "name": tool.name, "input": {}}
 
 
 def _json_pieces(given: Mapping[str, Any]) -> list[str]:
