@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from resilient_claude.request.tools.web_tools import WebFetch as WebFetch
     from resilient_claude.request.tools.web_tools import WebSearch as WebSearch
     from resilient_claude.response.outcomes import Outcome as Outcome
+    from resilient_claude.response.outcomes import StopDetails as StopDetails
     from resilient_claude.response.prices import Prices as Prices
     from resilient_claude.response.server_work import Citation as Citation
     from resilient_claude.response.server_work import ServerToolCall as ServerToolCall
@@ -50,6 +51,7 @@ __all__ = [
     "RetryPolicy",
     "ServerToolCall",
     "Source",
+    "StopDetails",
     "Thinking",
     "Timeouts",
     "ToolSearch",
@@ -77,6 +79,7 @@ _HOMES = {
     "RetryPolicy": "policy.retry_policy",
     "ServerToolCall": "response.server_work",
     "Source": "response.server_work",
+    "StopDetails": "response.outcomes",
     "Thinking": "telemetry.events",
     "Timeouts": "policy.timeouts",
     "ToolSearch": "request.tools.tool_search",

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
@@ -31,6 +32,7 @@ from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.request.warming import static_text
+from resilient_claude.telemetry.ending_models import ENDING_MODELS
 from resilient_claude.telemetry.log import (
     handler_failed,
     logger,
@@ -242,9 +244,11 @@ class ResilientClaudeLLM(
         self._question_model()
 
     def _question_model(self) -> None:
-        """One line if Anthropic's own API is unlikely to know the model."""
+        """One line if Anthropic's own API is unlikely to know the model, or not for long."""
         if self.provider.endswith("anthropic.com") and (meant := did_you_mean(self.model)):
             model_unknown(self._log, model=self.model, suggestion=meant)
+        model = self._requests.model
+        ENDING_MODELS.tell_if_known(self._log, model.id, model.facts.retires, date.today())
 
     @property
     def model(self) -> str:

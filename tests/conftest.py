@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from resilient_claude import ResilientClaudeLLM
+from resilient_claude.telemetry.ending_models import ENDING_MODELS
 from resilient_claude.telemetry.log import LOGGER_NAME
 from resilient_claude.testing import SimulatedClaude
 from resilient_claude.turn.remembered import OF_THIS_PROCESS
@@ -32,9 +33,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> Iterator[None]:
-    """What one simulated Claude rejects, another one on the same port may take."""
+    """What one simulated Claude rejects, another one on the same port may take.
+
+    And what is told once in a process is told once in a test.
+    """
     yield
     OF_THIS_PROCESS.clear()
+    ENDING_MODELS.forget()
 
 
 @pytest.fixture

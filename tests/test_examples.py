@@ -42,13 +42,14 @@ from .support.scripted_llm import FAILS, ScriptedLLM, Turn
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 VOICE = (
+    "change_model",
     "voice_agent",
     "voice_agent_with_fallback",
     "voice_agent_with_handover",
     "bedrock_fallback",
     "web_search",
 )
-IN_TEXT = ("text_agent_outage", "caching")
+IN_TEXT = ("text_agent_outage", "caching", "thinking")
 NEEDED = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ANTHROPIC_API_KEY")
 OPENING = "We open at five."
 HEALTHY = Answer(OPENING, first_token_s=0.6)
@@ -164,6 +165,38 @@ def test_caching_saves_more_than_half_of_two_calls() -> None:
     saved = re.fullmatch(r"in all: \$0\.01\d{3} instead of \$0\.03\d{3}, (\d+)% less", last)
     assert saved is not None
     assert int(saved[1]) > 60
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+# --- thinking -------------------------------------------------------------------------------------
+
+
+def test_what_claude_notes_is_heard_or_seen() -> None:
+    """It shows both, and what an application is told of a Claude who thinks."""
+    done = subprocess.run(
+        [sys.executable, "-W", "always", str(EXAMPLES / "thinking.py")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[1:] == [
+        "--- claude-sonnet-5-5, progress='speak' ---",
+        "caller: A table for Friday, please.",
+        "agent:  I look into the book.",
+        "agent:  There is a table at seven.",
+        "",
+        "--- claude-sonnet-5-5, progress='event' ---",
+        "caller: A table for Friday, please.",
+        "screen: I look into the book.",
+        "agent:  There is a table at seven.",
+        "",
+        "--- claude-opus-5-5, progress='speak' ---",
+        "caller: A table, please.",
+        "screen: thinking for 2 s",
+        "agent:  On which day?",
+    ]
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -403,6 +436,38 @@ def test_a_search_that_fails_does_not_end_the_answer(
     call = played(module, play_call, ASKS)
 
     assert " ".join(heard(call)) == f"{module.GREETING} {LOOKS} {LAST_TRAIN}"
+
+
+# --- change_model ---------------------------------------------------------------------------------
+
+
+def test_the_model_changes_in_mid_call_and_back(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """The stronger one answers the very turn that asked for it, and every request is accepted."""
+    simulated_claude.script(
+        Answer("We do.", first_token_s=0.6),
+        Answer(tools=[ToolUse("weigh_it_up", {"matter": "the bill"})], first_token_s=0.6),
+        Answer("We owe you ten euros.", first_token_s=0.6),
+        Answer(tools=[ToolUse("settled", {})], first_token_s=0.6),
+        Answer("Goodbye.", first_token_s=0.6),
+    )
+    module = load("change_model")
+    caller = [
+        ASKS,
+        Says("My bill is wrong.", after_answer_s=0.5),
+        Says("Fine.", after_answer_s=0.5),
+    ]
+    call = played(module, play_call, *caller)
+
+    assert heard(call) == [module.GREETING, "We do.", "We owe you ten euros.", "Goodbye."]
+    models = [request.body["model"] for request in simulated_claude.requests]
+    assert models == [
+        *("claude-haiku-5-5", "claude-haiku-5-5", "claude-sonnet-5-5"),
+        *("claude-sonnet-5-5", "claude-haiku-5-5"),
+    ]
+    thinking = [request.body["thinking"]["type"] for request in simulated_claude.requests]
+    assert thinking[1:3] == ["disabled", "between_tools"]
 
 
 # --- voice_agent_with_fallback --------------------------------------------------------------------

@@ -24,7 +24,7 @@ TABLES = "Now I count the tables."
 DONE = Answer("You have a table.")
 
 
-class Desk(Agent):
+class Searcher(Agent):
     """Has a tool that takes as long as it is told to."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ async def call(adapter: ResilientClaudeLLM) -> AsyncIterator[AgentSession[None]]
     session: AgentSession[None] = AgentSession(
         llm=adapter, vad=None, turn_handling={"turn_detection": None}
     )
-    await session.start(Desk())
+    await session.start(Searcher())
     try:
         yield session
     finally:
@@ -199,7 +199,7 @@ async def test_where_thinking_may_not_go_back_the_words_are_there(
         adapter = make_llm(claude, model=SONNET)
         async with call(adapter) as session:
             heard = asyncio.Event()
-            session.on("conversation_item_added", lambda _: said(session) and heard.set())
+            session.on("conversation_item_added", lambda _: heard.set() if said(session) else None)
             handle = session.generate_reply(user_input="A table, please.")
             await heard.wait()
             await change(session, adapter)

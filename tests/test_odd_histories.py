@@ -18,6 +18,7 @@ from resilient_claude.testing import Answer, SimulatedClaude
 from tests.support.adapters import MakeLLM
 from tests.support.builders import chat
 from tests.support.lines import Lines
+from tests.support.pictures import base64_source, data_url, jpeg, padded, png, segment
 
 
 def message(message_id: str, role: Any, *content: Any) -> llm.ChatMessage:
@@ -49,8 +50,8 @@ REPAIRED: dict[str, llm.ChatContext] = {
     "two questions of one id": chat(TWICE, ("assistant", "Hi."), message("x", "user", "Bye.")),
     "a message listed twice": chat(TWICE, ("assistant", "Hi."), TWICE, message("", "assistant")),
     "an answer listed twice": chat(*[message("y", "assistant", "Hi.")] * 2),
-    "an image/jpg": shown("data:image/jpg;base64,b2Rk"),
-    "an IMAGE/PNG": shown("data:IMAGE/PNG;base64,b2Rk"),
+    "an image/jpg": shown(data_url(jpeg(), "image/jpg")),
+    "an IMAGE/PNG": shown(data_url(png(), "IMAGE/PNG")),
     "an output of brackets": called(result="[" * 1_000),
     "an output of digits": called(result=f"[{'1' * 5_000}]"),
     "a name without letters": called(name=""),
@@ -83,8 +84,7 @@ REPAIRED: dict[str, llm.ChatContext] = {
         ),
     ),
     "an output of an image/JPG": called(
-        result='[{"type":"image","source":'
-        '{"type":"base64","media_type":"image/JPG","data":"b2Rk"}}]'
+        result=json.dumps([{"type": "image", "source": base64_source(jpeg(), "image/JPG")}])
     ),
 }
 LEFT_OUT: dict[str, llm.ChatContext] = {
@@ -93,6 +93,25 @@ LEFT_OUT: dict[str, llm.ChatContext] = {
         for kind in ("heic", "bmp", "svg+xml", "tiff")
     },
     "an image nowhere": shown(""),
+    "an image that is said to be one": shown(data_url(b"odd")),
+    "an image that was cut off": shown(data_url(png()[:20])),
+    "an image of 8001 pixels, damaged": shown(data_url(png(8001, 2)[:60])),
+    "a bomb": shown(data_url(png(60_000, 60_000, content=b"odd"))),
+    "an image of 11 MB, damaged": shown(data_url(padded(png()[:40], 8_500_000))),
+    "a metadata loop": shown(data_url(b"\xff\xd8" + segment(2) * 2000, "image/jpeg")),
+    "an encrypted PDF": called(
+        result=json.dumps(
+            [
+                {
+                    "type": "document",
+                    "source": base64_source(b"%PDF-1.7 /Encrypt 1 0 R", "application/pdf"),
+                }
+            ]
+        )
+    ),
+    "audio that nobody wrote down": chat(
+        ("user", "Well?", llm.AudioContent(frame=[])), ("assistant", "I see.")
+    ),
     "an image on a disk": shown("file:///cat.png"),
     "a data URL without data": shown("data:image/png;base64"),
     "arguments without an end": called(arguments='{"a":' * 1_000),
@@ -158,7 +177,7 @@ async def test_what_cannot_be_sent_is_left_out_and_told_once(
     assert len(told) == 1
     assert "chat_ctx" in str(told)
     if all(item.type == "message" for item in history.items):
-        assert "[Left out: an image" in json.dumps(body["messages"])
+        assert "[Left out: a" in json.dumps(body["messages"])
 
 
 async def test_no_result_stands_under_another_calls_arguments(make_llm: MakeLLM) -> None:

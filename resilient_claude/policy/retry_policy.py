@@ -43,8 +43,9 @@ class RetryPolicy:
         wait_multiplier: growth of the cap per attempt.
         wait_cap_s: the cap's own upper limit.
         on_interruption: what to do when a stream breaks after text was heard. "resume" asks Claude
-            once to go on from where it stopped, unless a tool call had begun; what was said stays
-            said, and is not said again. "raise" ends the turn with an error.
+            once to go on from where it stopped, unless a tool call had begun behind text (behind a
+            note, there always is one); what was said stays said, and is not said again. "raise"
+            ends the turn with an error.
         resume_instruction: how Claude is asked to go on, for models that do not continue an
             assistant message by themselves. Write it in the language of the call. `{said}` stands
             for all that was said, `{last_words}` for the last three words.

@@ -7,6 +7,7 @@ message that names the argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import anthropic
@@ -18,6 +19,7 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.conversation import Conversation, conversation
+from resilient_claude.request.history.fitting import NOT_MEDIA_BYTES, MediaLimits
 from resilient_claude.request.tools.all_tools import AllTools, all_tools
 from resilient_claude.request.tools.choice import with_tool_choice
 from resilient_claude.request.tools.definitions import (
@@ -33,12 +35,17 @@ from .extra import Extra, overridden
 from .fixed_fields import MCP_BETA, FixedFields
 from .given import or_default
 from .models import Model
+from .platforms import ANTHROPIC
 from .request import Adjustment, Request
 from .server_answers import ServerAnswers, with_server_answers
 from .thinking import with_thinking
 
 # SDK 1 marks a beta request in the URL as well; SDK 2, with the API version 2026-10-21, does not.
 _BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
+
+
+_SHORT_CONTEXT_TOKENS = 200_000
+"""Models with no longer a context take fewer images."""
 
 
 class Unbuildable(Fault):
@@ -78,10 +85,47 @@ def build_request(
         ValueError: An argument has a value that no request can be built from.
     """
     extra = Extra.of(or_default(extra_kwargs, {}))
-    fixed = fixed.with_extra(extra)
+    made = partial(
+        _made,
+        fixed.with_extra(extra),
+        extra,
+        chat_ctx,
+        tools=tools,
+        tool_choice=tool_choice,
+        parallel_tool_calls=parallel_tool_calls,
+        schemas=schemas,
+        histories=HistoryCache() if histories is None else histories,
+        previous=previous,
+        answers=answers,
+    )
+    request, media_bytes, most_bytes = made(not_media_bytes=NOT_MEDIA_BYTES)
+    size = len(request.content())  # what cannot be sent is refused here, in the caller's frame
+    if media_bytes and size > most_bytes:
+        # Only now it is known how much room the rest leaves.
+        request, *_ = made(not_media_bytes=size - media_bytes)
+        request.content()
+    return request
+
+
+def _made(
+    fixed: FixedFields,
+    extra: Extra,
+    chat_ctx: llm.ChatContext,
+    *,
+    tools: Sequence[llm.Tool | llm.Toolset],
+    tool_choice: NotGivenOr[ToolChoice | None],
+    parallel_tool_calls: NotGivenOr[bool | None],
+    schemas: ToolSchemas,
+    histories: HistoryCache,
+    previous: Callable[[int], str | None] | None,
+    answers: ServerAnswers | None,
+    not_media_bytes: int,
+) -> tuple[Request, int, int]:
+    """The request, how much of it is images and documents, and how long it may be, in bytes."""
     options, model = fixed.options, fixed.model
     offered = tool_definitions(tools, schemas, strict=fixed.strict_tools, recipient=fixed.recipient)
-    history = _history(fixed, chat_ctx, histories or HistoryCache())
+    limits = _media_limits(fixed)
+    history = _history(fixed, chat_ctx, histories, limits, not_media_bytes)
     everything = all_tools(offered, fixed.body, fixed.toolsets, of_turn="tools" in extra.fields)
     fields = _fields(fixed, history, everything.fields)
     if offered.runs_code:
@@ -114,18 +158,45 @@ def build_request(
         conversation=history.number,
         cached_s=cached_s,
         repeatable=offered.repeatable,
+        preparations=history.preparations,
     )
-    request.content()  # what cannot be sent is refused here, in the caller's frame
-    return request
+    own_messages = "messages" in extra.fields
+    return request, 0 if own_messages else history.media_bytes, limits.request_bytes
+
+
+def _media_limits(fixed: FixedFields) -> MediaLimits:
+    """What of images and documents a request may have, by who is asked and for which model."""
+    tokens, platform = fixed.model.facts.context_tokens or 0, fixed.platform
+    images = 600 if tokens > _SHORT_CONTEXT_TOKENS else 100
+    if platform is ANTHROPIC:
+        return MediaLimits(images=images)
+    return MediaLimits(
+        images=images,
+        image_chars=platform.image_bytes,
+        request_bytes=platform.request_bytes,
+        fetches=platform.media_urls,
+        counts_documents=not platform.media_urls,
+    )
 
 
 def _history(
-    fixed: FixedFields, chat_ctx: llm.ChatContext, histories: HistoryCache
+    fixed: FixedFields,
+    chat_ctx: llm.ChatContext,
+    histories: HistoryCache,
+    limits: MediaLimits,
+    not_media_bytes: int,
 ) -> Conversation:
     """What *chat_ctx* becomes; raises Unbuildable."""
     cut = fixed.options.caching is not None
     try:
-        return conversation(chat_ctx, fixed.model, histories, cut=cut)
+        return conversation(
+            chat_ctx,
+            fixed.model,
+            histories,
+            cut=cut,
+            limits=limits,
+            not_media_bytes=not_media_bytes,
+        )
     except Exception as exc:  # a history may hold anything, and must not end the call
         raise Unbuildable("the history cannot be turned into messages") from exc
 

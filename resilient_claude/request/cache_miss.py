@@ -27,44 +27,45 @@ def what_changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | Non
 
     Returns:
         None where no more could have been read: the thinking of a tool loop goes when the loop is
-        over, and the last message may have held what was said for one turn alone.
+        over, and what was said in it becomes text; and the last message may have held what was said
+        for one turn alone.
     """
     for name, reason in _FIELDS.items():
-        if _blocks(before.get(name)) != _blocks(now.get(name)):
+        if _unmarked(before.get(name)) != _unmarked(now.get(name)):
             return reason
     *earlier, last = before["messages"] or [None]
     messages = now["messages"]
     if len(messages) < len(earlier):
         return "messages_changed"
+    has_thought = False
     for one, other in zip(earlier, messages, strict=False):
-        if one is not other and _bound(one) != _bound(other):
+        if one is other:
+            continue
+        if _has_thinking(one):
+            has_thought = True
+        elif _message(one) != _message(other):
             return "messages_changed"
-    is_whole = len(messages) > len(earlier) and _unmarked(last) == _unmarked(messages[len(earlier)])
-    thought = any(_unmarked(m) != _bound(m) for m in earlier)
-    return NOTHING_CHANGED if is_whole and not thought else None
+    is_whole = len(messages) > len(earlier) and _message(last) == _message(messages[len(earlier)])
+    return NOTHING_CHANGED if is_whole and not has_thought else None
 
 
-def _bound(message: Any) -> Any:
-    """*message* without thinking and marks."""
-    return _with_content(message, thinking=False)
+def _has_thinking(message: Any) -> bool:
+    content = message.get("content") if isinstance(message, dict) else None
+    return isinstance(content, list) and any(map(is_thinking, content))
 
 
-def _unmarked(message: Any) -> Any:
+def _message(message: Any) -> Any:
     """*message* without marks."""
-    return _with_content(message, thinking=True)
-
-
-def _with_content(message: Any, *, thinking: bool) -> Any:
     if not isinstance(message, dict):
         return message
-    return {**message, "content": _blocks(message.get("content"), thinking=thinking)}
+    return {**message, "content": _unmarked(message.get("content"))}
 
 
-def _blocks(blocks: Any, *, thinking: bool = True) -> Any:
-    """*blocks* without marks, and without thinking unless that is asked for."""
+def _unmarked(blocks: Any) -> Any:
+    """*blocks* without marks."""
     if not isinstance(blocks, (list, tuple)):
         return blocks
-    return [_without_mark(each) for each in blocks if thinking or not is_thinking(each)]
+    return [_without_mark(block) for block in blocks]
 
 
 def _without_mark(block: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from resilient_claude.failures.faults import Fault
 from resilient_claude.request.history.plain_json import KnownJson
 from resilient_claude.request.tools.names import ToolAlias, as_called
 from resilient_claude.request.tools.schemas import Definition
@@ -43,6 +44,9 @@ class Request:
         conversation: Number of the conversation that it goes on with.
         cached_s: How long the API keeps what of it is cached, seconds; None if it is not to cache.
         repeatable: The names of the MCP servers whose calls may be made twice.
+        preparations: What takes too long for an event loop: images to encode and to make smaller.
+            A word stands for each of these, until the request is made again.
+        remake: Makes it again; None where nobody prepares anything.
     """
 
     body: dict[str, Any] = field(repr=False)
@@ -58,6 +62,8 @@ class Request:
     conversation: int = field(default=0, compare=False, repr=False)
     cached_s: float | None = field(default=None, compare=False, repr=False)
     repeatable: Sequence[str] = ()
+    preparations: tuple[Callable[[], object], ...] = field(default=(), compare=False, repr=False)
+    remake: Callable[[], Request | Fault] | None = field(default=None, compare=False, repr=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.

@@ -32,7 +32,8 @@ from resilient_claude.failures.statuses import fault_of_error
 
 from .blocks import PART_CHARS, Block, find_audible
 from .message_states import FOLLOWING, PLACED, STOP_REASON, Kind, MessageState
-from .speech import Notes, Spoken
+from .outcomes import StopDetails
+from .speech import Notes, SpokenText
 from .sse import DONE, Event, string
 from .usage import Usage
 
@@ -61,6 +62,7 @@ class IncomingMessage:
         message_id: id of the message, empty until `message_start`.
         usage: its token counts so far.
         stop_reason: the API's word for why it ended, None until it says so, if ever.
+        stop_details: what it says of a refusal, if it says anything.
         container: id of the server-side container that its tools ran in, if any.
         cache_miss_reason: why the prompt cache missed, if the API tells.
         has_server_work: whether tools were called at Anthropic's, or words rely on something.
@@ -76,6 +78,7 @@ class IncomingMessage:
         self.message_id = ""
         self.usage = Usage()
         self.stop_reason: str | None = None
+        self.stop_details: StopDetails | None = None
         self.container: str | None = None
         self.cache_miss_reason: str | None = None
         self.has_server_work = False
@@ -83,7 +86,7 @@ class IncomingMessage:
         self.progress = 0
         self.blocks: dict[int, Block] = {}
         self.open_block: Block | None = None
-        self.speech = Spoken(notes=notes, follows=follows)
+        self.speech = SpokenText(notes=notes, follows=follows)
         self._open_index: int | None = None
         self._chars = 0
         self._said = True  # something, since thinking began last
@@ -198,6 +201,7 @@ class IncomingMessage:
                 self.progress += 1
             elif reason != self.stop_reason:
                 raise malformed("two stop reasons")
+            self.stop_details = StopDetails.of(delta.get("stop_details")) or self.stop_details
         self.usage.update(event.get("usage"))
         self._take_container(delta)
 

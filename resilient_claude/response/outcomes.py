@@ -8,11 +8,12 @@ log says that the word is new.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
+from resilient_claude.failures.redaction import identifier
 
 
 class Outcome(StrEnum):
@@ -26,6 +27,37 @@ class Outcome(StrEnum):
     PAUSE_TURN = "pause_turn"
     NO_ACTION = "no_action"
     EMPTY = "empty"
+
+
+LONGEST_EXPLANATION = 2000
+"""How much of the API's explanation of a refusal is kept, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopDetails:
+    """What the API says of a refusal.
+
+    Attributes:
+        category: the policy that it falls under, in the API's word: "cyber", "bio", "frontier_llm",
+            "reasoning_extraction", "general_harms", or a newer one; None if it names none.
+        explanation: the same in a sentence for people, whose wording is not stable; None if there
+            is none. It is for the application, and appears in no log.
+    """
+
+    category: str | None = None
+    explanation: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, details: object) -> StopDetails | None:
+        """Those in a response, which may hold anything; None if there are none.
+
+        Source: anthropic/types/refusal_stop_details.py.
+        """
+        if not isinstance(details, dict):
+            return None
+        explanation = details.get("explanation")
+        text = explanation[:LONGEST_EXPLANATION] if isinstance(explanation, str) else None
+        return cls(identifier(details.get("category")), text or None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

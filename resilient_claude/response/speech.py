@@ -17,7 +17,7 @@ Notes: TypeAlias = Literal["speak", "event", "off"]
 """What is done with the text of thinking: it is spoken, told of when it is whole, or kept."""
 
 
-class Spoken:
+class SpokenText:
     """What of a message is spoken.
 
     Args:

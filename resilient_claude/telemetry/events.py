@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from livekit.agents import llm
 
 from resilient_claude.failures.failure import Failure
-from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.outcomes import Outcome, StopDetails
 from resilient_claude.response.server_work import Citation, ServerToolCall
 
 from .record import TurnRecord
@@ -54,6 +54,7 @@ class TurnEnded:
         turn_id: what its log lines have in common.
         outcome: how the answer ended; None when the turn failed or was cancelled.
         stop_reason: the API's own word for it.
+        stop_details: of a refusal, what the API says of it.
         failure: what ended the turn, if it failed.
         cancelled: whether the application cancelled it, as on a barge-in.
         abandoned: whether the caller left it, after failed attempts or a long wait, before a word
@@ -88,6 +89,7 @@ class TurnEnded:
     turn_id: str
     outcome: Outcome | None
     stop_reason: str | None
+    stop_details: StopDetails | None
     failure: Failure | None
     cancelled: bool
     abandoned: bool
@@ -120,6 +122,7 @@ class TurnEnded:
             turn_id=record.turn_id,
             outcome=record.outcome,
             stop_reason=record.stop_reason,
+            stop_details=record.stop_details,
             failure=record.failure,
             cancelled=record.outcome is None and record.failure is None,
             abandoned=record.abandoned and not record.discarded,

@@ -121,7 +121,10 @@ EVENTS: Mapping[str, LogEvent] = {
     ),
     "claude.call_failed": LogEvent(
         "error",
-        ("attempts", *_FIRST, *FAILURE_FIELDS, "elapsed_s", "wasted_tokens", *_CALL),
+        (
+            *("attempts", *_FIRST, *FAILURE_FIELDS),
+            *("refusal_category", "elapsed_s", "wasted_tokens", *_CALL),
+        ),
         lambda f: (
             f"no answer after {times(f['attempts'])} in {f['elapsed_s']} s "
             f"({f['causes']}): {_failure(f)}"
@@ -148,7 +151,7 @@ EVENTS: Mapping[str, LogEvent] = {
     ),
     "claude.outcome": LogEvent(
         "warning",
-        ("outcome", "stop_reason", "text_chars", *_CALL),
+        ("outcome", "stop_reason", "refusal_category", "text_chars", *_CALL),
         lambda f: (
             f"the answer ended as {f['outcome']} (stop reason {f.get('stop_reason')}) after "
             f"{f['text_chars']} characters"

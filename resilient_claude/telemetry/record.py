@@ -9,7 +9,7 @@ from livekit.agents import llm
 
 from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.redaction import identifier
-from resilient_claude.response.outcomes import Outcome
+from resilient_claude.response.outcomes import Outcome, StopDetails
 from resilient_claude.response.prices import Prices
 from resilient_claude.response.server_work import NO_WORK, ServerWork, server_work
 from resilient_claude.response.translator import Translator
@@ -105,6 +105,7 @@ class TurnRecord:
         cache_miss: what should have been in the prompt cache and was not, if there was any.
         message_id: id of the last message.
         stop_reason: why the last message ended.
+        stop_details: what the API says of a refusal, if that is what ended it.
         outcome: how the answer ended; None while it has not, or has failed.
         failure: what ended the turn, if it failed.
         discarded: whether it was cancelled before livekit was to speak it: a preemptive generation
@@ -132,6 +133,7 @@ class TurnRecord:
     cache_miss: CacheMiss | None = None
     message_id: str = ""
     stop_reason: str | None = None
+    stop_details: StopDetails | None = None
     outcome: Outcome | None = None
     failure: Failure | None = None
     discarded: bool = False
@@ -188,6 +190,7 @@ class TurnRecord:
             "first_root_message": None if first is None else first.root_message,
             "outcome": None if self.outcome is None else self.outcome.value,
             "stop_reason": identifier(self.stop_reason),
+            "refusal_category": self.refusal_category,
             "resumed": self.resumed,
             "text_chars": self.text_chars,
             "tool_calls": self.tool_calls,
@@ -196,6 +199,11 @@ class TurnRecord:
             "wasted_tokens": self.wasted_tokens,
             **self.call,
         }
+
+    @property
+    def refusal_category(self) -> str | None:
+        """The policy that a refusal falls under, in the API's word, if it says one."""
+        return None if self.stop_details is None else self.stop_details.category
 
     @property
     def call(self) -> dict[str, Scalar]:
@@ -255,6 +263,7 @@ class TurnRecord:
             self._bill(translator.message.usage)
         self.message_id = translator.message.message_id or self.message_id
         self.stop_reason = translator.message.stop_reason
+        self.stop_details = translator.message.stop_details
         self.tool_calls += translator.tool_calls
         message = translator.message
         if message.has_server_work:

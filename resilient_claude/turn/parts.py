@@ -35,6 +35,7 @@ from resilient_claude.telemetry.record import TurnRecord
 from .attempt import Attempt, Deliver
 from .clocks import Cap, Clocks, Mute
 from .part import Part
+from .preparing import prepared
 from .requests import TurnRequests
 from .settings import TurnSettings
 from .speculation import Speculation
@@ -102,9 +103,12 @@ class Parts:
         Raises:
             AttemptFailed: the turn failed.
         """
-        if isinstance(self._request, Fault):
-            raise _unsent(self._request)
-        part = first = Part(self._request, follows_tool=self._follows_tool)
+        request = self._request
+        if isinstance(request, Request) and request.preparations:
+            request = self._requests.finished(await prepared(request, self._aborted))
+        if isinstance(request, Fault):
+            raise _unsent(request)
+        part = first = Part(request, follows_tool=self._follows_tool)
         while True:
             try:
                 outcome = await self._play_part(part)
@@ -179,8 +183,7 @@ class Parts:
             now=self._loop.time,
             random=random.random,
         )
-        timed_out, was_empty = 0, False
-        number = 1
+        timed_out, was_empty, number = 0, False, 1
         while True:
             self._record.attempts += 1
             self._attempt = self._make_attempt(part, number, policy, silent_since, timed_out)

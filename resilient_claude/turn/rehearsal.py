@@ -18,8 +18,9 @@ from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.model_info import ModelInfo
 from resilient_claude.response.prices import Prices
 from resilient_claude.response.usage import Usage
+from resilient_claude.telemetry.ending_models import ENDING_MODELS
 from resilient_claude.telemetry.events import WarmedCache
-from resilient_claude.telemetry.log import model_ends, model_unknown
+from resilient_claude.telemetry.log import model_unknown
 from resilient_claude.transport.models_endpoint import UnknownModelError, describe_model
 from resilient_claude.transport.sdk import credentials_of
 from resilient_claude.transport.target import Target
@@ -153,7 +154,9 @@ class Rehearsal:
         info = ModelInfo.of(model, answer)
         self._requests.learn(info)
         if info.ends:
-            model_ends(self._logger, model.id, lifecycle=info.lifecycle, retires_at=info.retires_at)
+            ENDING_MODELS.tell(
+                self._logger, model.id, lifecycle=info.lifecycle, retires_at=info.retires_at
+            )
 
 
 def check_tools(tools: object) -> None:

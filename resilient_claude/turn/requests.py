@@ -16,11 +16,13 @@ any more, it was not that: this too is remembered, and from then on the rejectio
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from livekit.agents.llm import ChatContext, Tool, Toolset
 
 from resilient_claude.failures.api_errors import ApiError
+from resilient_claude.failures.faults import Fault
 from resilient_claude.request.build import Unbuildable, build_request, build_schemas
 from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.history.cache import HistoryCache
@@ -133,7 +135,7 @@ class TurnRequests:
         context.add_message(role="user", content="?")
         return build_request(self._fixed, context, tools=tools, schemas=self._schemas)
 
-    def make(self, chat_ctx: ChatContext, **arguments: Any) -> Request | Unbuildable:
+    def make(self, chat_ctx: ChatContext, **arguments: Any) -> Request | Fault:
         """The request for one turn; a fault if no history like this can be sent.
 
         Args:
@@ -143,9 +145,20 @@ class TurnRequests:
         Raises:
             TypeError, ValueError: one of the *arguments* cannot be sent; the message names it.
         """
+        fixed = self._fixed
+        request = self._build(fixed, chat_ctx, arguments)
+        if isinstance(request, Request) and request.preparations:
+            # What is prepared takes a while, in which the application may change its history.
+            items = ChatContext([*chat_ctx.items])
+            return replace(request, remake=lambda: self._build(fixed, items, arguments))
+        return self.finished(request)
+
+    def _build(
+        self, fixed: FixedFields, chat_ctx: ChatContext, arguments: dict[str, Any]
+    ) -> Request | Unbuildable:
         try:
-            request = build_request(
-                self._fixed,
+            return build_request(
+                fixed,
                 chat_ctx,
                 schemas=self._schemas,
                 histories=self._histories,
@@ -155,6 +168,14 @@ class TurnRequests:
             )
         except Unbuildable as fault:
             return fault
+
+    def finished(self, request: Request | Fault) -> Request | Fault:
+        """*request*, mended for what its like were rejected for; what is not sent is one line.
+
+        A fault stays one.
+        """
+        if isinstance(request, Fault):
+            return request
         for adjustment in request.adjustments:
             self._say(adjustment)
         return self.as_taken(request)

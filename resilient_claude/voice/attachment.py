@@ -41,7 +41,7 @@ from .intervals import AskingAgain, ToolLines
 from .lines import Line
 from .node import STEP, Chunk, accompanied
 from .recordings import recorded_or_spoken
-from .reply import Reply, Step
+from .reply import Reply, ReplyStep
 from .session_internals import items_of
 from .wait import State
 
@@ -102,7 +102,7 @@ class Attachment:
         """Accompany *stream* in the reply that runs around us."""
         step, reply = STEP.get(None), REPLY.get(None)
         if step is None and reply is not None:
-            step = reply.step = Step(reply)
+            step = reply.step = ReplyStep(reply)
         if step is None or step.over or not self._handlers:
             async for chunk in stream:
                 yield chunk
@@ -124,7 +124,7 @@ class Attachment:
         handle.add_done_callback(self._reply_done)
         self._install(agent)
 
-    def _step_of(self, handle: SpeechHandle) -> Step | None:
+    def _step_of(self, handle: SpeechHandle) -> ReplyStep | None:
         reply = self._replies.get(handle.id)
         return None if reply is None else reply.step
 
@@ -179,7 +179,7 @@ class Attachment:
             return node(chat_ctx, *arguments)
         if self._erased:
             chat_ctx.items[:] = [item for item in chat_ctx.items if item.id not in self._erased]
-        step = reply.step = Step(reply)
+        step = reply.step = ReplyStep(reply)
         return accompanied(partial(node, chat_ctx, *arguments), step, self.attending)
 
     def _recordings(self) -> list[Line]:
@@ -222,10 +222,10 @@ class Attachment:
             attending.announcer.meter.caller_fell_silent(now - since_s)
         elif event.new_state == "away":
             attending.announcer.meter.caller_went_away()
-        attending.look_up()
+        attending.wake_all()
 
     def _agent_state_changed(self, event: AgentStateChangedEvent) -> None:
-        self.attending.look()
+        self.attending.check_commit()
 
     def _tool_updated(self, event: Any) -> None:
         if event.update.type == "tool_call_started":
@@ -249,7 +249,7 @@ class Attachment:
             output.on("playback_finished", self._playback_finished)
 
     def _playback_started(self, _: object) -> None:
-        self.attending.look()
+        self.attending.check_commit()
         self.attending.announcer.meter.voice_started(self.attending.now())
         speech = self._session.current_speech
         step = None if speech is None else self._step_of(speech)

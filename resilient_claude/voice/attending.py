@@ -17,7 +17,7 @@ from .handing_over import HandingOver
 from .lines import Line
 from .node import Chunk
 from .recordings import played
-from .reply import Step
+from .reply import ReplyStep
 from .stats import FirstTokens
 from .wait import Action, CallerWait, State
 
@@ -25,7 +25,7 @@ POLL_S = 0.05
 """How often a step looks whether it was committed: no event says so."""
 STALLED_S = 0.25
 """An answer of which nothing more has come for so long may be in the middle of a sentence."""
-TELL_WITHIN_S = 10.0
+ANNOUNCE_WITHIN_S = 10.0
 """How long a step that has failed waits until the caller may be told."""
 
 
@@ -42,7 +42,7 @@ class Attending:
         self,
         session: AgentSession[Any],
         arguments: Arguments,
-        step_of: Callable[[SpeechHandle], Step | None],
+        step_of: Callable[[SpeechHandle], ReplyStep | None],
     ) -> None:
         auto = arguments.hold_after_s == "auto"
         self._first_tokens = FirstTokens() if auto else None
@@ -61,7 +61,7 @@ class Attending:
     def detach(self) -> None:
         """Say nothing any more; what runs goes on as if we had never been there."""
         self._attached = False
-        self.look_up()
+        self.wake_all()
 
     @property
     def audible(self) -> bool:
@@ -70,10 +70,10 @@ class Attending:
 
     # --- for nodes ------------------------------------------------------------------------------
 
-    def wake(self, step: Step) -> asyncio.Future[None]:
+    def wake(self, step: ReplyStep) -> asyncio.Future[None]:
         """Done when something may be due, or has happened."""
         loop = asyncio.get_running_loop()
-        self.look()
+        self.check_commit()
         wake: asyncio.Future[None] = loop.create_future()
         if step.committed_at is None or step.reply.asked_again or step.failed_at is not None:
             when = loop.time() + POLL_S
@@ -92,7 +92,7 @@ class Attending:
         wake.add_done_callback(forget)
         return wake
 
-    def due(self, step: Step) -> Iterable[Chunk]:
+    def due(self, step: ReplyStep) -> Iterable[Chunk]:
         """What is to be said now, while *step* has no words."""
         if not self._is_awaited(step):
             return ()
@@ -112,25 +112,25 @@ class Attending:
             return self._out(step, self.announcer.hold_line(now, during_tool=False))
         return self._end(step, action, None)
 
-    def may_tell(self, step: Step) -> bool:
+    def may_announce(self, step: ReplyStep) -> bool:
         """Whether the caller may be told now that *step* has failed."""
         now = self.now()
         if step.failed_at is None:
             step.failed_at = now
-        if now - step.failed_at > TELL_WITHIN_S or not self._attached:
+        if now - step.failed_at > ANNOUNCE_WITHIN_S or not self._attached:
             return True
-        self.look()
+        self.check_commit()
         may = self.wait.may_apologise if step.first_word_at is None else self.wait.free
         return self._is_awaited(step) and may(now)
 
-    def lost(self, step: Step, error: Exception) -> Iterable[Chunk]:
+    def lost(self, step: ReplyStep, error: Exception) -> Iterable[Chunk]:
         """What is to be said after *step* failed before a word."""
-        self.look()
+        self.check_commit()
         if not self._is_awaited(step):
             return ()
         return self._end(step, self.wait.failed(), error)
 
-    def broke_off(self, step: Step, error: Exception) -> Iterable[Chunk]:
+    def broke_off(self, step: ReplyStep, error: Exception) -> Iterable[Chunk]:
         """What is to be said after *step* failed behind a word."""
         if not self._attached:
             return ()
@@ -138,7 +138,7 @@ class Attending:
         line = self.announcer.broke_off(error)
         return [FlushSentinel(), *self._spoken(step, line, before=" ")]
 
-    def took(self, step: Step, chunk: Chunk) -> None:
+    def goes_out(self, step: ReplyStep, chunk: Chunk) -> None:
         """A *chunk* goes out; it may have the first word of the answer."""
         step.last_chunk_at = self.now()
         if step.first_word_at is not None:
@@ -153,7 +153,7 @@ class Attending:
             step.parts.append((text, False))
             return
         step.first_word_at = step.last_chunk_at
-        self.look()
+        self.check_commit()
         if step.committed_at is not None:
             self._arrived(step)
 
@@ -163,7 +163,7 @@ class Attending:
         """The event loop's time."""
         return asyncio.get_running_loop().time()
 
-    def look(self) -> None:
+    def check_commit(self) -> None:
         """See whether a reply has become what the caller waits for."""
         speech = self._session.current_speech
         if speech is None or speech.interrupted or not self._attached:
@@ -188,15 +188,15 @@ class Attending:
         if self.wait.state is State.LOST and step is not None and not step.over:
             step.committed_at = None
         self.wait.asked()
-        self.look_up()
+        self.wake_all()
 
-    def look_up(self) -> None:
+    def wake_all(self) -> None:
         """Something has happened: let every step see whether something is due."""
-        self.look()
+        self.check_commit()
         for wake in [*self._wakes]:
             _done(wake)
 
-    def heard(self, step: Step) -> None:
+    def heard(self, step: ReplyStep) -> None:
         """The caller hears what the step had to say."""
         if step.settled:
             return
@@ -208,7 +208,7 @@ class Attending:
         else:
             self.announcer.answered(now, asked_again=step.reply.asked_again)
 
-    def unspoken(self, step: Step) -> None:
+    def unspoken(self, step: ReplyStep) -> None:
         """What *step* had to say could not be spoken: only a recording can be heard now."""
         now, error = self.now(), step.speech_error
         action = Action.NOTHING if step.reply.asked_again else self.wait.failed()
@@ -223,12 +223,12 @@ class Attending:
 
     # --------------------------------------------------------------------------------------------
 
-    def _is_awaited(self, step: Step) -> bool:
+    def _is_awaited(self, step: ReplyStep) -> bool:
         handle: SpeechHandle = step.reply.handle
         current = self._attached and self._session.current_speech is handle
         return current and not (handle.interrupted or step.over or step.committed_at is None)
 
-    def _arrived(self, step: Step) -> None:
+    def _arrived(self, step: ReplyStep) -> None:
         assert step.first_word_at is not None
         assert step.committed_at is not None
         self.wait.arrived()
@@ -237,7 +237,7 @@ class Attending:
             self.wait.hold_after_s = self._first_tokens.hold_after_s()
         self._if_silent(step)
 
-    def _end(self, step: Step, action: Action, error: Exception | None) -> Iterable[Chunk]:
+    def _end(self, step: ReplyStep, action: Action, error: Exception | None) -> Iterable[Chunk]:
         """The apology, or what stands in for it, after which the step has no more to say."""
         if action not in (Action.APOLOGISE, Action.GIVE_UP):
             return ()
@@ -248,7 +248,7 @@ class Attending:
         step.settled = True
         return () if self._give_up(step, error) else self._spoken(step, self.announcer.closing())
 
-    def _give_up(self, step: Step, error: BaseException | None) -> bool:
+    def _give_up(self, step: ReplyStep, error: BaseException | None) -> bool:
         """Whether the application has taken over, or had already."""
         if self.handing_over.under_way:
             self.announcer.meter.ended(self.now(), "gave_up", self.wait.hold_lines)
@@ -257,7 +257,7 @@ class Attending:
         payload = self.announcer.give_up(self.now(), error)
         return self.handing_over.begin(payload, step.reply.handle)
 
-    def _out(self, step: Step, line: Line | None) -> Iterable[Chunk]:
+    def _out(self, step: ReplyStep, line: Line | None) -> Iterable[Chunk]:
         """A hold line, on its way into the reply."""
         if line is None:
             return ()
@@ -268,14 +268,14 @@ class Attending:
         return self._spoken(step, line, behind=" ")
 
     def _spoken(
-        self, step: Step, line: Line, before: str = "", behind: str = ""
+        self, step: ReplyStep, line: Line, before: str = "", behind: str = ""
     ) -> Iterable[Chunk]:
         if line.sound is not None:
             step.recordings.append(line)
         self._if_silent(step)
         return [f"{before}{line.caption}{behind}", FlushSentinel()]
 
-    def _if_silent(self, step: Step) -> None:
+    def _if_silent(self, step: ReplyStep) -> None:
         """Without sound, what is written is heard."""
         if not self.audible and (step.apologised or step.first_word_at is not None):
             self._sounded()

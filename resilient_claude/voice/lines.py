@@ -12,7 +12,7 @@ from typing import TypeAlias
 from livekit import rtc
 
 Frames: TypeAlias = Sequence[rtc.AudioFrame]
-Sound: TypeAlias = Frames | Callable[[], AsyncIterable[rtc.AudioFrame]]
+LineAudio: TypeAlias = Frames | Callable[[], AsyncIterable[rtc.AudioFrame]]
 
 UNWRITTEN = "\N{HORIZONTAL ELLIPSIS}"
 """What stands in captions for a recording whose words were not given."""
@@ -36,7 +36,7 @@ class Line:
     """
 
     text: str
-    audio: str | Path | Sound | None = None
+    audio: str | Path | LineAudio | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -58,7 +58,7 @@ class Line:
         object.__setattr__(self, "audio", sound)
 
     @property
-    def sound(self) -> Sound | None:
+    def sound(self) -> LineAudio | None:
         """The recording, read."""
         assert not isinstance(self.audio, str | Path)
         return self.audio

@@ -19,39 +19,39 @@ from typing import Any, Protocol, TypeAlias
 from livekit.agents import llm
 from livekit.agents.types import FlushSentinel
 
-from .reply import Step
+from .reply import ReplyStep
 from .stepping import Stepper
 
 Chunk: TypeAlias = llm.ChatChunk | str | FlushSentinel
 
-STEP: ContextVar[Step] = ContextVar("resilient_claude_voice_step")
+STEP: ContextVar[ReplyStep] = ContextVar("resilient_claude_voice_step")
 """The step that the `llm_node` around us belongs to."""
 
 
 class Attendance(Protocol):
     """What a step needs to know: implemented by the session's side."""
 
-    def wake(self, step: Step) -> asyncio.Future[None]:
+    def wake(self, step: ReplyStep) -> asyncio.Future[None]:
         """Done when `due` is to be asked."""
 
-    def due(self, step: Step) -> Iterable[Chunk]:
+    def due(self, step: ReplyStep) -> Iterable[Chunk]:
         """What is to be said now, while the step has no words."""
 
-    def may_tell(self, step: Step) -> bool:
+    def may_announce(self, step: ReplyStep) -> bool:
         """Whether the caller may be told now that the step has failed."""
 
-    def lost(self, step: Step, error: Exception) -> Iterable[Chunk]:
+    def lost(self, step: ReplyStep, error: Exception) -> Iterable[Chunk]:
         """What is to be said after it failed before a word; nothing: raise the *error*."""
 
-    def broke_off(self, step: Step, error: Exception) -> Iterable[Chunk]:
+    def broke_off(self, step: ReplyStep, error: Exception) -> Iterable[Chunk]:
         """What is to be said after it failed behind a word; nothing: raise the *error*."""
 
-    def took(self, step: Step, chunk: Chunk) -> None:
+    def goes_out(self, step: ReplyStep, chunk: Chunk) -> None:
         """A *chunk* goes out."""
 
 
 async def accompanied(
-    node: Callable[[], Any], step: Step, attendance: Attendance
+    node: Callable[[], Any], step: ReplyStep, attendance: Attendance
 ) -> AsyncIterator[Chunk]:
     """What *node*, an `llm_node` with its arguments, yields, and what is due meanwhile.
 
@@ -80,7 +80,7 @@ async def accompanied(
             else:
                 chunk = pending.result()
                 if step.speaker is me:
-                    attendance.took(step, chunk)
+                    attendance.goes_out(step, chunk)
                 yield chunk
                 if step.settled:
                     break
@@ -91,15 +91,15 @@ async def accompanied(
     except StopAsyncIteration:
         pass
     except Exception as exc:  # noqa: BLE001  # whatever the agent's node raises, the caller waits
-        for said in await _told(step, attendance, exc, chunk):
+        for said in await _announced(step, attendance, exc, chunk):
             yield said
     finally:
         step.speaker = outer
         await _closed(pending, iterator)
 
 
-async def _told(
-    step: Step, attendance: Attendance, error: Exception, last: Chunk | None
+async def _announced(
+    step: ReplyStep, attendance: Attendance, error: Exception, last: Chunk | None
 ) -> list[Chunk]:
     """What the caller is told of *error*, as soon as he may be told.
 
@@ -110,10 +110,10 @@ async def _told(
         raise error  # a reply to what the tools return will follow
     if step.reply.asked_again and step.first_word_at is None:
         return []  # he did not ask, and is not told
-    while not attendance.may_tell(step):
+    while not attendance.may_announce(step):
         await attendance.wake(step)
-    tell = attendance.lost if step.first_word_at is None else attendance.broke_off
-    said = list(tell(step, error))
+    announce = attendance.lost if step.first_word_at is None else attendance.broke_off
+    said = list(announce(step, error))
     if not said:
         raise error
     return said

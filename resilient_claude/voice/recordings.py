@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection
-from typing import Any
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+)
+from contextlib import aclosing
+from typing import Any, TypeVar
 
 from livekit import rtc
 
 from .lines import Line
+from .voice_log import handler_failed
+
+T = TypeVar("T")
 
 
-def played(line: Line) -> AsyncIterable[rtc.AudioFrame]:
-    """The frames of *line*, which is a recording."""
+async def played(line: Line) -> AsyncGenerator[rtc.AudioFrame, None]:
+    """The frames of *line*, which is a recording, as far as the application can give them."""
     sound = line.sound
     assert sound is not None
-    return sound() if callable(sound) else _each(sound)
+    try:
+        async for frame in sound() if callable(sound) else _each(sound):
+            yield frame
+    except Exception as exc:  # noqa: BLE001  # the application's: the answer is yet to be spoken
+        handler_failed("audio", exc)
 
 
 async def recorded_or_spoken(
@@ -32,8 +47,27 @@ async def recorded_or_spoken(
         if found or not any(line.caption.startswith(begun.strip()) for line in recordings()):
             break
     if found is not None:
-        return played(found)
-    spoken = node(_rejoined(begun, pieces), model_settings)
+        return _played_or_spoken(found, node, model_settings)
+    return await _spoken(node, _rejoined(begun, pieces), model_settings)
+
+
+async def _played_or_spoken(
+    line: Line, node: Callable[..., Any], model_settings: Any
+) -> AsyncIterator[rtc.AudioFrame]:
+    """The frames of *line*; if there are none, what *node* makes of its words."""
+    begun = False
+    async with aclosing(played(line)) as frames:
+        async for frame in frames:
+            begun = True
+            yield frame
+    if not begun and line.text.strip():
+        spoken = await _spoken(node, _each([line.text]), model_settings)
+        async for frame in spoken or _each(()):
+            yield frame
+
+
+async def _spoken(node: Callable[..., Any], text: AsyncIterable[str], model_settings: Any) -> Any:
+    spoken = node(text, model_settings)
     return spoken if isinstance(spoken, AsyncIterable) else await spoken
 
 
@@ -44,6 +78,6 @@ async def _rejoined(begun: str, pieces: AsyncIterator[str]) -> AsyncIterator[str
         yield piece
 
 
-async def _each(frames: Any) -> AsyncIterator[rtc.AudioFrame]:
-    for frame in frames:
-        yield frame
+async def _each(pieces: Iterable[T]) -> AsyncIterator[T]:
+    for piece in pieces:
+        yield piece

@@ -19,7 +19,7 @@ then: "I'm sor" is none."""
 
 
 @dataclass(eq=False, slots=True)
-class Step:
+class ReplyStep:
     """One run of the agent's `llm_node`.
 
     Attributes:
@@ -84,4 +84,4 @@ class Reply:
     handle: SpeechHandle
     agent: Agent
     asked_again: bool = False
-    step: Step | None = None
+    step: ReplyStep | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -59,6 +60,7 @@ PREWARMING = snippet(page("parameters"), "async def begin")
 COUNTING = snippet(page("watching"), "def count")
 TESTING = snippet(page("testing"), "test_my_agent_survives")
 LOSING = snippet(page("testing"), "test_my_agent_loses")
+WORKING = snippet(page("testing"), "def works")
 OUTAGE = snippet(page("testing"), "def overloaded")
 CALLING = snippet(page("testing-voice"), "test_my_caller_is_answered")
 ATTENDING = snippet(page("voice"), 'hold_after_s="auto"')
@@ -78,6 +80,7 @@ CLIENTS = {
     "google_cloud": snippet(page("clients"), "def on_google_cloud()"),
     "foundry": snippet(page("clients"), "def on_foundry()"),
 }
+SHOWING = snippet(page("images"), "def show")
 
 
 def test_every_snippet_is_run_by_a_test_here() -> None:
@@ -115,6 +118,21 @@ async def test_the_agent_greets_and_keeps_its_caller_informed(
         "I'm sorry, I can't think straight right now. Could you say that again?",
         "Good evening!",
     ]
+
+
+async def test_a_document_is_shown_to_claude() -> None:
+    """livekit has no content for it; a strict Claude takes what is sent."""
+    context = llm.ChatContext.empty()
+    run(SHOWING)["show"](context, b"%PDF-1.7")
+    with SimulatedClaude(Answer("Ten euros.")) as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url)
+        heard = await read_stream(adapter.chat(chat_ctx=context))
+        await adapter.aclose()
+
+        content = claude.requests[0].body["messages"][0]["content"]
+    assert heard.text == "Ten euros."
+    assert [block["type"] for block in content] == ["document", "text"]
+    assert content[0]["source"]["data"] == base64.b64encode(b"%PDF-1.7").decode()
 
 
 async def test_the_schemas_of_an_agent_s_tools_are_built_before_its_first_turn() -> None:
@@ -316,6 +334,25 @@ async def test_the_broken_line_breaks_where_the_page_says() -> None:
 
     assert heard.text == "We open at "
     assert isinstance(heard.error, APIError)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [("claude-haiku-5-5", "text"), ("claude-sonnet-5-5", "a note"), ("claude-opus-5", "text")],
+)
+async def test_the_simulated_claude_works_as_the_page_says(model: str, said: str) -> None:
+    """What it thinks is not heard; what it notes is, whatever block it comes in."""
+    with run(WORKING)["works"]() as claude:
+        adapter = ResilientClaudeLLM(api_key=KEY, base_url=claude.base_url, model=model)
+
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert (heard.text, [call.name for call in heard.calls]) == (
+        "I look into the book.",
+        ["look_up"],
+    )
+    assert ("content" in (heard.calls[0].extra or {}).get("claude", {})) == (said == "a note")
 
 
 async def test_the_outage_lasts_until_it_is_healed() -> None:

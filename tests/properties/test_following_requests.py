@@ -30,6 +30,7 @@ from resilient_claude.response.sse import EventDecoder
 from resilient_claude.response.translator import Translator
 from resilient_claude.testing.rules.abilities import rejected_thinking
 from resilient_claude.testing.rules.validation import validate
+from tests.support.pictures import data_url, png
 
 from .profiles import searched
 from .stream_strategies import Stream, streams
@@ -40,7 +41,7 @@ MODELS = st.sampled_from(
 WORDS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ["", " ", "\n", "Hello.", "Hello. ", "{said}", "\u00a0", "</heard>"]
 )
-IMAGES = st.sampled_from(["https://example.com/a.png", "data:image/png;base64,aGVsbG8="]).map(
+IMAGES = st.sampled_from(["https://example.com/a.png", data_url(png())]).map(
     lambda image: llm.ImageContent(image=image)
 )
 EXTRAS = st.sampled_from(

@@ -50,6 +50,7 @@ from tests.support.builders import (
     text,
     user,
 )
+from tests.support.pictures import image, padded, png
 
 from .test_thinking import ASK, GARBLED, MANUAL, REDACTED, THOUGHT, recorded, thoughtful
 
@@ -658,3 +659,41 @@ def test_a_history_that_nothing_can_be_made_of_is_a_failure_not_a_bug() -> None:
     assert raised.value.kind is FailureKind.REJECTED
     assert raised.value.origin is Origin.CALLER
     assert not raised.value.retryable
+
+
+def built_with(*images: llm.ImageContent, model: str, **more: Any) -> Request:
+    """A request with *images*, for a *model*, and where it is sent."""
+    fixed = FixedFields.of(RequestOptions.of(model=model), **more)
+    context = chat(*(("user", image) for image in images))
+    return build_request(fixed, context, schemas=ToolSchemas())
+
+
+def sent_images(request: Request) -> int:
+    return request.content().count(b'"type":"image"')
+
+
+@pytest.mark.parametrize(
+    ("model", "most"),
+    [("claude-haiku-4-5", 100), ("claude-sonnet-4-6", 600), ("gateway/x", 100)],
+)
+def test_how_many_images_are_sent_depends_on_the_model(model: str, most: int) -> None:
+    """Of one that is not known, as many as every model takes."""
+    one = image()
+
+    assert sent_images(built_with(*[one] * most, model=model)) == most
+    assert sent_images(built_with(*[one] * (most + 1), model=model)) < most
+
+
+def test_the_request_s_own_size_counts() -> None:
+    """How much room is left for images is known when the rest is written: long instructions."""
+    pictures = [image(padded(png(), 6_000_000)) for _ in range(3)]
+    fixed = FixedFields.of(RequestOptions.of(model="claude-sonnet-4-6"))
+    history = chat(("system", "x" * 9_000_000), *(("user", one) for one in pictures))
+
+    request = build_request(fixed, history, schemas=ToolSchemas())
+
+    assert sent_images(request) == 2
+    assert len(request.content()) < 32_000_000
+    assert [each.reason for each in request.adjustments] == [
+        "not sent: an older image, since a request may have 32 MB"
+    ]

@@ -46,9 +46,10 @@ def test_the_first_difference_is_named(change: dict[str, Any], reason: str | Non
 def test_thinking_that_went_with_its_loop_is_no_miss() -> None:
     """It has to: only an open loop takes its thinking back."""
     loop = [user("1"), assistant(THOUGHT, call("a")), user(result("a", "Sunny"))]
-    after = [user("1"), assistant(call("a")), user(result("a", "Sunny")), assistant("2"), user("3")]
+    after = [assistant("Well.", call("a")), user(result("a", "Sunny")), assistant("2"), user("3")]
 
-    assert what_changed({"messages": loop}, {"messages": after}) is None
+    assert what_changed({"messages": loop}, {"messages": [user("1"), *after]}) is None
+    assert what_changed({"messages": loop}, {"messages": [user("0"), *after]}) == "messages_changed"
 
 
 def test_what_the_application_sends_of_its_own_may_be_anything() -> None:

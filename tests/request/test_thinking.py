@@ -380,7 +380,7 @@ OTHER_NOTE = {"type": "thinking", "thinking": "And Rome.", "signature": "b3RoZXI
 
 
 def among(call_id: str, *content: dict[str, Any], said: str, prefix: str) -> list[Any]:
-    """An answer in which thinking stands among other things, as a history has it; and its result."""
+    """An answer with thinking among other things, as a history has it; and its result."""
     record = ThinkingRecord.of(NEWEST, [*content], said=said, prefix=prefix)
     group = f"g{call_id}"
     return [

@@ -9,8 +9,10 @@ import pytest
 from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.response.outcomes import (
     ENDINGS,
+    LONGEST_EXPLANATION,
     Ending,
     Outcome,
+    StopDetails,
     deserves_warning,
     ending_of,
 )
@@ -103,3 +105,22 @@ def test_what_the_operator_hears_of(
 ) -> None:
     """Answers that are not whole, and words that are new; a log of the rest is read by nobody."""
     assert deserves_warning(outcome, stop_reason) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "details"),
+    [
+        (None, None),
+        ("refusal", None),
+        ({}, StopDetails()),
+        ({"category": "bio"}, StopDetails("bio")),
+        ({"category": "two words", "explanation": 5}, StopDetails()),
+        ({"category": ["bio"], "explanation": ""}, StopDetails()),
+        ({"explanation": "x" * 5000}, StopDetails(None, "x" * LONGEST_EXPLANATION)),
+    ],
+)
+def test_details_of_a_refusal_are_read_whatever_they_are(
+    given: object, details: StopDetails | None
+) -> None:
+    """They come from the network, and the category goes into the log."""
+    assert StopDetails.of(given) == details

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from resilient_claude.response.blocks import Block
-from resilient_claude.response.speech import Notes, Spoken
+from resilient_claude.response.speech import Notes, SpokenText
 
 
 def heard(
     *blocks: tuple[str, ...], notes: Notes = "speak", follows: str = ""
 ) -> tuple[str, list[str]]:
     """What is spoken and what is told of blocks that come as (type, piece, piece, ...)."""
-    spoken = Spoken(notes=notes, follows=follows)
+    spoken = SpokenText(notes=notes, follows=follows)
     for kind, *pieces in blocks:
         name = kind if kind in ("text", "thinking") else "name"
         block = Block.begin({"type": kind, name: "", "id": "x"})
@@ -88,7 +88,7 @@ def test_what_is_kept_is_neither_spoken_nor_told() -> None:
 
 def test_what_a_block_says_at_once_is_said() -> None:
     """Some gateways send a whole block with its beginning."""
-    spoken = Spoken(notes="speak")
+    spoken = SpokenText(notes="speak")
     for block in ({"type": "thinking", "thinking": "A."}, {"type": "text", "text": "B."}):
         begun = Block.begin(block)
         spoken.begin(begun)

@@ -20,6 +20,7 @@ from resilient_claude import (
     Origin,
     Outcome,
     Phase,
+    ProgressNote,
     Thinking,
     TurnEnded,
     failure_of,
@@ -62,6 +63,7 @@ class Desk:
         lines: log lines, as structlog has them.
         ended: the events `claude_turn_ended`.
         thinking: the events `claude_thinking`.
+        notes: the events `claude_progress`.
         now: the clock.
     """
 
@@ -72,6 +74,7 @@ class Desk:
         self.lines = lines
         self.ended: list[TurnEnded] = []
         self.thinking: list[Thinking] = []
+        self.notes: list[ProgressNote] = []
         self.reporter = Reporter(
             self.turn,
             logger=make_logger(structlog.get_logger()),
@@ -79,10 +82,13 @@ class Desk:
         )
         self.now = 102.5
 
-    def _emit(self, event: str, told: TurnEnded | Thinking) -> None:
+    def _emit(self, event: str, told: TurnEnded | Thinking | ProgressNote) -> None:
         if isinstance(told, Thinking):
             assert event == "claude_thinking"
             self.thinking.append(told)
+        elif isinstance(told, ProgressNote):
+            assert event == "claude_progress"
+            self.notes.append(told)
         else:
             assert event == "claude_turn_ended"
             self.ended.append(told)
@@ -127,6 +133,15 @@ def test_thinking_is_told_once(desk: Desk) -> None:
     desk.reporter.thinking(110.0)
 
     assert desk.thinking == [Thinking("turn_1", 2.0)]
+    assert desk.lines == []
+
+
+def test_a_note_is_told_once(desk: Desk) -> None:
+    """An attempt that is made once more may write it again; no line holds it, for it is speech."""
+    for note in ("I look.", "Found.", "I look."):
+        desk.reporter.progress(note)
+
+    assert desk.notes == [ProgressNote("turn_1", "I look."), ProgressNote("turn_1", "Found.")]
     assert desk.lines == []
 
 

@@ -35,7 +35,7 @@ WORKS = Answer(
 SAID = "One moment. I look up your booking."
 
 
-class Turn:
+class NotedTurn:
     """One turn: what was heard, told and noted of it."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Turn:
         self.told: list[ProgressNote] = []
 
     @classmethod
-    async def of(cls, adapter: ResilientClaudeLLM, **arguments: Any) -> Turn:
+    async def of(cls, adapter: ResilientClaudeLLM, **arguments: Any) -> NotedTurn:
         turn = cls()
         adapter.on("claude_turn_ended", turn.ended.append)
         adapter.on("claude_progress", turn.told.append)
@@ -71,16 +71,12 @@ class Turn:
 @pytest.mark.parametrize("model", [SONNET, OPUS, "claude-fable-5-2", "claude-opus-9"])
 async def test_a_note_is_heard_once_and_set_apart(model: str, make_llm: MakeLLM) -> None:
     """Claude works, and the caller hears at what; not what it thinks."""
-    answer = WORKS if model != "claude-opus-9" else Answer(content=["One moment.", *_ON_ANY])
-    with SimulatedClaude(answer) as claude:
-        turn = await Turn.of(make_llm(claude, model=model))
+    with SimulatedClaude(WORKS) as claude:
+        turn = await NotedTurn.of(make_llm(claude, model=model))
 
     assert (turn.text, turn.calls, turn.notes) == (SAID, ["find"], [])
     (ended,) = turn.ended
     assert (ended.outcome, ended.text_chars) == (Outcome.COMPLETE, len(SAID))
-
-
-_ON_ANY = [Note("I look up your booking."), ToolUse("find")]
 
 
 async def test_a_note_is_heard_while_it_is_written(make_llm: MakeLLM) -> None:
@@ -98,7 +94,7 @@ async def test_a_note_is_heard_while_it_is_written(make_llm: MakeLLM) -> None:
 async def test_a_note_with_no_call_behind_it_is_an_answer(make_llm: MakeLLM) -> None:
     """The caller has heard it; to ask again would say it twice."""
     with SimulatedClaude(Answer(content=[Note("You are booked.")])) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET))
 
         assert len(claude.requests) == 1
     assert (turn.text, turn.heard.error) == ("You are booked.", None)
@@ -111,7 +107,7 @@ async def test_notes_between_parallel_calls_are_heard_in_a_row(make_llm: MakeLLM
         content=[Note("First Paris."), ToolUse("find"), Note("Then Rome."), ToolUse("book")]
     )
     with SimulatedClaude(answer) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET))
 
     assert (turn.text, turn.calls) == ("First Paris. Then Rome.", ["find", "book"])
 
@@ -121,7 +117,7 @@ async def test_an_empty_note_is_nothing(progress: str, make_llm: MakeLLM) -> Non
     """It is no word, so the silence goes on, and a fault may be tried again."""
     empty = Answer(content=[Note(""), ToolUse("find")])
     with SimulatedClaude(Break("reset", at="tool_json", answer=empty), empty) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET, progress=progress))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET, progress=progress))
 
         assert len(claude.requests) == 2
     assert (turn.text, turn.calls, turn.notes) == ("", ["find"], [])
@@ -134,7 +130,7 @@ async def test_an_empty_note_is_nothing(progress: str, make_llm: MakeLLM) -> Non
 async def test_a_note_is_an_event_where_that_is_asked_for(model: str, make_llm: MakeLLM) -> None:
     """An application shows it on a screen; the caller hears the text alone."""
     with SimulatedClaude(WORKS) as claude:
-        turn = await Turn.of(make_llm(claude, model=model, progress="event"))
+        turn = await NotedTurn.of(make_llm(claude, model=model, progress="event"))
 
     assert (turn.text, turn.calls) == ("One moment.", ["find"])
     assert turn.notes == ["I look up your booking."]
@@ -161,7 +157,7 @@ async def test_who_reads_the_stream_finds_the_note_in_its_place(make_llm: MakeLL
 async def test_notes_can_be_off(model: str, make_llm: MakeLLM) -> None:
     """As it was asked for: neither heard nor told."""
     with SimulatedClaude(WORKS) as claude:
-        turn = await Turn.of(make_llm(claude, model=model, progress="off"))
+        turn = await NotedTurn.of(make_llm(claude, model=model, progress="off"))
 
     assert (turn.text, turn.calls, turn.notes) == ("One moment.", ["find"], [])
 
@@ -184,7 +180,7 @@ async def test_elsewhere_summaries_are_told_of_and_not_spoken(
     """The notes come among what Claude thinks, which is no speech."""
     claude, client = elsewhere
     claude.script(WORKS)
-    turn = await Turn.of(make_llm(claude, model=OPUS, client=client))
+    turn = await NotedTurn.of(make_llm(claude, model=OPUS, client=client))
 
     assert turn.text == "One moment."
     assert turn.notes == [
@@ -199,7 +195,7 @@ async def test_notes_between_tools_are_spoken_elsewhere_too(
     """That type of thinking needs no beta, and shows nothing but notes."""
     claude, client = elsewhere
     claude.script(WORKS)
-    turn = await Turn.of(make_llm(claude, model=SONNET, client=client))
+    turn = await NotedTurn.of(make_llm(claude, model=SONNET, client=client))
 
     assert (turn.text, turn.notes) == (SAID, [])
 
@@ -219,7 +215,7 @@ async def test_what_claude_thinks_is_never_spoken(
     """ "They want a table": a caller would hear himself talked about."""
     answer = Answer("Gladly.", thinking="They want a table.")
     with SimulatedClaude(answer) as claude:
-        turn = await Turn.of(make_llm(claude, model=model, thinking=thinking))
+        turn = await NotedTurn.of(make_llm(claude, model=model, thinking=thinking))
 
     assert turn.text == "Gladly."
     assert turn.notes == (["They want a table."] if model == OPUS else [])
@@ -249,7 +245,7 @@ async def test_a_note_that_broke_off_is_gone_on_with(
     timeout = Timeouts(stall_s=SHORT_S) if how == "stall" else None
     broken = Break(how, at="thinking", answer=NOTE, after_pieces=3)
     with SimulatedClaude(broken, again) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET, timeout=timeout))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET, timeout=timeout))
 
         assert len(claude.requests) == 2
     assert (turn.text, turn.calls) == ("I look up your booking now.", ["find"])
@@ -261,7 +257,7 @@ async def test_a_call_that_broke_off_behind_a_note_is_made(at: Any, make_llm: Ma
     """Without the note it would have been tried again, unheard; so the note must cost no turn."""
     again = Answer(content=[Note("I look up your booking now."), ToolUse("find", {"id": 4711})])
     with SimulatedClaude(Break("reset", at=at, answer=NOTE), again) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET))
 
         assert len(claude.requests) == 2
     assert (turn.text, turn.calls) == ("I look up your booking now.", ["find"])
@@ -272,7 +268,7 @@ async def test_a_call_that_was_begun_is_owed(make_llm: MakeLLM) -> None:
     """ "I look up your booking." and then nothing, as an answer, would be silence."""
     broken = Break("reset", at="tool_json", answer=NOTE)
     with SimulatedClaude(broken, Answer("")) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET))
 
     assert turn.heard.error is not None
     assert turn.ended[0].failure is not None
@@ -283,7 +279,7 @@ async def test_a_note_is_not_said_again_where_nothing_is_gone_on_with(make_llm: 
     retry = shrunk_policy(on_interruption="raise")
     broken = Break("reset", at="tool_json", answer=NOTE)
     with SimulatedClaude(broken, NOTE) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET, retry=retry))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET, retry=retry))
 
         assert len(claude.requests) == 1
     assert (turn.text, turn.calls) == ("I look up your booking now.", [])
@@ -295,7 +291,7 @@ async def test_a_note_that_was_not_heard_forbids_no_retry(progress: str, make_ll
     """Nothing was said: the turn is asked again, and the same note is told of once."""
     broken = Break("reset", at="tool_json", answer=NOTE)
     with SimulatedClaude(broken, HttpError(529), NOTE) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET, progress=progress))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET, progress=progress))
 
         assert len(claude.requests) == 3
     assert (turn.text, turn.calls) == ("", ["find"])
@@ -309,7 +305,7 @@ async def test_a_note_that_is_told_of_does_not_end_the_silence(make_llm: MakeLLM
         adapter = make_llm(claude, model=OPUS, progress="event")
         measured: list[Any] = []
         adapter.on("metrics_collected", measured.append)
-        turn = await Turn.of(adapter)
+        turn = await NotedTurn.of(adapter)
 
     assert turn.text == "Found."
     assert turn.ended[0].silence_s is not None
@@ -322,7 +318,7 @@ async def test_a_turn_that_server_tools_paused_goes_on_behind_a_space(make_llm: 
     search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
     paused = _ready("Let me search for that.", search, stop_reason="pause_turn")
     with SimulatedClaude(paused, Answer("They open at five.")) as claude:
-        turn = await Turn.of(make_llm(claude))
+        turn = await NotedTurn.of(make_llm(claude))
 
     assert turn.text == "Let me search for that. They open at five."
 
@@ -347,7 +343,7 @@ def _ready(text: str, *blocks: dict[str, Any], stop_reason: str) -> Answer:
 # --- what is kept for the next request ----------------------------------------------------------
 
 
-def record_of(turn: Turn) -> Any:
+def record_of(turn: NotedTurn) -> Any:
     call: llm.FunctionToolCall = turn.heard.calls[0]
     return (call.extra or {}).get("claude")
 
@@ -355,7 +351,7 @@ def record_of(turn: Turn) -> Any:
 async def test_a_note_that_was_spoken_is_kept_in_its_place(make_llm: MakeLLM) -> None:
     """livekit keeps its words; with the call goes what tells that they are a note's."""
     with SimulatedClaude(WORKS) as claude:
-        turn = await Turn.of(make_llm(claude, model=SONNET))
+        turn = await NotedTurn.of(make_llm(claude, model=SONNET))
 
     record = record_of(turn)
     assert [(b["type"], b.get("text", b.get("thinking"))) for b in record["content"]] == [
@@ -370,6 +366,6 @@ async def test_thinking_that_comes_first_is_kept_as_ever(make_llm: MakeLLM) -> N
     """Stored histories are read by other releases."""
     answer = Answer(content=[Thought("Hm."), "One moment.", ToolUse("find")])
     with SimulatedClaude(answer) as claude:
-        turn = await Turn.of(make_llm(claude, model=OPUS))
+        turn = await NotedTurn.of(make_llm(claude, model=OPUS))
 
     assert record_of(turn).keys() == {"model", "thinking", "prefix"}

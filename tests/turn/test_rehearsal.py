@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Any
 
 import pytest
@@ -90,6 +91,19 @@ async def test_a_model_that_is_none_any_more_is_a_line_without_a_guess(
     assert "suggestion" not in line
 
 
+@pytest.fixture
+def _in_november(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is deprecated now is retired one day, and the tests are run after it too."""
+
+    class November(date):
+        @classmethod
+        def today(cls) -> November:
+            return cls(2026, 11, 26)
+
+    monkeypatch.setattr("resilient_claude.llm.date", November)
+
+
+@pytest.mark.usefixtures("_in_november")
 async def test_a_model_that_is_to_retire_is_a_line(make_llm: MakeLLM, lines: Lines) -> None:
     """Days before its last one, not on it."""
     with SimulatedClaude() as claude:
@@ -99,6 +113,21 @@ async def test_a_model_that_is_to_retire_is_a_line(make_llm: MakeLLM, lines: Lin
 
     (line,) = lines.named("claude.model_retires")
     assert (line["lifecycle"], line["retires_at"]) == ("deprecated", "2026-11-30")
+
+
+@pytest.mark.usefixtures("_in_november")
+async def test_a_deprecated_model_is_one_line_in_a_process(make_llm: MakeLLM, lines: Lines) -> None:
+    """Also where nothing is warmed, and where an adapter moves to it in mid-call."""
+    with SimulatedClaude() as claude:
+        first, second = make_llm(claude, model="claude-opus-4-5"), make_llm(claude)
+        second.update_options(model="claude-opus-4-5")
+        await first.warm()
+        await first.aclose()
+        await second.aclose()
+
+    assert lines.named("claude.model_retires") == [
+        {"model": "claude-opus-4-5", "lifecycle": "deprecated", "retires_at": "2027-01-22"}
+    ]
 
 
 async def test_what_the_api_says_of_a_model_counts_from_the_first_turn_on(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from livekit.agents import APIError, APITimeoutError, llm, tokenize
 
-from resilient_claude import Outcome, Timeouts, TurnEnded, failure_of
+from resilient_claude import Outcome, StopDetails, Timeouts, TurnEnded, failure_of
 from resilient_claude.telemetry import record
 from resilient_claude.testing import (
     Answer,
@@ -742,6 +743,25 @@ async def test_white_space_alone_is_an_answer_of_nothing(make_llm: MakeLLM) -> N
 
         assert len(claude.requests) == 2
     assert (heard.text, heard.error, ended.outcome) == ("", None, Outcome.EMPTY)
+
+
+@pytest.mark.parametrize(("text", "event"), [("No.", "claude.outcome"), ("", "claude.call_failed")])
+async def test_what_the_api_says_of_a_refusal_is_told(
+    text: str, event: str, make_llm: MakeLLM, lines: Lines
+) -> None:
+    """The application reads why; the log has the category, and not a word of the explanation."""
+    details = {"type": "refusal", "category": "cyber", "explanation": "It asks for malware."}
+    told = list[TurnEnded]()
+    with SimulatedClaude(Answer(text, stop_reason="refusal", stop_details=details)) as claude:
+        adapter = make_llm(claude)
+        adapter.on("claude_turn_ended", told.append)
+        with suppress(APIError):
+            await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+    assert told[0].stop_details == StopDetails("cyber", "It asks for malware.")
+    assert "malware" not in f"{told[0]} {lines.events} {lines.sentences}"
+    assert lines.named(event)[0]["refusal_category"] == "cyber"
 
 
 async def test_white_space_before_a_refusal_is_no_answer(make_llm: MakeLLM) -> None:

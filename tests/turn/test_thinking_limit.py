@@ -36,7 +36,7 @@ ALL_USED_UP = Answer(
 SAID = {"type": "text_delta", "text": "Well: "}
 LONG_THOUGHT = "well " * 4000
 THINKS_ON = Answer("Yes.", thinking=LONG_THOUGHT, piece_s=0.01)
-"""Shows signs of life all the time."""
+"""Shows signs of life all the time; not notes, which would be spoken: hence `progress="off"`."""
 
 
 def settings(request: Any) -> tuple[int, str]:
@@ -49,7 +49,7 @@ async def test_thinking_that_used_up_all_there_was_is_followed_by_one_attempt_wi
 ) -> None:
     """Until now the turn was lost, and billed."""
     with SimulatedClaude(ALL_USED_UP, default=GREETING) as claude:
-        adapter = make_llm(claude, model=MODEL, effort="high")
+        adapter = make_llm(claude, model=MODEL, progress="off", effort="high")
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -64,7 +64,7 @@ async def test_thinking_that_used_up_all_there_was_is_followed_by_one_attempt_wi
 async def test_it_is_followed_by_no_other(make_llm: MakeLLM) -> None:
     """What takes more than that takes more than a caller waits."""
     with SimulatedClaude(default=ALL_USED_UP) as claude:
-        adapter = make_llm(claude, model=MODEL)
+        adapter = make_llm(claude, model=MODEL, progress="off")
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -99,7 +99,7 @@ async def test_what_else_reached_the_limit_is_not_asked_for_again(
 async def test_a_policy_of_one_attempt_is_kept(make_llm: MakeLLM) -> None:
     """Where another LLM stands by, that one is asked next."""
     with SimulatedClaude(ALL_USED_UP, default=GREETING) as claude:
-        adapter = make_llm(claude, model=MODEL, retry=RetryPolicy(max_attempts=1))
+        adapter = make_llm(claude, model=MODEL, progress="off", retry=RetryPolicy(max_attempts=1))
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -113,7 +113,9 @@ async def test_a_policy_of_one_attempt_is_kept(make_llm: MakeLLM) -> None:
 async def test_thinking_that_goes_on_and_on_is_asked_to_be_brief(make_llm: MakeLLM) -> None:
     """Every ping is a sign of life, so it could go on for minutes."""
     with SimulatedClaude(THINKS_ON, default=GREETING) as claude:
-        adapter = make_llm(claude, model=MODEL, timeout=Timeouts(max_thinking_s=0.1))
+        adapter = make_llm(
+            claude, model=MODEL, progress="off", timeout=Timeouts(max_thinking_s=0.1)
+        )
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -126,7 +128,9 @@ async def test_a_second_attempt_may_think_as_long_as_it_has_to(make_llm: MakeLLM
     """A slow but living answer must be heard at last."""
     slow = Answer("Yes.", thinking="one two three four five six", piece_s=0.05)
     with SimulatedClaude(THINKS_ON, slow) as claude:
-        adapter = make_llm(claude, model=MODEL, timeout=Timeouts(max_thinking_s=0.1))
+        adapter = make_llm(
+            claude, model=MODEL, progress="off", timeout=Timeouts(max_thinking_s=0.1)
+        )
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -144,7 +148,7 @@ async def test_no_thinking_is_cut_that_nothing_could_follow(
     slow = Answer("Yes.", thinking="one two three four five six", piece_s=0.05)
     timeouts = Timeouts(max_thinking_s=0.19 if retry.max_attempts > 1 else 0.1)
     with SimulatedClaude(slow) as claude:
-        adapter = make_llm(claude, model=MODEL, retry=retry, timeout=timeouts)
+        adapter = make_llm(claude, model=MODEL, progress="off", retry=retry, timeout=timeouts)
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
@@ -168,7 +172,9 @@ async def test_thinking_after_words_has_no_limit_of_its_own(
     begins = [event["type"] for event in events].index("content_block_start")
     answer = Answer(events=[*events[:begins], *said, *events[begins:]], piece_s=0.05)
     with SimulatedClaude(answer) as claude:
-        adapter = make_llm(claude, model=MODEL, timeout=Timeouts(max_thinking_s=0.06))
+        adapter = make_llm(
+            claude, model=MODEL, progress="off", timeout=Timeouts(max_thinking_s=0.06)
+        )
         adapter.on("claude_thinking", told.append)
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
@@ -190,7 +196,9 @@ async def test_the_application_is_told_once_that_it_will_take_a_while(
     with SimulatedClaude(
         THINKS_ON, default=Answer("Yes.", thinking="a b c d", piece_s=0.05)
     ) as claude:
-        adapter = make_llm(claude, model=MODEL, timeout=Timeouts(max_thinking_s=0.1))
+        adapter = make_llm(
+            claude, model=MODEL, progress="off", timeout=Timeouts(max_thinking_s=0.1)
+        )
         adapter.on("claude_thinking", told.append)
         ended: list[Any] = []
         adapter.on("claude_turn_ended", ended.append)
@@ -218,7 +226,7 @@ async def test_of_a_claude_who_does_not_think_for_long_nothing_is_told(
     monkeypatch.setattr(clocks, "THINKING_S", 0.1)
     told: list[Thinking] = []
     with SimulatedClaude(answer) as claude:
-        adapter = make_llm(claude, model=MODEL)
+        adapter = make_llm(claude, model=MODEL, progress="off")
         adapter.on("claude_thinking", told.append)
         await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
@@ -233,7 +241,7 @@ async def test_a_turn_that_is_left_while_it_thinks_leaves_nothing_behind(
     monkeypatch.setattr(clocks, "THINKING_S", 0.1)
     told: list[Thinking] = []
     with SimulatedClaude(default=THINKS_ON) as claude:
-        adapter = make_llm(claude, model=MODEL)
+        adapter = make_llm(claude, model=MODEL, progress="off")
         adapter.on("claude_thinking", told.append)
         stream = adapter.chat(chat_ctx=conversation())
         await asyncio.to_thread(claude.wait_for_requests, 1)

@@ -13,7 +13,7 @@ from livekit.agents.types import FlushSentinel
 from livekit.agents.voice import SpeechHandle
 
 from resilient_claude.voice.node import Chunk, accompanied
-from resilient_claude.voice.reply import Reply, Step
+from resilient_claude.voice.reply import Reply, ReplyStep
 
 from ..support.scripted_llm import Foreign
 
@@ -21,40 +21,40 @@ from ..support.scripted_llm import Foreign
 class Attendance:
     """Something is due after each moment; `due` empties *lines*."""
 
-    def __init__(self, *lines: str, last: bool = False, may_tell: bool = True) -> None:
+    def __init__(self, *lines: str, last: bool = False, may_announce: bool = True) -> None:
         self.lines = [*lines]
         self.last = last
-        self.telling = may_tell
+        self.telling = may_announce
         self.errors: list[tuple[str, Exception]] = []
         self.woken = 0
         self.heard = True  # as soon as it comes
 
-    def wake(self, step: Step) -> asyncio.Future[None]:
+    def wake(self, step: ReplyStep) -> asyncio.Future[None]:
         self.woken += 1
         loop = asyncio.get_running_loop()
         wake: asyncio.Future[None] = loop.create_future()
         loop.call_later(0.01, lambda: None if wake.done() else wake.set_result(None))
         return wake
 
-    def due(self, step: Step) -> Iterable[Chunk]:
+    def due(self, step: ReplyStep) -> Iterable[Chunk]:
         if not self.lines:
             step.over = self.last
             return ()
         return [self.lines.pop(0), FlushSentinel()]
 
-    def may_tell(self, step: Step) -> bool:
+    def may_announce(self, step: ReplyStep) -> bool:
         self.telling, telling = True, self.telling
         return telling
 
-    def lost(self, step: Step, error: Exception) -> Iterable[Chunk]:
+    def lost(self, step: ReplyStep, error: Exception) -> Iterable[Chunk]:
         self.errors.append(("lost", error))
         return [*self.lines]
 
-    def broke_off(self, step: Step, error: Exception) -> Iterable[Chunk]:
+    def broke_off(self, step: ReplyStep, error: Exception) -> Iterable[Chunk]:
         self.errors.append(("broke_off", error))
         return [*self.lines]
 
-    def took(self, step: Step, chunk: Chunk) -> None:
+    def goes_out(self, step: ReplyStep, chunk: Chunk) -> None:
         if isinstance(chunk, str) or (chunk_text(chunk) or "").strip():
             step.first_word_at = 1.0
             step.settled = self.heard
@@ -64,11 +64,11 @@ def chunk_text(chunk: object) -> str | None:
     return chunk.delta.content if isinstance(chunk, llm.ChatChunk) and chunk.delta else None
 
 
-def a_step() -> Step:
-    return Step(Reply(SpeechHandle.create(), Agent(instructions="x")))
+def a_step() -> ReplyStep:
+    return ReplyStep(Reply(SpeechHandle.create(), Agent(instructions="x")))
 
 
-async def read(node: Any, attendance: Attendance, step: Step | None = None) -> list[Chunk]:
+async def read(node: Any, attendance: Attendance, step: ReplyStep | None = None) -> list[Chunk]:
     return [each async for each in accompanied(node, step or a_step(), attendance)]
 
 
@@ -179,7 +179,7 @@ async def test_a_node_is_closed_when_its_reader_leaves_it() -> None:
 
 async def test_a_failure_before_a_word_is_told() -> None:
     """And goes no further: an application that listens for it would say it again."""
-    attendance = Attendance("Sorry.", may_tell=False)
+    attendance = Attendance("Sorry.", may_announce=False)
 
     assert await read(lambda: slowly(Foreign("x")), attendance) == ["Sorry."]
     assert [name for name, _ in attendance.errors] == ["lost"]

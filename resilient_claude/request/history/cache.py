@@ -8,7 +8,7 @@ Whether the settled ones are still the same is told without a Python call per it
 - The items are the same objects, which a comparison of lists sees at once. (The first one is made
   anew by livekit in every turn: it is looked at.)
 - The contents of their messages, which are lists that applications change in place, are still
-  equal to copies of them. So is what their images show.
+  equal to copies of them. So is what their images show and their audio says.
 - The fingerprints of some (`item_fingerprint`): of those that settled last, and of a sample of the
   others, another one in each turn.
 
@@ -42,7 +42,9 @@ from livekit.agents import llm
 
 from .formatter import spans_of
 from .item_fingerprint import ItemFingerprint, fingerprints_of, snapshot
+from .plain_json import PlainJson
 from .settled import Settled
+from .shrinking import SmallPictures
 from .writer import Span
 
 MOST_CONVERSATIONS = 4
@@ -66,10 +68,18 @@ class History(NamedTuple):
 
 
 class HistoryCache:
-    """Turns histories into messages, those of a conversation turn by turn."""
+    """Turns histories into messages, those of a conversation turn by turn.
+
+    Attributes:
+        small: Images that were made smaller.
+        rewritten: Messages of which something did not fit into the last request, by their `id()`:
+            they, and what was sent in their place.
+    """
 
     def __init__(self) -> None:
         self._conversations: list[_Conversation] = []  # the one that was asked for last comes first
+        self.small = SmallPictures()
+        self.rewritten: dict[int, tuple[PlainJson, PlainJson]] = {}
 
     def history(self, chat_ctx: llm.ChatContext) -> History:
         """What the items of *chat_ctx* become. Nothing of it may be changed."""
@@ -174,7 +184,7 @@ class _Conversation:
         known = settled.count
         fingerprints = [*map(snapshot, fingerprints_of(items[known:]))]
         settling = new[:-_UNSETTLED]
-        if settling:
+        if settling and not any(span.unread for span in settling):
             settled.add(settling, items, fingerprints)
             new = new[-_UNSETTLED:]
         self._others = [*items[settled.count :]]
@@ -202,7 +212,7 @@ def _follow(settled: Settled, spans: Sequence[Span]) -> bool:
 def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
     """What of *settled* still holds for *items*, and what is between."""
     last, now = settled.fingerprints, fingerprints_of(items)
-    if settled.shows_other_images():
+    if settled.shows_others():
         return Settled()
     change, start, end, goes_on = difference(last, now)
     if change is Change.GROWN:  # by copies
@@ -222,6 +232,8 @@ def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
     ids = ChainMap(dict[str, int](), head.ids)
     between = spans_of(items[at:until], ids, first=not before)
     if not _follow(head, between) or not _ends_with_answer(between):
+        return head
+    if any(span.unread for span in between):
         return head
     head.add(between, items, [*map(snapshot, now[at:until])])
     head.add(behind, items, last[begin:])

@@ -6,8 +6,9 @@ item in a call's history would otherwise fail every later turn of that call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from livekit.agents import llm
@@ -16,6 +17,8 @@ from resilient_claude.request.content import prefill
 from resilient_claude.request.models import Model
 
 from .cache import HistoryCache
+from .fitting import ANY_LIMITS, NOT_MEDIA_BYTES, Fitting, MediaLimits, Medium, fitted, rewritten
+from .media import read_picture
 from .plain_json import KnownJson, PlainJson
 from .writer import NOBODY_SPOKE, SystemText
 
@@ -36,6 +39,8 @@ class Conversation:
             with.
         names: The names of all tools that were called, as they are sent.
         left_out: What could not be sent.
+        media_bytes: How much of them is images and documents.
+        preparations: What a thread is to do first, so that more of them can be sent.
     """
 
     messages: list[dict[str, Any]]
@@ -48,10 +53,18 @@ class Conversation:
     calls: Mapping[str, llm.FunctionCall]
     names: Sequence[str]
     left_out: Sequence[str]
+    media_bytes: int = 0
+    preparations: tuple[Callable[[], object], ...] = ()
 
 
 def conversation(
-    chat_ctx: llm.ChatContext, model: Model, histories: HistoryCache, *, cut: bool = False
+    chat_ctx: llm.ChatContext,
+    model: Model,
+    histories: HistoryCache,
+    *,
+    cut: bool = False,
+    limits: MediaLimits = ANY_LIMITS,
+    not_media_bytes: int = NOT_MEDIA_BYTES,
 ) -> Conversation:
     """The messages and the system of *chat_ctx*, free of what the API is known to reject.
 
@@ -60,11 +73,19 @@ def conversation(
         model: Who is asked.
         histories: What is known of earlier ones.
         cut: Whether the system is cut, even without a breakpoint, behind what all calls share.
+        limits: What of images and documents may be sent.
+        not_media_bytes: How long everything else in the request is.
     """
     settled, spans, number = histories.history(chat_ctx)
     new = [message for span in spans for message in span.messages]
     messages: list[dict[str, Any]] = [*settled.messages, *new]
     known = settled.known_json(messages) if new and settled.messages else None
+    media = [*settled.media, *(medium for span in spans for medium in span.media)]
+    unread = [image for span in spans for image in span.unread]
+    fitting = Fitting()
+    if media:
+        fitting = fitted(media, limits, histories.small, not_media_bytes=not_media_bytes)
+        messages = _rewritten(messages, media, fitting, histories)
     if not messages:
         messages.append(NOBODY_SPOKE)
     final = messages[-1]
@@ -97,7 +118,12 @@ def conversation(
         known,
         calls,
         [*names],
-        [*left_out],
+        [*(left_out | fitting.left_out)],
+        fitting.sent_bytes,
+        (
+            *(partial(read_picture, image) for image in unread),
+            *(partial(histories.small.make, picture) for picture in fitting.to_shrink),
+        ),
     )
 
 
@@ -110,3 +136,32 @@ def _system(texts: list[SystemText], *, cut: bool) -> tuple[list[dict[str, Any]]
         PlainJson(type="text", text=text.text) for text in texts if not text.text.isspace()
     ]
     return blocks, ends
+
+
+def _rewritten(
+    messages: list[dict[str, Any]],
+    media: Sequence[Medium],
+    fitting: Fitting,
+    histories: HistoryCache,
+) -> list[dict[str, Any]]:
+    """*messages*, but for those in which others stand for some of the *media*.
+
+    The same ones are rewritten in the next turn, so they and their JSON are kept.
+    """
+    histories.small.forget_oldest()
+    before, histories.rewritten = histories.rewritten, {}
+    for medium in media:
+        message = medium.message
+        if id(medium.block) not in fitting.replaced or id(message) in histories.rewritten:
+            continue
+        assert message is not None
+        content = [rewritten(block, fitting.replaced) for block in message["content"]]
+        known = before.get(id(message))
+        if known is None or known[0] is not message or known[1]["content"] != content:
+            other = PlainJson(role=message["role"], content=content, exact=message.exact)
+            known = message, other.encoded()
+        histories.rewritten[id(message)] = known
+    instead = histories.rewritten
+    if not instead:
+        return messages
+    return [instead[id(each)][1] if id(each) in instead else each for each in messages]

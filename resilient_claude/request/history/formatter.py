@@ -17,8 +17,8 @@ begins with words of the caller's after a message of the assistant, and nothing 
 for anything behind them. All that crosses is which ids are taken. So spans can be kept.
 
 Instructions in mid-conversation become words of the caller's in a tag, as livekit's formatter does
-it; audio is left out. Where cache breakpoints are is noted; the system's text is cut there, and
-between what all calls are told and what this one is.
+it; of audio, the transcript counts. Where cache breakpoints are is noted; the system's text is cut
+there, and between what all calls are told and what this one is.
 
 Invariant: the spans of a history, one after the other, are the same however often it is cut in two
 between them, provided that no call of the first part is answered in the second one.
@@ -158,7 +158,7 @@ def _entries(
                 text = _text(content)
                 content = [_INSTRUCTIONS.format(text)] if text else []
             _close(open_answers, at)
-            entries.append(Words(at, content))
+            entries.append(Words(at, content, item if item.role == "user" else None))
     return entries
 
 

@@ -15,8 +15,9 @@ from typing import Any
 
 from livekit.agents import llm
 
+from .fitting import Medium
 from .item_fingerprint import ItemFingerprint, fingerprints_of
-from .media import state_of
+from .media import Watched, state_of
 from .plain_json import KnownJson, PlainJson
 from .writer import Span, SystemText
 
@@ -45,6 +46,7 @@ class Settled:
         names: The names of the tools that were called.
         unanswered: The `call_id`s of calls that have no output.
         left_out: What could not be sent.
+        media: The images and documents in the messages.
     """
 
     def __init__(self) -> None:
@@ -58,14 +60,15 @@ class Settled:
         self.names: dict[str, None] = {}
         self.unanswered: set[str] = set()
         self.left_out: dict[str, None] = {}
+        self.media: list[Medium] = []
         self._is_entangled = False
         self._items: list[llm.ChatItem] = []
         self._but_the_first: list[llm.ChatItem] = []
         self._identities: set[int] = set()  # of the items, which are kept alive
         self._contents: list[list[Any]] = []  # of messages, the objects
         self._copies: list[list[Any]] = []  # of the same
-        self._images: list[llm.ImageContent] = []
-        self._image_states: list[tuple[Any, ...]] = []
+        self._watched: list[Watched] = []
+        self._states: list[tuple[Any, ...]] = []
         self._next_sample = 0
         self._pieces: list[bytes] = []
 
@@ -111,7 +114,7 @@ class Settled:
                 self.breakpoints += [(before + at, block) for at, block in span.breakpoints]
             self.messages += span.messages
             self.system += span.system
-            if span.ids or span.unanswered or span.unasked or span.left_out or span.images:
+            if span.ids or span.unanswered or span.unasked or span.left_out or span.watched:
                 self._add_more_than_words(span)
         self.spans += spans
         self.fingerprints += fingerprints[: len(added)]
@@ -135,8 +138,9 @@ class Settled:
         self.names.update(dict.fromkeys(span.names))
         self.unanswered.update(span.unanswered)
         self.left_out.update(dict.fromkeys(span.left_out))
-        self._images += span.images
-        self._image_states += map(state_of, span.images)
+        self.media += span.media
+        self._watched += span.watched
+        self._states += map(state_of, span.watched)
 
     def begins(self, items: Sequence[llm.ChatItem]) -> bool:
         """Whether *items* begin with these, as they were; see `cache` for what it cannot see."""
@@ -154,14 +158,14 @@ class Settled:
         return (
             items[1:count] == self._but_the_first
             and self._contents == self._copies
-            and not self.shows_other_images()
+            and not self.shows_others()
             and self._are_same(items, max(0, count - _RECENT), count)
             and self._are_same(items, *self._sample())
         )
 
-    def shows_other_images(self) -> bool:
-        """Whether an image is not what it was."""
-        return [*map(state_of, self._images)] != self._image_states
+    def shows_others(self) -> bool:
+        """Whether an image, a transcript or a document is not what it was."""
+        return [*map(state_of, self._watched)] != self._states
 
     def _sample(self) -> tuple[int, int]:
         """Which of the others are compared this time: from where to where."""

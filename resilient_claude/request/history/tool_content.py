@@ -9,7 +9,9 @@ from livekit.agents import llm
 
 from resilient_claude.request.content import finite, is_blank
 
-from .media import LeftOut, clean_base64, fetchable_url, image_source
+from .documents import document_source, is_document_source
+from .fitting import Medium, stand_in
+from .media import LeftOut, picture_of_source
 
 # What a `tool_result` may hold besides a string: required fields, optional ones.
 # Source: anthropic/types/tool_result_block_param.py; anything else is "Extra inputs are not
@@ -22,14 +24,6 @@ _RESULT_BLOCKS: dict[str, tuple[dict[str, type], set[str]]] = {
     "tool_reference": ({"tool_name": str}, set()),
 }
 _IMAGE_SOURCES = {"base64": {"media_type", "data"}, "url": {"url"}, "file": {"file_id"}}
-_DOCUMENT_SOURCES: dict[object, dict[str, type]] = {
-    "base64": {"data": str},
-    "text": {"data": str},
-    "url": {"url": str},
-    "file": {"file_id": str},
-    "content": {"content": list},
-}
-_DOCUMENT_TYPES = {"base64": "application/pdf", "text": "text/plain"}
 # Far below where decoders and encoders end, and above what a tool's arguments have.
 _MAX_DEPTH = 100
 
@@ -41,11 +35,13 @@ class Content(NamedTuple):
         value: It.
         exact: Whether every JSON encoder writes it alike.
         left_out: What of it could not be sent, if anything could not.
+        media: The images and documents in it.
     """
 
     value: Any
     exact: bool = True
     left_out: tuple[str, ...] = ()
+    media: tuple[Medium, ...] = ()
 
 
 def input_of(arguments: object) -> Content:
@@ -107,14 +103,18 @@ def result_of(item: llm.FunctionCallOutput) -> Content:
     # The API: "all content must be type `text` if `is_error` is true".
     if item.is_error and any(part["type"] != "text" for part in parts):
         return Content(output)
-    blocks, left_out = list[Any](), list[str]()
+    blocks, left_out, media = list[Any](), list[str](), list[Medium]()
     for part in parts:
         try:
-            blocks.append(_sendable(finite(part)))
+            block, medium = _sendable(finite(part))
         except LeftOut as why:
             left_out.append(f"{why}, in a tool's result")
-            blocks.append({"type": "text", "text": f"[Left out: {why}]"})
-    return Content(blocks, exact=False, left_out=tuple(left_out))
+            blocks.append(stand_in(str(why)))
+            continue
+        blocks.append(block)
+        if medium is not None:
+            media.append(medium)
+    return Content(blocks, exact=False, left_out=tuple(left_out), media=tuple(media))
 
 
 def _is_result_block(part: object) -> bool:
@@ -129,7 +129,7 @@ def _is_result_block(part: object) -> bool:
     if kind == "text":
         return not is_blank(part)
     if kind == "document":
-        return _is_document_source(part["source"])
+        return is_document_source(part["source"])
     return kind != "image" or _is_image_source(part["source"])
 
 
@@ -140,35 +140,16 @@ def _is_image_source(source: dict[str, Any]) -> bool:
     return strings and fields is not None and source.keys() == fields | {"type"}
 
 
-def _is_document_source(source: dict[str, Any]) -> bool:
-    kind = source.get("type")
-    fields = _DOCUMENT_SOURCES.get(kind) if isinstance(kind, str) else None
-    return fields is not None and all(isinstance(source.get(n), t) for n, t in fields.items())
-
-
-def _sendable(part: dict[str, Any]) -> dict[str, Any]:
+def _sendable(part: dict[str, Any]) -> tuple[dict[str, Any], Medium | None]:
     """*part*, a block in a result, with a source that the API takes; raises LeftOut."""
     if part["type"] == "image":
-        return {**part, "source": image_source(part["source"])}
+        picture = picture_of_source(part["source"])
+        block = {**part, "source": picture.source}
+        return block, Medium(block, picture)
     if part["type"] == "document":
-        return {**part, "source": _document_source(part["source"])}
-    return part
-
-
-def _document_source(source: dict[str, Any]) -> dict[str, Any]:
-    kind = source["type"]
-    if kind == "url":
-        return {**source, "url": fetchable_url(source["url"], "a document")}
-    wanted = _DOCUMENT_TYPES.get(kind)
-    if wanted is None:
-        return source
-    if not source["data"].strip():
-        raise LeftOut("a document that is empty")
-    given = str(source.get("media_type", wanted)).partition(";")[0].strip().lower()
-    if given != wanted and not (kind == "text" and given.startswith("text/")):
-        raise LeftOut("a document of a type that Claude does not read")
-    data = clean_base64(source["data"], "a document") if kind == "base64" else source["data"]
-    return {"type": kind, "media_type": wanted, "data": data}
+        block = {**part, "source": document_source(part["source"])}
+        return block, Medium(block)
+    return part, None
 
 
 def _can_be_sent(value: Any) -> bool:

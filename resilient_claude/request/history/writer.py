@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +11,9 @@ from livekit.agents import llm
 from resilient_claude.request.content import api_id
 from resilient_claude.request.tools.names import api_name
 
-from .media import LeftOut, image_block
+from .documents import document_block
+from .fitting import Medium, stand_in
+from .media import LeftOut, Watched, documents_of, is_read_at_once, picture_of
 from .plain_json import PlainJson
 from .tool_content import input_of, result_of
 
@@ -47,7 +49,9 @@ class Span:
         unanswered: The `call_id`s of calls without an output.
         unasked: The `call_id`s of outputs without a call.
         left_out: What could not be sent.
-        images: Those in its messages.
+        watched: What of its items is no text.
+        unread: Images that take too long to be read for the event loop; a word stands for each.
+        media: The images and documents in its messages.
     """
 
     count: int = 0
@@ -61,15 +65,18 @@ class Span:
     unanswered: list[str] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    images: list[llm.ImageContent] = field(default_factory=list)
+    watched: list[Watched] = field(default_factory=list)
+    unread: list[llm.ImageContent] = field(default_factory=list)
+    media: list[Medium] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Words:
-    """What somebody else than the assistant says."""
+    """What somebody else than the assistant says, and the message that it may have come with."""
 
     at: int
     content: Sequence[Any]
+    message: llm.ChatMessage | None = None
 
 
 @dataclass(slots=True)
@@ -102,20 +109,24 @@ class Writer:
         self._role = "" if first else "assistant"  # of the last message
         self._reach = -1  # where the last item is that has been written
         self._breakpoints: list[int] = []  # after which of the blocks that are written next
+        self._media: list[Medium] = []  # in blocks that are written next
 
     def say(self, words: Words) -> None:
         """Write what somebody else says."""
-        blocks = self._blocks(words.content, images=True)
-        if not blocks:
-            return
-        if self._role == "assistant" and words.at > self._reach and self.span.messages:
+        begins = self._role == "assistant" and words.at > self._reach and self.span.messages
+        if begins:
             self._begin_span(words.at)
+        blocks = self._blocks(words.content, from_user=True, message=words.message)
+        if not blocks:
+            if begins:
+                self._take_back_span()
+            return
         self._reach = max(self._reach, words.at)
         self._write("user", blocks)
 
     def answer(self, answer: AssistantItems) -> None:
         """Write what the assistant says and calls, and what came of the calls."""
-        blocks = self._blocks(answer.content or (), images=False)
+        blocks = self._blocks(answer.content or (), from_user=False)
         if answer.last > self._reach:
             self._reach = answer.last
         if answer.calls:
@@ -135,6 +146,7 @@ class Writer:
             self.span.calls[call_id] = call
             self.span.names.append(name)
             self.span.left_out += (*given.left_out, *came.left_out)
+            self._media += came.media
             exact = exact and given.exact and came.exact
             blocks.append(
                 {
@@ -172,27 +184,74 @@ class Writer:
         self._spans.append(self.span)
         self._starts.append(at)
 
-    def _blocks(self, content: Iterable[Any], *, images: bool) -> list[dict[str, Any]]:
-        """The blocks of *content*; an image "can only be in `user` messages"."""
-        blocks = list[dict[str, Any]]()
+    def _take_back_span(self) -> None:
+        """Nothing has been written in the last one."""
+        self._spans.pop()
+        self._starts.pop()
+        self.span = self._spans[-1]
+
+    def _blocks(
+        self, content: Sequence[Any], *, from_user: bool, message: llm.ChatMessage | None = None
+    ) -> list[dict[str, Any]]:
+        """The blocks of *content*, behind the documents of *message*.
+
+        An image "can only be in `user` messages", and so can a document.
+        """
+        blocks = [] if message is None else self._documents(message)
         for part in content:
             if isinstance(part, _TEXTS):
                 text = str(part)
                 if text and not text.isspace():
                     blocks.append({"text": text, "type": "text"})
-            elif images and isinstance(part, llm.ImageContent):
+            elif isinstance(part, llm.AudioContent):
+                blocks += self._audio(part, content, from_user=from_user)
+            elif from_user and isinstance(part, llm.ImageContent):
                 blocks.append(self._image(part))
             elif blocks and isinstance(part, BREAKPOINTS):
                 self._breakpoints.append(len(blocks) - 1)
         return blocks
 
     def _image(self, image: llm.ImageContent) -> dict[str, Any]:
-        self.span.images.append(image)
+        self.span.watched.append(image)
+        if not is_read_at_once(image):
+            self.span.unread.append(image)
+            return self._left_out("an image, not read in time")
         try:
-            return image_block(image)
+            picture = picture_of(image)
         except LeftOut as why:
-            self.span.left_out.append(str(why))
-            return {"text": f"[Left out: {why}]", "type": "text"}
+            return self._left_out(str(why))
+        block = {"type": "image", "source": picture.source}
+        self._media.append(Medium(block, picture))
+        return block
+
+    def _audio(
+        self, audio: llm.AudioContent, content: Sequence[Any], *, from_user: bool
+    ) -> list[dict[str, Any]]:
+        """What was said in *audio*; nothing if the same is beside it in writing."""
+        self.span.watched.append(audio)
+        text = audio.transcript
+        if isinstance(text, str) and text.strip():
+            return [] if text in content else [{"text": text, "type": "text"}]
+        return [self._left_out("audio without a transcript")] if from_user else []
+
+    def _documents(self, message: llm.ChatMessage) -> list[dict[str, Any]]:
+        """The documents that come with *message*, as blocks."""
+        blocks = list[dict[str, Any]]()
+        for document in documents_of(message):
+            try:
+                block = document_block(document)
+            except LeftOut as why:
+                blocks.append(self._left_out(str(why)))
+            else:
+                self._media.append(Medium(block))
+                blocks.append(block)
+        if blocks:
+            self.span.watched.append(message)
+        return blocks
+
+    def _left_out(self, why: str) -> dict[str, Any]:
+        self.span.left_out.append(why)
+        return stand_in(why)
 
     def _write(self, role: str, blocks: list[dict[str, Any]], *, exact: bool = True) -> None:
         if not blocks:
@@ -212,6 +271,11 @@ class Writer:
             at = len(messages) - 1
             self.span.breakpoints += [(at, before + block) for block in self._breakpoints]
             self._breakpoints.clear()
+        if self._media and role == "user":
+            for medium in self._media:
+                medium.message = messages[-1]
+            self.span.media += self._media
+            self._media = []
 
     def _unique(self, call_id: object) -> str:
         """An id for a call that is nobody else's in the request."""

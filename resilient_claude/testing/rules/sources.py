@@ -8,10 +8,13 @@ import base64
 import binascii
 from typing import Any
 
+from .pixels import pixels
 from .shapes import InvalidRequestError, check_choice, check_keys, check_type, join, require_type
 
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 _MAX_IMAGE_BYTES = 10 * 1024 * 1024  # of base64
+_MAX_EDGE = 8000
+_PDF_BEGINS_WITHIN = 1024
 _IMAGES = {"base64": ("media_type", "data"), "url": ("url",), "file": ("file_id",)}
 _DOCUMENTS = {
     "base64": ("media_type", "data"),
@@ -46,7 +49,8 @@ def check_document_source(source: dict[str, Any], path: str) -> str:
         if not source["data"]:
             # Assumed wording, after that for images.
             raise InvalidRequestError(f"{path}.base64: PDF cannot be empty")
-        _decode(source["data"], join(path, "base64"))
+        if b"%PDF-" not in _decode(source["data"], join(path, "base64"))[:_PDF_BEGINS_WITHIN]:
+            raise InvalidRequestError(f"{path}.base64.data: The PDF specified was not valid.")
     if kind == "text" and not source["data"].strip():
         raise InvalidRequestError(f"{path}.text.data: Input should not be blank")  # Assumed.
     return kind
@@ -74,11 +78,17 @@ def _check_image_data(data: str, media_type: str, path: str) -> None:
         raise InvalidRequestError(
             f"{path}: image exceeds 10 MB maximum: {len(data)} bytes > {_MAX_IMAGE_BYTES} bytes"
         )
-    found = _image_type(_decode(data, path))
-    # Bytes that are no image at all are "Could not process image"; tests have none to show.
-    if found is not None and found != media_type:
+    found = pixels(_decode(data, path))
+    if found is None:
+        raise InvalidRequestError("Could not process image")
+    if found.media_type != media_type:
         raise InvalidRequestError(
             f"{path}.data: Image does not match the provided media type {media_type}"
+        )
+    if max(found.width, found.height) > _MAX_EDGE:
+        raise InvalidRequestError(
+            f"{path}.data: At least one of the image dimensions exceed max allowed size: "
+            f"{_MAX_EDGE} pixels"
         )
 
 
@@ -87,16 +97,3 @@ def _decode(data: str, path: str) -> bytes:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as exc:
         raise InvalidRequestError(f"{path}: invalid base64 data") from exc
-
-
-def _image_type(data: bytes) -> str | None:
-    """The media type that the first bytes of *data* tell."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return None

@@ -12,6 +12,7 @@ from resilient_claude.testing.script.answers import HttpError
 
 from .abilities import accepts_sampling
 from .content_blocks import NEW_VERSION, check_block
+from .many_images import check_media
 from .messages import check_messages
 from .model_settings import check_effort, check_max_tokens, check_speed, check_thinking
 from .shapes import InvalidRequestError, check_choice, check_keys, check_type, require_type
@@ -136,6 +137,7 @@ def _check_body(body: dict[str, Any], headers: Mapping[str, str]) -> None:
         check_thinking(body, betas)
     _check_system(body.get("system", ""), version)
     turns = check_messages(messages, model=model, version=version)
+    check_media(turns, model)
     check_tools(body, turns)
     check_caching(body)
     _check_warming(body)

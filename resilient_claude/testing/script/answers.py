@@ -77,6 +77,7 @@ class Answer:
         container: The id of the container that tools have run in.
         stop_reason: When None, `tool_use` with tools, `pause_turn` if a server tool is not done,
             else `end_turn`.
+        stop_details: What `message_delta` says of a refusal, as the API does.
         pieces: The text deltas; the words of *text* when None. Given alone, they are the text.
         piece_s: Seconds between two deltas.
         first_byte_s: Seconds before the response headers.
@@ -108,6 +109,7 @@ class Answer:
     content: Sequence[Part] | None = None
     container: str | None = None
     stop_reason: str | None = None
+    stop_details: Mapping[str, Any] | None = None
     pieces: Sequence[str] | None = None
     piece_s: float = 0.0
     first_byte_s: float = 0.0

@@ -210,6 +210,8 @@ def _message_delta(answer: Answer, deltas: int) -> dict[str, Any]:
     reason = "tool_use" if answer.calls else "pause_turn" if is_paused else "end_turn"
     output = answer.output_tokens if answer.output_tokens is not None else max(1, deltas)
     delta: dict[str, Any] = {"stop_reason": answer.stop_reason or reason, "stop_sequence": None}
+    if answer.stop_details is not None:
+        delta["stop_details"] = {**answer.stop_details}
     if answer.container is not None:
         delta["container"] = {"id": answer.container, "expires_at": "2026-12-26T00:00:00Z"}
     counted = {}

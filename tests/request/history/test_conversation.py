@@ -23,10 +23,11 @@ from tests.support.builders import (
     text,
     user,
 )
+from tests.support.pictures import base64_source, png
 
 IMAGE = {
     "type": "image",
-    "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
+    "source": base64_source(png()),
 }
 DOCUMENT = {
     "type": "document",
@@ -119,7 +120,10 @@ HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
         chat(
             ("user", "Hello"),
             ("call", "a", "{}"),
-            ("output", "a", '[{"type":"document","source":{"type":"content","content":[NaN]}}]'),
+            (
+                *("output", "a"),
+                '[{"type":"search_result","source":"s","title":"t","content":[NaN]}]',
+            ),
         ),
         NEWEST,
         [
@@ -127,9 +131,50 @@ HISTORIES: list[tuple[str, llm.ChatContext, str, list[dict[str, Any]]]] = [
             assistant(call("a")),
             user(
                 result(
-                    "a", [{"type": "document", "source": {"type": "content", "content": [None]}}]
+                    "a",
+                    [{"type": "search_result", "source": "s", "title": "t", "content": [None]}],
                 )
             ),
+        ],
+    ),
+    (
+        "audio with and without a transcript",
+        chat(
+            ("user", llm.AudioContent(frame=[], transcript="Hello")),
+            ("assistant", llm.AudioContent(frame=[], transcript="Hi.")),
+            ("user", "Well?", llm.AudioContent(frame=[], transcript="Well?")),
+            ("assistant", llm.AudioContent(frame=[])),
+            ("user", llm.AudioContent(frame=[], transcript=" ")),
+        ),
+        NEWEST,
+        [
+            user("Hello"),
+            assistant("Hi."),
+            user("Well?", text("[Left out: audio without a transcript]")),
+        ],
+    ),
+    (
+        "documents that come with words",
+        chat(
+            llm.ChatMessage(
+                role="user",
+                content=["What is it?"],
+                extra={"claude": {"documents": [DOCUMENT, "menu.pdf"]}},
+            ),
+            llm.ChatMessage(
+                role="assistant", content=["A T."], extra={"claude": {"documents": [DOCUMENT]}}
+            ),
+            llm.ChatMessage(role="user", content=[], extra={"claude": {"documents": [DOCUMENT]}}),
+        ),
+        NEWEST,
+        [
+            user(
+                DOCUMENT,
+                text("[Left out: a document that is no document block]"),
+                text("What is it?"),
+            ),
+            assistant("A T."),
+            user(DOCUMENT),
         ],
     ),
     (

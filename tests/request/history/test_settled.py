@@ -129,6 +129,26 @@ def test_an_image_that_shows_something_else_is_sent_as_it_is() -> None:
     assert messages_of(histories, context) == fresh_messages(context)
 
 
+@pytest.mark.parametrize("what", ["audio", "documents"])
+def test_what_else_is_changed_in_a_message_is_seen_at_once(what: str) -> None:
+    """A transcript that comes late, and a document that is replaced."""
+    audio = llm.AudioContent(frame=[], transcript="Five?")
+    documents: list[Any] = [{"type": "document", "source": {"type": "text", "data": "a"}}]
+    context = chat(
+        llm.ChatMessage(role="user", content=[audio], extra={"claude": {"documents": documents}})
+    )
+    for n in range(10):
+        context.items += chat(("assistant", "I see."), ("user", f"And now, {n}?")).items
+    histories = after_some_turns(context)
+
+    if what == "audio":
+        audio.transcript = "Nine?"
+    else:
+        documents[0] = {"type": "document", "source": {"type": "text", "data": "b"}}
+
+    assert messages_of(histories, context) == fresh_messages(context)
+
+
 def test_an_answer_that_comes_late_is_put_where_its_call_is() -> None:
     """A tool that runs in the background answers when its call has settled long ago."""
     context = chat(("user", "Book it."), ("call", "late", "{}"))

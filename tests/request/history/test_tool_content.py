@@ -9,6 +9,7 @@ import pytest
 from livekit.agents import llm
 
 from resilient_claude.request.history.tool_content import Content, input_of, result_of
+from tests.support.pictures import encoded, jpeg
 
 DIGITS = "1" * 5_000
 
@@ -49,7 +50,7 @@ def test_arguments_are_sent_as_they_were(arguments: Any, value: Any, exact: bool
 )
 def test_arguments_that_nobody_can_write_are_left_out_with_a_word(arguments: str) -> None:
     """The call has its result; an exception would be one in every later turn."""
-    value, _, left_out = input_of(arguments)
+    value, _, left_out, _ = input_of(arguments)
 
     assert value == {}
     assert len(left_out) == 1
@@ -95,8 +96,8 @@ def block(kind: str, **source: Any) -> dict[str, Any]:
     ("part", "sent"),
     [
         (
-            block("image", type="base64", media_type="image/JPG", data="b2Rk"),
-            block("image", type="base64", media_type="image/jpeg", data="b2Rk"),
+            block("image", type="base64", media_type="image/JPG", data=encoded(jpeg())),
+            block("image", type="base64", media_type="image/jpeg", data=encoded(jpeg())),
         ),
         (
             block("image", type="base64", media_type="image/heic", data="b2Rk"),
@@ -111,8 +112,8 @@ def block(kind: str, **source: Any) -> dict[str, Any]:
             {"type": "text", "text": "[Left out: a document of a type that Claude does not read]"},
         ),
         (
-            block("document", type="base64", media_type="application/pdf", data="JVBE Rg\n"),
-            block("document", type="base64", media_type="application/pdf", data="JVBERg=="),
+            block("document", type="base64", media_type="application/pdf", data="JVBE Ri0x\n"),
+            block("document", type="base64", media_type="application/pdf", data="JVBERi0x"),
         ),
         (
             block("document", type="base64", media_type="application/pdf", data="!!!"),
@@ -137,11 +138,12 @@ def block(kind: str, **source: Any) -> dict[str, Any]:
 )
 def test_media_in_an_output_are_what_the_api_takes(part: Any, sent: Any) -> None:
     """One photo of a telephone in a tool's result would end the call."""
-    value, exact, left_out = result(json.dumps([{"type": "text", "text": "Look:"}, part]))
+    value, exact, left_out, media = result(json.dumps([{"type": "text", "text": "Look:"}, part]))
 
     assert value == [{"type": "text", "text": "Look:"}, sent]
     assert not exact
     assert bool(left_out) == (sent["type"] == "text")
+    assert [medium.block for medium in media] == [each for each in value[1:] if not left_out]
 
 
 def test_an_error_is_told_in_text() -> None:

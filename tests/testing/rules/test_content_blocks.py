@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.pictures import base64_source, png
 from tests.testing.rules.bodies import (
     CACHED,
     CALL,
@@ -49,7 +50,7 @@ VALID: dict[str, Any] = {
             said(
                 {
                     "type": "image",
-                    "source": {"type": "base64", "media_type": "image/png", "data": "aGk="},
+                    "source": base64_source(png()),
                 }
             )
         ]

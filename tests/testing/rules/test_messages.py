@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from resilient_claude.testing.script.thoughts import seal
 from tests.testing.rules.bodies import (
     CALL,
     OLD_MODEL,
@@ -20,7 +21,22 @@ from tests.testing.rules.bodies import (
     text,
 )
 
+SEALED: dict[str, Any] = {
+    "type": "thinking",
+    "thinking": "I look.",
+    "signature": seal("I look.", [text("Well.")]),
+}
+CHANGED = "cannot be modified. These blocks must remain as they were"
+
+
+def remembered(*blocks: dict[str, Any]) -> object:
+    """A call behind *blocks*, and its result."""
+    return history(USER, said(*blocks, CALL, role="assistant"), said(RESULT))
+
+
 VALID: dict[str, Any] = {
+    "thinking_in_its_place": remembered(text("Well."), SEALED),
+    "thinking_of_others": remembered({**SEALED, "signature": "c2lnbmVk"}),
     "user_twice": body(messages=[USER, USER]),
     "tool_round": history(USER, called(), said(RESULT, text("And now?"))),
     "tool_results_in_two_messages": history(
@@ -46,6 +62,9 @@ def test_a_valid_request_is_accepted(value: dict[str, Any]) -> None:
 
 
 INVALID: dict[str, tuple[object, str]] = {
+    "thinking_elsewhere": (remembered(SEALED, text("Well.")), CHANGED),
+    "thinking_behind_other_words": (remembered(text("Well. I look."), SEALED), CHANGED),
+    "thinking_changed": (remembered(text("Well."), {**SEALED, "thinking": "I lo"}), CHANGED),
     "messages_empty": (body(messages=[]), "messages: at least one message is required"),
     "messages_many": (body(messages=[0] * 100_001), "at most 100000 messages"),
     "message_type": (body(messages=["Hi"]), "messages.0: Input should be a valid object"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import pytest
 
+from tests.support.pictures import encoded, gif, jpeg, png, webp
 from tests.testing.rules.bodies import RESULT, USER, body, called, error_of, history, said, text
 
-JPEG = base64.b64encode(b"\xff\xd8\xff\xe0 and so on").decode()
+JPEG, PNG = encoded(jpeg()), encoded(png())
 PDF = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
 
 
@@ -25,16 +25,15 @@ def document(source: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 VALID: dict[str, Any] = {
     "jpeg": image(media_type="image/jpeg", data=JPEG),
-    "gif": image(media_type="image/gif", data=base64.b64encode(b"GIF89a...").decode()),
-    "webp": image(media_type="image/webp", data="UklGRgAAAABXRUJQ"),
-    "png": image(data=base64.b64encode(b"\x89PNG\r\n\x1a\n...").decode()),
-    "image_unknown": image(data="aGk="),
+    "gif": image(media_type="image/gif", data=encoded(gif())),
+    "webp": image(media_type="image/webp", data=encoded(webp())),
+    "png": image(data=PNG),
     "image_url": {"type": "image", "source": {"type": "url", "url": "HTTPS://x/y.png"}},
     "image_file": {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
     "pdf": document(PDF, title="Menu", context="Of today", citations={"enabled": True}),
     "pdf_url": document({"type": "url", "url": "https://x/y.pdf"}),
     "plain": document({"type": "text", "media_type": "text/plain", "data": "Hello."}),
-    "blocks": document({"type": "content", "content": [text("Hello."), image(data="aGk=")]}),
+    "blocks": document({"type": "content", "content": [text("Hello."), image(data=PNG)]}),
     "file": document({"type": "file", "file_id": "file_1"}),
 }
 INVALID: dict[str, tuple[dict[str, Any], str]] = {
@@ -54,6 +53,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "image_mislabelled": (
         image(data=JPEG),
         "image.source.base64.data: Image does not match the provided media type image/png",
+    ),
+    "image_edge": (
+        image(data=encoded(png(8001, 1))),
+        "base64.data: At least one of the image dimensions exceed max allowed size: 8000 pixels",
     ),
     "image_field": (image(data="aGk=", url="x"), "image.source.url: Extra inputs are not permit"),
     "url_empty": (
@@ -75,6 +78,10 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "document_no_base64": (document({**PDF, "data": "?"}), "source.base64: invalid base64 data"),
     "document_empty": (document({**PDF, "data": ""}), "source.base64: PDF cannot be empty"),
+    "document_no_pdf": (
+        document({**PDF, "data": "aGk="}),
+        "source.base64.data: The PDF specified was not valid.",
+    ),
     "document_text_type": (
         document({"type": "text", "media_type": "text/html", "data": "x"}),
         "document.source.text.media_type: Input should be 'text/plain'",
@@ -123,3 +130,12 @@ def test_a_source_that_breaks_a_rule_is_refused(block: dict[str, Any], message: 
         assert found[0] == 400
         assert found[1].startswith(path)
         assert message in found[1]
+
+
+@pytest.mark.parametrize("content", [b"hi", png()[:20], b"\xff\xd8\xff\xd9", b"<svg/>"])
+def test_what_is_no_image_cannot_be_processed(content: bytes) -> None:
+    """Whatever it is called; the answer does not say which one it was."""
+    block = image(data=encoded(content))
+
+    for value in (body(messages=[said(block)]), in_result(block)):
+        assert error_of(value) == (400, "Could not process image")
