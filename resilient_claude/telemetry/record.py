@@ -1,4 +1,7 @@
-"""What happened in one turn: the one record that every sink reads. No I/O, no clock."""
+"""What happened in one turn: the one record that every sink reads. No I/O, no clock.
+
+Longer than other modules, because every fact of a turn stands here, once.
+"""
 
 from __future__ import annotations
 
