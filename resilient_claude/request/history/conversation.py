@@ -20,7 +20,7 @@ from .cache import HistoryCache
 from .fitting import ANY_LIMITS, NOT_MEDIA_BYTES, Fitting, MediaLimits, Medium, fitted, rewritten
 from .media import read_picture
 from .plain_json import KnownJson, PlainJson
-from .writer import NOBODY_SPOKE, SystemText
+from .writer import NOBODY_SPOKE, Span, SystemText
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +81,11 @@ def conversation(
     messages: list[dict[str, Any]] = [*settled.messages, *new]
     known = settled.known_json(messages) if new and settled.messages else None
     media = [*settled.media, *(medium for span in spans for medium in span.media)]
-    unread = [image for span in spans for image in span.unread]
     fitting = Fitting()
     if media:
         fitting = fitted(media, limits, histories.small, not_media_bytes=not_media_bytes)
         messages = _rewritten(messages, media, fitting, histories)
-    if not messages:
-        messages.append(NOBODY_SPOKE)
-    final = messages[-1]
-    if final["role"] == "assistant" and not model.accepts_prefill:
-        # As livekit would, had it known what the repairs leave over.
-        messages.append({"role": "user", "content": [{"text": ".", "type": "text"}]})
-    elif final["role"] == "assistant" and final["content"][-1]["type"] == "text":
-        *blocks, last = final["content"]
-        messages[-1] = {**final, "content": [*blocks, {**last, "text": prefill(last["text"])}]}
+    _end(messages, model)
     calls: dict[str, llm.FunctionCall] = {}
     names, left_out = {**settled.names}, {**settled.left_out}
     texts, breakpoints = [*settled.system], [*settled.breakpoints]
@@ -107,23 +98,43 @@ def conversation(
         breakpoints += [(before + at, block) for at, block in span.breakpoints]
         before += len(span.messages)
     system, ends = _system(texts, cut=cut)
-    shared = 1 if len(system) > 1 else 0
     return Conversation(
-        messages,
-        system,
-        shared,
-        ends,
-        breakpoints,
-        number,
-        known,
-        calls,
-        [*names],
-        [*(left_out | fitting.left_out)],
-        fitting.sent_bytes,
-        (
-            *(partial(read_picture, image) for image in unread),
-            *(partial(histories.small.make, picture) for picture in fitting.to_shrink),
-        ),
+        messages=messages,
+        system=system,
+        shared=1 if len(system) > 1 else 0,
+        system_breakpoints=ends,
+        breakpoints=breakpoints,
+        number=number,
+        known_json=known,
+        calls=calls,
+        names=[*names],
+        left_out=[*(left_out | fitting.left_out)],
+        media_bytes=fitting.sent_bytes,
+        preparations=_preparations(spans, fitting, histories),
+    )
+
+
+def _end(messages: list[dict[str, Any]], model: Model) -> None:
+    """Make *messages* end as *model* takes it."""
+    if not messages:
+        messages.append(NOBODY_SPOKE)
+    final = messages[-1]
+    if final["role"] == "assistant" and not model.accepts_prefill:
+        # As livekit would, had it known what the repairs leave over.
+        messages.append({"role": "user", "content": [{"text": ".", "type": "text"}]})
+    elif final["role"] == "assistant" and final["content"][-1]["type"] == "text":
+        *blocks, last = final["content"]
+        messages[-1] = {**final, "content": [*blocks, {**last, "text": prefill(last["text"])}]}
+
+
+def _preparations(
+    spans: Sequence[Span], fitting: Fitting, histories: HistoryCache
+) -> tuple[Callable[[], object], ...]:
+    """What a thread is to do first: read images, and make them smaller."""
+    unread = [image for span in spans for image in span.unread]
+    return (
+        *(partial(read_picture, image) for image in unread),
+        *(partial(histories.small.make, picture) for picture in fitting.to_shrink),
     )
 
 

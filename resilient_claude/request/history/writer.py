@@ -148,14 +148,8 @@ class Writer:
             self.span.left_out += (*given.left_out, *came.left_out)
             self._media += came.media
             exact = exact and given.exact and came.exact
-            blocks.append(
-                {
-                    "id": call_id,
-                    "type": "tool_use",
-                    "name": name,
-                    "input": given.value,
-                }
-            )
+            use = {"id": call_id, "type": "tool_use", "name": name, "input": given.value}
+            blocks.append(use)
             results[output_at] = {
                 "tool_use_id": call_id,
                 "type": "tool_result",
@@ -197,7 +191,7 @@ class Writer:
 
         An image "can only be in `user` messages", and so can a document.
         """
-        blocks = [] if message is None else self._documents(message)
+        blocks = self._documents(message) if message is not None and message.extra else []
         for part in content:
             if isinstance(part, _TEXTS):
                 text = str(part)

@@ -49,7 +49,7 @@ class Microphone(io.AudioInput):
 
 
 @dataclass
-class Spoken:
+class CallerSpeech:
     """What the caller has said, in seconds of the loop's clock.
 
     Attributes:
@@ -77,7 +77,7 @@ class Caller:
 
     def __init__(self, lines: Sequence[ScriptLine], speaker: Speaker) -> None:
         self.microphone = Microphone()
-        self.spoken: list[Spoken] = []
+        self.spoken: list[CallerSpeech] = []
         self._speaker = speaker
         self._loop = asyncio.get_running_loop()
         self._began_s = self._armed_s = self._loop.time()
@@ -169,7 +169,7 @@ class Caller:
         self._saying = samples_of(words)
         text = " ".join(line.text.split()) if isinstance(line, Says) else ""
         end_s = now_s + len(self._saying) / SAMPLE_RATE
-        self.spoken.append(Spoken(text, now_s, end_s))
+        self.spoken.append(CallerSpeech(text, now_s, end_s))
         if not line.repeat:
             self._lines.pop(0)
             self._armed_s = end_s
