@@ -18,13 +18,22 @@ from threading import Thread
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import anthropic
 import pytest
 from livekit import api
 from livekit.agents import AgentServer, AgentSession, llm, room_io
 from livekit.protocol.sip import SIPTransferStatus, TransferSIPParticipantResponse
 
 from resilient_claude import ResilientClaudeLLM
-from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, ToolUse
+from resilient_claude.testing import (
+    Answer,
+    Break,
+    HttpError,
+    ServerToolUse,
+    SimulatedClaude,
+    ToolUse,
+    found,
+)
 from resilient_claude.testing.voice import PlayedCall, Says, recording
 from resilient_claude.voice import keep_caller_informed
 
@@ -37,6 +46,8 @@ VOICE = (
     "voice_agent",
     "voice_agent_with_fallback",
     "voice_agent_with_handover",
+    "bedrock_fallback",
+    "web_search",
 )
 IN_TEXT = ("text_agent_outage", "caching", "thinking")
 NEEDED = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ANTHROPIC_API_KEY")
@@ -68,6 +79,9 @@ def _accounts(monkeypatch: pytest.MonkeyPatch, simulated_claude: SimulatedClaude
     monkeypatch.setenv("LIVEKIT_INFERENCE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", simulated_claude.base_url)
+    monkeypatch.setenv("ANTHROPIC_BEDROCK_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
 def heard(call: PlayedCall) -> list[str]:
@@ -369,6 +383,61 @@ def test_the_voice_agent_hangs_up_politely_with_the_fourth_lost_turn(
     assert call.closed_at_s is not None
 
 
+# --- web_search -----------------------------------------------------------------------------------
+
+TRAIN = ("https://trains.example/lyon", "Trains to Lyon")
+LOOKS = "I'll look that up."
+LAST_TRAIN = "The last one leaves at eleven."
+
+
+def searching(lasts_s: float, **result: Any) -> Answer:
+    """An answer with a search in it that takes its time."""
+    given = result or {"result": found(TRAIN)}
+    search = ServerToolUse("web_search", {"query": "trains"}, lasts_s=lasts_s, **given)
+    return Answer(content=[LOOKS, search, LAST_TRAIN], first_token_s=0.6)
+
+
+def test_the_web_is_searched_in_the_middle_of_an_answer(
+    simulated_claude: SimulatedClaude, play_call: PlayCall, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller hears both halves, once each, and the log has the page that they rely on."""
+    caplog.set_level("INFO", "blue-door")
+    simulated_claude.script(searching(2.0))
+    module = load("web_search")
+    call = played(module, play_call, ASKS)
+
+    assert " ".join(heard(call)) == f"{module.GREETING} {LOOKS} {LAST_TRAIN}"
+    assert [record.getMessage() for record in caplog.records if record.name == "blue-door"] == [
+        f"web_search: {TRAIN[0]}"
+    ]
+    (request,) = simulated_claude.requests
+    assert request.body is not None
+    assert [tool["name"] for tool in request.body["tools"]] == ["opening_hours", "web_search"]
+
+
+def test_a_search_that_takes_long_is_waited_for(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """Longer than the clock of a text: the API shows that it works, and nothing is asked again."""
+    simulated_claude.script(searching(7.0))
+    module = load("web_search")
+    call = played(module, play_call, ASKS)
+
+    assert heard(call) == [module.GREETING, LOOKS, LAST_TRAIN]
+    assert len(simulated_claude.requests) == 1
+
+
+def test_a_search_that_fails_does_not_end_the_answer(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """Claude goes on with what it knows."""
+    simulated_claude.script(searching(0.5, error="unavailable"))
+    module = load("web_search")
+    call = played(module, play_call, ASKS)
+
+    assert " ".join(heard(call)) == f"{module.GREETING} {LOOKS} {LAST_TRAIN}"
+
+
 # --- change_model ---------------------------------------------------------------------------------
 
 
@@ -460,6 +529,57 @@ def test_the_apology_comes_once_when_both_vendors_have_failed(
     _, sorry = heard(call)
     assert sorry.startswith("I'm sorry")
     assert call.heard()[-1].start_s - last_word_s(call) < 3.0
+
+
+# --- bedrock_fallback -----------------------------------------------------------------------------
+
+
+def on_bedrock(play_call: PlayCall, bedrock: SimulatedClaude) -> list[str]:
+    """What is heard of an agent that asks *bedrock* first."""
+    module = load("bedrock_fallback")
+
+    @asynccontextmanager
+    async def both() -> Any:
+        client = anthropic.AsyncAnthropicBedrock(base_url=bedrock.base_url, aws_region="eu-west-1")
+        async with (
+            ResilientClaudeLLM(model=module.ON_BEDROCK, client=client, temperature=0.3) as first,
+            ResilientClaudeLLM(model=module.AT_ANTHROPIC, temperature=0.3) as second,
+        ):
+            adapter = module.make_llm(first, second)
+            yield adapter
+            await adapter.aclose()
+        await client.close()
+
+    options = {"session_options": {"conn_options": module.CONN_OPTIONS}}
+    return heard(played(module, play_call, ASKS, model=both, **options))
+
+
+def test_bedrock_answers_with_what_the_agent_asks_of_it(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """The temperature under a version that has it, and nothing that Bedrock rejects."""
+    with SimulatedClaude(HEALTHY, platform="bedrock") as bedrock:
+        said = on_bedrock(play_call, bedrock)
+
+        assert said[-1] == OPENING
+        assert bedrock.requests[0].body["temperature"] == 0.3
+    assert simulated_claude.requests == []
+
+
+@pytest.mark.parametrize(
+    "fault", [HttpError(403), HttpError(503), HANGS], ids=["403", "503", "hangs"]
+)
+def test_anthropic_answers_when_bedrock_does_not(
+    fault: Any, simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """Expired credentials, an outage of the region, a connection that hangs."""
+    simulated_claude.script(HEALTHY)
+    with SimulatedClaude(default=fault, platform="bedrock") as bedrock:
+        said = on_bedrock(play_call, bedrock)
+
+    assert said[-1] == OPENING
+    (request,) = simulated_claude.requests
+    assert (request.body["model"], request.body["temperature"]) == ("claude-haiku-4-5", 0.3)
 
 
 # --- voice_agent_with_handover --------------------------------------------------------------------

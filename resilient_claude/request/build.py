@@ -20,20 +20,24 @@ from resilient_claude.failures.faults import Fault
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.conversation import Conversation, conversation
 from resilient_claude.request.history.fitting import NOT_MEDIA_BYTES, MediaLimits
+from resilient_claude.request.tools.all_tools import AllTools, all_tools
 from resilient_claude.request.tools.choice import with_tool_choice
 from resilient_claude.request.tools.definitions import (
     function_tools,
     stand_in_tools,
     tool_definitions,
 )
-from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.request.tools.schemas import ToolDefinitions, ToolSchemas
 
 from .caching import Marks, cache_control, lifetime_s, with_cache_marks
+from .container import with_container
 from .extra import Extra, overridden
-from .fixed_fields import FixedFields
+from .fixed_fields import MCP_BETA, FixedFields
 from .given import or_default
 from .models import Model
+from .platforms import ANTHROPIC
 from .request import Adjustment, Request
+from .server_answers import ServerAnswers, with_server_answers
 from .thinking import with_thinking
 
 # SDK 1 marks a beta request in the URL as well; SDK 2, with the API version 2026-10-21, does not.
@@ -66,12 +70,14 @@ def build_request(
     schemas: ToolSchemas,
     histories: HistoryCache | None = None,
     previous: Callable[[int], str | None] | None = None,
+    answers: ServerAnswers | None = None,
 ) -> Request:
     """The request for one turn; *extra_kwargs* win over everything else, field by field.
 
     *fixed* is what all turns have in common; *schemas* and *histories* know what earlier ones have
-    made of their tools and their history. *previous* knows the last message of a conversation by
-    its number: with it, the API is asked why the prompt cache missed, if it did.
+    made of their tools and their history, *answers* what tools did at Anthropic's in them.
+    *previous* knows the last message of a conversation by its number: with it, the API is asked why
+    the prompt cache missed, if it did.
 
     Raises:
         Unbuildable: The history is one that nothing can be sent of, whatever the caller does.
@@ -90,6 +96,7 @@ def build_request(
         schemas=schemas,
         histories=HistoryCache() if histories is None else histories,
         previous=previous,
+        answers=answers,
     )
     request, media_bytes, most_bytes = made(not_media_bytes=NOT_MEDIA_BYTES)
     size = len(request.content())  # what cannot be sent is refused here, in the caller's frame
@@ -111,37 +118,38 @@ def _made(
     schemas: ToolSchemas,
     histories: HistoryCache,
     previous: Callable[[int], str | None] | None,
+    answers: ServerAnswers | None,
     not_media_bytes: int,
 ) -> tuple[Request, int, int]:
     """The request, how much of it is images and documents, and how long it may be, in bytes."""
     options, model = fixed.options, fixed.model
-    offered = tool_definitions(tools, schemas, strict=fixed.strict_tools)
+    offered = tool_definitions(tools, schemas, strict=fixed.strict_tools, recipient=fixed.recipient)
     limits = _media_limits(fixed)
     history = _history(fixed, chat_ctx, histories, limits, not_media_bytes)
+    everything = all_tools(offered, fixed.body, fixed.toolsets, of_turn="tools" in extra.fields)
+    fields = _fields(fixed, history, everything.fields)
+    if offered.runs_code:
+        fields = with_container(fields, chat_ctx.items)
     body, unsent = _completed(
-        _fields(fixed, history, [*offered.definitions, *fixed.toolsets]),
+        fields,
         history,
         model,
         own_messages="messages" in extra.fields,
         choice=or_default(tool_choice, options.tool_choice),
         parallel=or_default(parallel_tool_calls, options.parallel_tool_calls),
         caching=options.caching,
+        answers=answers,
     )
     cached_s = None if options.caching is None else lifetime_s(cache_control(options.caching))
     if cached_s is not None and previous is not None:
         body = {"diagnostics": {"previous_message_id": previous(history.number)}} | body
     unsent = {"strict_tool_schema": offered.not_strict, **unsent, "timeout": extra.no_timeout}
-    betas = tuple(dict.fromkeys((*fixed.betas, *offered.betas)))
+    betas = _betas(fixed, offered)
     request = Request(
         body=_in_sdk_order(body, last=fixed.last),
         headers=_headers(fixed, betas),
-        query=(_BETA_QUERY if betas else {}) | extra.query,
-        adjustments=(
-            *fixed.adjustments,
-            *(Adjustment(name, why) for name, why in unsent.items() if why),
-            *(Adjustment("tools", why) for why in offered.left_out),
-            *(Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out),
-        ),
+        query=(_BETA_QUERY if betas and not fixed.platform.model_in_url else {}) | extra.query,
+        adjustments=(*fixed.adjustments, *_adjustments(unsent, everything, history)),
         timeout_s=extra.timeout_s,
         asked=model,
         aliases=offered.aliases,
@@ -149,6 +157,7 @@ def _made(
         known_json=history.known_json,
         conversation=history.number,
         cached_s=cached_s,
+        repeatable=offered.repeatable,
         preparations=history.preparations,
     )
     own_messages = "messages" in extra.fields
@@ -157,16 +166,16 @@ def _made(
 
 def _media_limits(fixed: FixedFields) -> MediaLimits:
     """What of images and documents a request may have, by who is asked and for which model."""
-    tokens = fixed.model.facts.context_tokens or 0
+    tokens, platform = fixed.model.facts.context_tokens or 0, fixed.platform
     images = 600 if tokens > _SHORT_CONTEXT_TOKENS else 100
-    if fixed.is_first_party:
+    if platform is ANTHROPIC:
         return MediaLimits(images=images)
     return MediaLimits(
         images=images,
-        image_chars=5 * 1024 * 1024,
-        request_bytes=20_000_000,
-        fetches=False,
-        counts_documents=True,
+        image_chars=platform.image_bytes,
+        request_bytes=platform.request_bytes,
+        fetches=platform.media_urls,
+        counts_documents=not platform.media_urls,
     )
 
 
@@ -200,15 +209,11 @@ def build_schemas(
         yield
 
 
-def _fields(
-    fixed: FixedFields, history: Conversation, tools: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _fields(fixed: FixedFields, history: Conversation, tools: dict[str, Any]) -> dict[str, Any]:
     """The body before the steps that depend on all of it."""
-    body = {"messages": history.messages, **fixed.body}
+    body = {"messages": history.messages, **fixed.body, **tools}
     if history.system and "system" not in body:
         body["system"] = history.system
-    if tools and "tools" not in body:
-        body["tools"] = tools
     return body
 
 
@@ -221,6 +226,7 @@ def _completed(
     choice: ToolChoice | None,
     parallel: bool | None,
     caching: Mapping[str, Any] | str | None,
+    answers: ServerAnswers | None,
 ) -> tuple[dict[str, Any], dict[str, str | None]]:
     """*body* with what depends on the rest of it, and why some of that is not as it was asked for.
 
@@ -231,6 +237,8 @@ def _completed(
     no_thinking, stand_ins = None, dict[str, Any]()
     if not own_messages:
         stand_ins = {} if body.get("tools") else stand_in_tools(history.names)
+        if answers:
+            body = with_server_answers(body, answers, model)
         body, no_thinking = with_thinking(body, history.calls, model)
     body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
     body = body | stand_ins
@@ -246,6 +254,21 @@ def _completed(
         )
         body = with_cache_marks(body, marks, own_messages=own_messages)
     return body, {"thinking": no_thinking, "tool_choice": other_choice}
+
+
+def _adjustments(
+    unsent: Mapping[str, str | None], tools: AllTools, history: Conversation
+) -> Iterator[Adjustment]:
+    yield from (Adjustment(name, why) for name, why in unsent.items() if why)
+    yield from (Adjustment("tools", why) for why in tools.left_out)
+    yield from (Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out)
+
+
+def _betas(fixed: FixedFields, offered: ToolDefinitions) -> tuple[str, ...]:
+    betas = dict.fromkeys((*fixed.betas, *offered.betas))
+    if offered.mcp_servers and not any(beta.startswith("mcp-client-") for beta in betas):
+        betas[MCP_BETA] = None
+    return tuple(betas)
 
 
 def _headers(fixed: FixedFields, betas: Sequence[str]) -> dict[str, str]:

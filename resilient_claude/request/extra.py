@@ -11,8 +11,7 @@ from typing import Any
 from .argument_checks import HEADER_NAME
 from .encoding import ENCODER
 from .given import is_absent, is_number
-
-SAMPLING = ("temperature", "top_k", "top_p")
+from .model_facts import SAMPLING
 
 # Source: anthropic/resources/messages/messages.py, `create`: arguments that travel as headers.
 _HEADER_ARGUMENTS = {

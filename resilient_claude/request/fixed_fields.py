@@ -6,6 +6,8 @@ have to be all the same: thinking and effort are part of what the API caches.
 Where several ask for a field, `extra_kwargs` win over the constructor's `extra_body`, that over its
 other arguments, and those over what is right for a voice; in `output_config` and `metadata` key by
 key.
+
+Longer than other modules, because the rule of every field of the body stands here.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .extra import NOTHING, Extra, overridden
-from .model_facts import ModelFacts
+from .model_facts import ModelFacts, facts_of
 from .models import Model
 from .options import UNSET, RequestOptions
+from .platforms import ANTHROPIC, Platform, samples
 from .refusals import refusals
 from .request import Adjustment
 from .thinking import thinking_mode
+from .tools.server_tool_versions import Recipient
 
 # The only version under which the sampling arguments exist; from 2026-10-21 on they are a 400.
 _SAMPLING_VERSION = {"anthropic-version": "2023-06-01"}
@@ -52,7 +56,8 @@ class FixedFields:
         adjustments: What was asked for and is not sent so, and why.
         strict_tools: Whether tools are strict.
         notes: What is to be done with what its thinking says.
-        is_first_party: Whether requests go to Anthropic's own API, or to what speaks as it.
+        platform: Where requests go.
+        recipient: Who is asked, as far as the tools depend on it.
     """
 
     options: RequestOptions
@@ -65,7 +70,8 @@ class FixedFields:
     adjustments: tuple[Adjustment, ...] = ()
     strict_tools: bool = True
     notes: Literal["speak", "event", "off"] = "off"
-    is_first_party: bool = True
+    platform: Platform = ANTHROPIC
+    recipient: Recipient = field(default=Recipient(facts_of("", None)), repr=False)
 
     @classmethod
     def of(
@@ -74,7 +80,7 @@ class FixedFields:
         model: Model | None = None,
         *,
         extra: Extra = NOTHING,
-        is_first_party: bool = True,
+        platform: Platform = ANTHROPIC,
     ) -> FixedFields:
         """What *options* come to.
 
@@ -82,10 +88,10 @@ class FixedFields:
             options: The constructor's.
             model: Who is asked, if more is known than its id tells.
             extra: The `extra_kwargs` of one turn.
-            is_first_party: See the attribute.
+            platform: See the attribute.
         """
         model = Model.parse(options.model, options.model_like) if model is None else model
-        refused = refusals(options, model.facts, model.id)
+        refused = refusals(options, model.facts, model.id, platform)
         taken = replace(options, **{name: _DEFAULTS[name] for name in refused})
         own = dict(options.extra_body or {})
         asked = own | extra.fields
@@ -97,10 +103,11 @@ class FixedFields:
         asked_betas = dict.fromkeys((*(options.betas or ()), *extra.betas))
         betas: dict[str, None] = {}  # that something else needs
         if "thinking" not in asked:
-            body |= _thinking(taken, model.facts, body, betas, is_first_party=is_first_party)
+            body |= _thinking(taken, model.facts, body, betas, platform)
         body |= {name: value for name, value in asked.items() if name not in _MERGED}
         sampling, unsent = _sampling(taken, own, extra, body, model)
         body |= sampling
+        unsent |= platform.fit(body)
         if "max_tokens" not in asked:
             body["max_tokens"] = taken.max_tokens or _max_tokens(body, model)
         servers = body.get("mcp_servers") or ()
@@ -112,14 +119,15 @@ class FixedFields:
             options=options,
             model=model,
             body=body,
-            toolsets=_toolsets(taken.mcp_servers or ()),
+            toolsets=_toolsets(servers),
             last=(*sampling, *(key for key in own if key not in extra.fields), *extra.body_only),
-            headers=_headers(body, options, extra, betas),
+            headers=_headers(body, options, extra, betas, platform),
             betas=tuple(asked_betas | betas),
             adjustments=tuple(_adjustments(options, model, refused, unsent)),
-            strict_tools=options.strict_tool_schema and model.accepts_strict_tools,
+            strict_tools=options.strict_tool_schema and platform.takes_strict_tools(model),
             notes=_notes(options.progress, body, model.facts),
-            is_first_party=is_first_party,
+            platform=platform,
+            recipient=Recipient(model.facts, model.id, platform),
         )
 
     def with_extra(self, extra: Extra) -> FixedFields:
@@ -128,7 +136,7 @@ class FixedFields:
             return self
         name = extra.fields.get("model", self.model.id)
         model = self.model if name == self.model.id else Model.parse(name)
-        return FixedFields.of(self.options, model, extra=extra, is_first_party=self.is_first_party)
+        return FixedFields.of(self.options, model, extra=extra, platform=self.platform)
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -138,6 +146,8 @@ _DEFAULTS: dict[str, Any] = {
     "max_tokens": None,
     "top_p": None,
     "speed": None,
+    "mcp_servers": None,
+    "inference_geo": None,
 }
 """What takes the place of an option that a model refuses."""
 
@@ -174,8 +184,7 @@ def _thinking(
     facts: ModelFacts,
     body: Mapping[str, Any],
     betas: dict[str, None],
-    *,
-    is_first_party: bool,
+    platform: Platform,
 ) -> dict[str, Any]:
     """The field of that name, if any; a beta that it needs is added to *betas*."""
     if options.thinking is None:
@@ -191,22 +200,11 @@ def _thinking(
             kind = "adaptive"  # who asks for that much effort asks for thinking
         thinking = {"type": kind}
     if thinking["type"] == "adaptive" and "display" not in thinking and facts.notes_in_thinking:
-        display = _display(options.progress, is_first_party=is_first_party)
+        display = platform.display(options.progress)
         thinking |= {} if display is None else {"display": display}
     if thinking.get("display") == "updates":
         betas[UPDATES_BETA] = None
     return {"thinking": thinking}
-
-
-def _display(progress: str, *, is_first_party: bool) -> str | None:
-    """How thinking is to be shown, so that there are notes to speak or to tell of.
-
-    "updates" shows the notes alone, and is a beta of Anthropic's own API. Elsewhere they come among
-    summaries of what Claude thinks, which are no speech.
-    """
-    if progress == "off":
-        return None
-    return "updates" if is_first_party else "summarized"
 
 
 def _notes(
@@ -267,15 +265,22 @@ def _max_tokens(body: Mapping[str, Any], model: Model) -> int:
 
 def _toolsets(servers: Any) -> tuple[dict[str, Any], ...]:
     """Without a toolset that names it, the tools of a server are not offered."""
-    return tuple({"type": "mcp_toolset", "mcp_server_name": each["name"]} for each in servers)
+    return tuple(
+        {"type": "mcp_toolset", "mcp_server_name": each["name"]}
+        for each in (servers if isinstance(servers, (list, tuple)) else ())
+        if isinstance(each, Mapping) and isinstance(each.get("name"), str)
+    )
 
 
 def _headers(
-    body: Mapping[str, Any], options: RequestOptions, extra: Extra, betas: Iterable[str]
+    body: Mapping[str, Any],
+    options: RequestOptions,
+    extra: Extra,
+    betas: Iterable[str],
+    platform: Platform,
 ) -> dict[str, str]:
     """Headers; one for betas that the application sets itself gets the needed *betas* too."""
-    sampled = any(name in body for name in ("temperature", "top_k", "top_p"))
-    headers = _SAMPLING_VERSION if sampled else {}
+    headers = _SAMPLING_VERSION if samples(body) and not platform.sampling_version else {}
     headers = overridden(overridden(headers, options.extra_headers or {}), extra.headers)
     for name, value in headers.items():
         if name.lower() == "anthropic-beta":

@@ -6,7 +6,8 @@ model reads it; the API's own description of a model, where it gives one, overru
 
 Sources, as of 2026-11-25: platform.claude.com/docs/en/build-with-claude/thinking-troubleshooting
 (thinking up to Opus 5), .../effort, .../prompt-caching (prices and cache minimum up to Opus 5),
-.../fast-mode; the pages "What's new", "Overview" and "Migration guide" of each 5.x model below
+.../fast-mode; for tools of Anthropic's own the pages of each below .../docs/en/agents-and-tools;
+the pages "What's new", "Overview" and "Migration guide" of each 5.x model below
 platform.claude.com/docs/en/models; the ids and retirement dates of the SDK 2.14 (types/model.py,
 _data/deprecated_models.py).
 """
@@ -19,6 +20,12 @@ from typing import Literal, TypeAlias, get_args
 
 Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 ThinkingType: TypeAlias = Literal["adaptive", "between_tools", "disabled", "enabled"]
+ServerToolKind: TypeAlias = Literal[
+    "web_search", "web_fetch", "code_execution", "tool_search", "mcp_toolset"
+]
+
+SAMPLING = ("temperature", "top_k", "top_p")
+"""The arguments of which `ModelFacts.sampling` tells whether they may be sent."""
 
 PRICES_AS_OF = date(2026, 11, 25)
 """When the prices below were looked up."""
@@ -26,6 +33,7 @@ PRICES_AS_OF = date(2026, 11, 25)
 WITHOUT_XHIGH: tuple[Effort, ...] = ("low", "medium", "high", "max")
 EVERY_EFFORT: tuple[Effort, ...] = get_args(Effort)
 UP_TO_HIGH: tuple[Effort, ...] = ("low", "medium", "high")
+EVERY_SERVER_TOOL: tuple[ServerToolKind, ...] = get_args(ServerToolKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +59,8 @@ class ModelFacts:
         forced_tools: whether a tool call may be forced.
         forced_tools_with_thinking: whether it may in a request that asks for thinking, too.
         strict_tools: whether a tool's `strict` is known.
+        server_tools: the tools of Anthropic's own that it takes, by the beginning of their types.
+        code_calls_tools: whether code that it runs may call tools, as searches are by default.
         fast: the beta that `speed="fast"` needs, empty if none; None where there is no fast mode.
         context_tokens: longest conversation; None where that is not known.
         max_output_tokens: the highest `max_tokens`; None likewise.
@@ -80,6 +90,8 @@ class ModelFacts:
     forced_tools: bool = False
     forced_tools_with_thinking: bool = False
     strict_tools: bool = True
+    server_tools: tuple[ServerToolKind, ...] = EVERY_SERVER_TOOL
+    code_calls_tools: bool = True
     fast: str | None = None
     context_tokens: int | None = None
     max_output_tokens: int | None = None
@@ -269,6 +281,7 @@ MODELS: tuple[ModelFacts, ...] = (
         _4_5,
         family="haiku",
         version=(4, 5),
+        code_calls_tools=False,
         cache_minimum_tokens=4096,
         input_price=1.0,
         output_price=5.0,
@@ -301,7 +314,13 @@ MODELS: tuple[ModelFacts, ...] = (
 _BY_NAME = {(facts.family, facts.version): facts for facts in MODELS}
 
 _OLDER = replace(
-    _4_5, status="unknown", strict_tools=False, context_tokens=None, max_output_tokens=None
+    _4_5,
+    status="unknown",
+    strict_tools=False,
+    server_tools=("web_search", "web_fetch", "code_execution", "mcp_toolset"),
+    code_calls_tools=False,
+    context_tokens=None,
+    max_output_tokens=None,
 )
 """Of versions before 4.5, of which the API serves none any more, but perhaps another platform."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -43,6 +43,7 @@ class Request:
             it does not go on with one.
         conversation: Number of the conversation that it goes on with.
         cached_s: How long the API keeps what of it is cached, seconds; None if it is not to cache.
+        repeatable: The names of the MCP servers whose calls may be made twice.
         preparations: What takes too long for an event loop: images to encode and to make smaller.
             A word stands for each of these, until the request is made again.
         remake: Makes it again; None where nobody prepares anything.
@@ -60,6 +61,7 @@ class Request:
     go_on: str = field(default=".", compare=False, repr=False)
     conversation: int = field(default=0, compare=False, repr=False)
     cached_s: float | None = field(default=None, compare=False, repr=False)
+    repeatable: Sequence[str] = ()
     preparations: tuple[Callable[[], object], ...] = field(default=(), compare=False, repr=False)
     remake: Callable[[], Request | Fault] | None = field(default=None, compare=False, repr=False)
 

@@ -128,7 +128,7 @@ def with_thinking(
     Returns:
         The body, and why it goes without thinking although it asked for it, if so.
     """
-    loop = _open_loop(body["messages"])
+    loop = open_loop(body["messages"])
     mode = thinking_mode(body, model) if loop else "off"
     if mode == "off":
         # "When thinking is disabled, an `assistant` message in the final position cannot contain
@@ -234,7 +234,7 @@ def prefix_of(body: Mapping[str, Any], end: int) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _open_loop(messages: list[dict[str, Any]]) -> list[int]:
+def open_loop(messages: list[dict[str, Any]]) -> list[int]:
     """Where the calls are that the end of *messages* answers, step by step; empty if it does not.
 
     What the caller says meanwhile stands behind the results, in the same message.

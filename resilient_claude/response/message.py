@@ -17,6 +17,8 @@ What holds all the time:
 
 It cannot see whether the content means anything: whether a tool's input is JSON is looked at when
 the message is over (`blocks`), what its end means for the turn in `outcomes`.
+
+Longer than other modules, because all that an event does to a message is read in one place.
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ class IncomingMessage:
         stop_details: what it says of a refusal, if it says anything.
         container: id of the server-side container that its tools ran in, if any.
         cache_miss_reason: why the prompt cache missed, if the API tells.
+        has_server_work: whether tools were called at Anthropic's, or words rely on something.
         finished: whether `message_stop` has arrived, or what is as good.
         progress: grows with every event that says something.
         blocks: its content blocks by index, in the order in which they began.
@@ -80,6 +83,7 @@ class IncomingMessage:
         self.stop_details: StopDetails | None = None
         self.container: str | None = None
         self.cache_miss_reason: str | None = None
+        self.has_server_work = False
         self.finished = False  # asked with every read, where looking a state up costs too much
         self.progress = 0
         self.blocks: dict[int, Block] = {}
@@ -177,6 +181,8 @@ class IncomingMessage:
         if says:
             self.progress += 1
             self._said = block.counts = True
+        if kind == "citations_delta":
+            self.has_server_work = True
         if weight and kind == "thinking_delta":
             self.speech.note(block, delta["thinking"])
 
@@ -222,6 +228,8 @@ class IncomingMessage:
         self._close()
         self.open_block, self._open_index = block, index
         self.blocks[index] = block
+        if block.type not in _OURS or block.citations:
+            self.has_server_work = True
         self.speech.begin(block)
         if block.counts:
             self._said = True
@@ -276,6 +284,7 @@ def _delta_of(event: Event) -> dict[str, Any]:
     return {} if delta is None else delta
 
 
+_OURS = ("text", "thinking", "redacted_thinking", "tool_use")
 _CLOSED_BY_THE_NEXT = ("text", "thinking", "redacted_thinking")
 
 _ACTIONS: dict[Kind, Callable[[IncomingMessage, Event], None]] = {

@@ -114,6 +114,12 @@ class Translator:
         return any(block.spoken for block in self.message.blocks.values())
 
     @property
+    def called_servers(self) -> set[object]:
+        """The names of the MCP servers that were called, and may have done what they were asked."""
+        calls = (b for b in self.message.blocks.values() if b.type == "mcp_tool_use")
+        return {call.start.get("server_name") for call in calls if call.closed}
+
+    @property
     def signed_content(self) -> list[dict[str, Any]]:
         """Its signed thinking with what stands around it; empty if it cannot go back whole."""
         return signed_content(self.message.blocks.values())

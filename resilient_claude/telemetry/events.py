@@ -8,6 +8,7 @@ from livekit.agents import llm
 
 from resilient_claude.failures.failure import Failure
 from resilient_claude.response.outcomes import Outcome, StopDetails
+from resilient_claude.response.server_work import Citation, ServerToolCall
 
 from .record import TurnRecord
 
@@ -80,6 +81,9 @@ class TurnEnded:
         thinking_tokens: tokens of the answer that were thought; counted in *usage* as well.
         web_searches: searches of the API's own tool; they cost money.
         web_fetches: pages that the API's own tool has fetched.
+        server_tools: what tools that Anthropic runs were called for, and what came of it.
+        citations: what the words of the answer rely on.
+        container: id of the container that code ran in; the following turns get it as well.
     """
 
     turn_id: str
@@ -106,6 +110,9 @@ class TurnEnded:
     thinking_tokens: int = 0
     web_searches: int = 0
     web_fetches: int = 0
+    server_tools: tuple[ServerToolCall, ...] = ()
+    citations: tuple[Citation, ...] = field(default=(), repr=False)
+    container: str | None = None
 
     @classmethod
     def of(cls, record: TurnRecord) -> TurnEnded:
@@ -136,6 +143,9 @@ class TurnEnded:
             thinking_tokens=usage.thinking_tokens,
             web_searches=usage.web_search_requests,
             web_fetches=usage.web_fetch_requests,
+            server_tools=record.server_work.calls,
+            citations=record.server_work.citations,
+            container=record.container,
         )
 
 

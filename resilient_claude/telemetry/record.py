@@ -1,4 +1,7 @@
-"""What happened in one turn: the one record that every sink reads. No I/O, no clock."""
+"""What happened in one turn: the one record that every sink reads. No I/O, no clock.
+
+Longer than other modules, because every fact of a turn stands here, once.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.redaction import identifier
 from resilient_claude.response.outcomes import Outcome, StopDetails
 from resilient_claude.response.prices import Prices
+from resilient_claude.response.server_work import NO_WORK, ServerWork, server_work
 from resilient_claude.response.translator import Translator
 from resilient_claude.response.usage import Usage
 
@@ -109,6 +113,8 @@ class TurnRecord:
         failure: what ended the turn, if it failed.
         discarded: whether it was cancelled before livekit was to speak it: a preemptive generation
             ahead of the caller's last word, whom another one answers.
+        server_work: what tools did at Anthropic's in the parts that ended.
+        container: id of the container that they ran in, if any.
     """
 
     turn_id: str
@@ -134,6 +140,8 @@ class TurnRecord:
     outcome: Outcome | None = None
     failure: Failure | None = None
     discarded: bool = False
+    server_work: ServerWork = NO_WORK
+    container: str | None = None
     _wasted_by: Translator | None = None  # whose tokens are counted as wasted
 
     def __post_init__(self) -> None:
@@ -260,6 +268,10 @@ class TurnRecord:
         self.stop_reason = translator.message.stop_reason
         self.stop_details = translator.message.stop_details
         self.tool_calls += translator.tool_calls
+        message = translator.message
+        if message.has_server_work:
+            self.server_work += server_work(message.blocks.values())
+        self.container = message.container or self.container
 
     def _bill(self, usage: Usage) -> None:
         cost = None if self.prices is None else self.prices.cost(usage)
@@ -284,7 +296,9 @@ class TurnRecord:
         Of a turn of which nothing was handed on, the counts are what it has cost all the same.
         """
         usage = self.usage if self.heard or not self.failed else self.wasted
-        extra = {"outcome": ended, "stop_reason": self.stop_reason}
+        extra = {"outcome": ended, "stop_reason": self.stop_reason, **self.server_work.to_extra()}
+        if self.container is not None:
+            extra["container"] = self.container
         return llm.ChatChunk(
             id=self.message_id,
             delta=llm.ChoiceDelta(extra={"claude": extra}),

@@ -15,12 +15,15 @@ from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.private import Private, private_texts
 from resilient_claude.failures.statuses import api_error_of
 from resilient_claude.policy.retry import AttemptFailed
+from resilient_claude.request.container import container_extra
 from resilient_claude.request.request import Request
+from resilient_claude.request.server_answers import LONGEST_ANSWER, ServerAnswers
 from resilient_claude.request.thinking import ThinkingRecord
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.response.sse import Event
 from resilient_claude.response.text_filters import TextFilter
 from resilient_claude.response.translator import Activity, Translator
+from resilient_claude.response.whole_content import whole_content
 from resilient_claude.transport.exchange import Exchange
 from resilient_claude.transport.sdk import credentials_of
 from resilient_claude.transport.target import Target
@@ -47,6 +50,7 @@ class Attempt:
         said: what the caller has heard of the turn, in pieces, kept up to date; no message may
             repeat it.
         follows: the end of that, if the answer is to be set apart from it.
+        answers: keep what tools did at Anthropic's before it called a tool of ours.
         deliver: gets the chunks as they come.
         connect_s: the clock for connecting, for clients with a transport of their own, seconds.
 
@@ -65,6 +69,7 @@ class Attempt:
         filters: Sequence[TextFilter] = (),
         said: Sequence[str] = (),
         follows: str = "",
+        answers: ServerAnswers | None = None,
         deliver: Deliver,
         connect_s: float,
     ) -> None:
@@ -78,8 +83,17 @@ class Attempt:
         self._evidence.https = target.https
         self._said = said
         self._begins_at = len(said)  # where in it this answer begins
+        self._answers = answers
         self._deliver = deliver
         self._connect_s = connect_s
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether a server was called that may have done something, which must not be done twice.
+
+        The API calls it by itself, as soon as Claude has written the call.
+        """
+        return not self.translator.called_servers.issubset(self._request.repeatable)
 
     async def play(self, *, may_be_empty: bool, may_pause: bool) -> Outcome:
         """Send the request and hand the answer on.
@@ -165,15 +179,24 @@ class Attempt:
     def _keep_thinking(self, first: llm.FunctionToolCall, last: list[llm.ChatChunk]) -> None:
         """Leave the signed thinking with the *first* call, now that the *last* chunks have come.
 
-        livekit keeps it there, and the API wants it back with the call's result.
+        livekit keeps it there, and the API wants it back with the call's result. What tools did at
+        Anthropic's goes back as well, and is kept here.
         """
+        message = self.translator.message
         content = self.translator.signed_content
+        if not content and not message.has_server_work:
+            return
+        held = [chunk.delta.content or "" for chunk in last if chunk.delta is not None]
+        prefix = self._request.prefix()
         if content:
-            held = (chunk.delta.content or "" for chunk in last if chunk.delta is not None)
             said = "".join([*self._said[self._begins_at :], *held])
-            prefix = self._request.prefix()
             record = ThinkingRecord.of(self._request.model, content, said=said, prefix=prefix)
             first.extra = record.to_extra()
+        if message.has_server_work and self._answers is not None:
+            whole = whole_content(message.blocks.values(), longest=LONGEST_ANSWER)
+            self._answers.keep(first.call_id, self._request, whole, [*self._said, *held], prefix)
+        if message.container is not None:
+            first.extra = {**(first.extra or {}), **container_extra(message.container)}
 
     async def _failed_with(self, exc: Exception) -> AttemptFailed:
         """*exc* as a named failure; the connections it came over are not used again."""
@@ -181,7 +204,8 @@ class Attempt:
         failure, shown = name_failure(exc, self._evidence, private=self._private)
         if failure.retryable and FACTS[failure.kind].of_connection:
             await self._target.retire_connections()
-        retryable = failure.retryable and not self.translator.output_started
+        is_safe = not self.translator.output_started and not self.has_acted
+        retryable = failure.retryable and is_safe
         return AttemptFailed(failure, shown, retryable=retryable)
 
     def _private(self) -> Private:

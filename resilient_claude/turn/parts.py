@@ -141,7 +141,8 @@ class Parts:
     def _resume_wait_s(self, failed: AttemptFailed) -> float | None:
         """Seconds to wait before the answer is resumed; None if it may not be."""
         policy, record, broken = self._settings.policy, self._record, self.translator
-        if record.resumed or not broken.text_chars:
+        has_acted = self._attempt is not None and self._attempt.has_acted
+        if record.resumed or not broken.text_chars or has_acted:
             return None
         # After text, only the whole turn could tell what Claude had decided to do. A note is always
         # followed by a call: were that the end, most calls that break would end the turn.
@@ -250,6 +251,7 @@ class Parts:
             thought.has_thought
             and not thought.output_started
             and not thought.message.tool_block_began
+            and not thought.called_servers
         )
         if self._has_relieved or not in_vain or self._loop.time() >= self._latest:
             return None
@@ -295,6 +297,7 @@ class Parts:
             filters=part.filters(self._record.said, filter_thinking=settings.filter_thinking),
             said=self._record.said,
             follows=part.follows,
+            answers=self._requests.answers,
             deliver=self._deliver,
             connect_s=settings.timeouts.connect_s,
         )

@@ -18,14 +18,13 @@ from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Adjustment
 from resilient_claude.request.tools.schemas import ToolSchemas
-from tests.request.tools.test_definitions import BOOK, weather
+from tests.request.tools.test_definitions import BOOK
 from tests.support.builders import HELLO, NEWEST, PREFILL, SAMPLING, assistant, build, chat, user
 
 
 def test_extra_kwargs_win_over_everything() -> None:
     """They are the caller's last word about this turn."""
     request = build(
-        tools=[weather],
         tool_choice="required",
         user="u",
         extra={

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from resilient_claude.failures.api_errors import ApiError
-from resilient_claude.request.extra import SAMPLING
+from resilient_claude.request.model_facts import SAMPLING
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.thinking import thinking_mode
 

@@ -16,6 +16,7 @@ from resilient_claude.request.content import compact_json
 
 from .input_schema import NoInputSchemaError, input_schema
 from .names import ToolAlias, api_name
+from .server_tool_versions import Recipient
 from .strict import is_strict, with_limits_in_words, without_annotations
 from .tool_fingerprint import ToolFingerprint, fingerprint_of, function_of, snapshot
 
@@ -40,6 +41,9 @@ class ToolDefinitions(NamedTuple):
         not_strict: Why some of them are not strict although they were to be, else None.
         left_out: Why each of the others is not among them; each names its tool.
         aliases: The names outside of the API of those that have another one there.
+        mcp_servers: Those whose toolsets are among them, as the API takes them.
+        repeatable: The names of those whose calls may be made twice.
+        runs_code: Whether code may run at Anthropic's, in a container.
     """
 
     definitions: list[dict[str, Any]]
@@ -47,6 +51,9 @@ class ToolDefinitions(NamedTuple):
     not_strict: str | None
     left_out: Sequence[str] = ()
     aliases: Mapping[str, ToolAlias] = {}
+    mcp_servers: Sequence[dict[str, Any]] = ()
+    repeatable: Sequence[str] = ()
+    runs_code: bool = False
 
 
 class Definition(dict[str, Any]):
@@ -105,21 +112,28 @@ class ToolSchemas:
         # By function, not by tool: `FunctionTool.__get__` makes a new tool on every access.
         self._entries: weakref.WeakKeyDictionary[Any, dict[str, _Entry]]
         self._entries = weakref.WeakKeyDictionary()
-        self._last: tuple[ToolFingerprint, bool, ToolDefinitions] | None = None
+        self._last: tuple[ToolFingerprint, bool, Recipient, ToolDefinitions] | None = None
 
     def recall(
-        self, fingerprint: ToolFingerprint | None, *, strict: bool
+        self, fingerprint: ToolFingerprint | None, *, strict: bool, recipient: Recipient
     ) -> ToolDefinitions | None:
-        """What was made of the last request's tools, if these are the same, and as strict."""
-        if self._last is not None and self._last[:2] == (fingerprint, strict):
-            return self._last[2]
+        """What was made of the last request's tools, if these and who is asked are the same."""
+        if self._last is not None and self._last[:3] == (fingerprint, strict, recipient):
+            return self._last[3]
         return None
 
     def remember(
-        self, fingerprint: ToolFingerprint | None, made: ToolDefinitions, *, strict: bool
+        self,
+        fingerprint: ToolFingerprint | None,
+        made: ToolDefinitions,
+        *,
+        strict: bool,
+        recipient: Recipient,
     ) -> None:
         """Keep what was *made* of a request's tools, if they have a fingerprint."""
-        self._last = None if fingerprint is None else (snapshot(fingerprint), strict, made)
+        self._last = (
+            None if fingerprint is None else (snapshot(fingerprint), strict, recipient, made)
+        )
 
     def definitions(self, tools: Iterable[AnyFunctionTool], *, strict: bool) -> Iterator[Built]:
         """What comes of each tool; strict as far as one request may be, if *strict*."""

@@ -30,6 +30,8 @@ from collections.abc import Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
+from .server_tool import ServerTool
+
 ToolFingerprint: TypeAlias = tuple[Any, ...]
 """The things that a definition was made of; to be compared, and nothing else."""
 
@@ -74,14 +76,21 @@ def fingerprint_of_all(tools: Sequence[Any]) -> ToolFingerprint | None:
     Returns:
         None if that does not show all of it. `fingerprint_of` may still do, tool by tool.
     """
+    servers: list[Any] = []
     try:
-        parts = tuple(map(_read_tool, tools))
+        try:
+            parts = tuple(map(_read_tool, tools))
+        except AttributeError:  # as a server tool's, which never changes
+            servers = [weakref.ref(tool) for tool in tools if isinstance(tool, ServerTool)]
+            tools = [tool for tool in tools if not isinstance(tool, ServerTool)]
+            parts = tuple(map(_read_tool, tools))
         functions = [weakref.ref(vars(tool)["__wrapped__"]) for tool in tools]
     except _UNSEEN:
         return None
     if any(map(_attributes_in, parts)):
         return None
-    return *parts, *functions, *[vars(tool).get("__signature__") for tool in tools]
+    signatures = [vars(tool).get("__signature__") for tool in tools]
+    return *parts, *functions, *signatures, *servers
 
 
 def function_of(tool: Any) -> Any:

@@ -171,3 +171,9 @@ def calls_tools_from_code(name: str) -> bool:
     """Tell whether code that it runs may call tools (programmatic tool calling)."""
     family, version = parse(name)
     return version == _UNKNOWN or (version >= (4, 5) and (family, version) != ("haiku", (4, 5)))
+
+
+def searches_tools(name: str) -> bool:
+    """Tell whether it can look for tools instead of reading all of them."""
+    version = parse(name).version
+    return version == _UNKNOWN or version >= (4, 5)

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .abilities import accepts_forced_tools, calls_tools_from_code
+from .abilities import accepts_forced_tools
 from .messages import CheckedMessage, has_tool_blocks
+from .server_blocks import check_server_blocks
+from .server_definitions import check_server_definition, check_together
 from .shapes import (
     InvalidRequestError,
     check_cache_control,
@@ -47,12 +49,13 @@ def check_tools(body: dict[str, Any], turns: list[CheckedMessage]) -> None:
     """Check `tools` and `tool_choice` of *body*, whose messages are *turns*."""
     tools = body.get("tools", [])
     check_type(tools, list, "tools")
-    names = [_check_tool(tool, f"tools.{index}") for index, tool in enumerate(tools)]
+    model = body["model"]
+    names = [_check_tool(tool, f"tools.{index}", model) for index, tool in enumerate(tools)]
     if len(names) != len(set(names)):
         raise InvalidRequestError("tools: Tool names must be unique.")
     _check_strict(tools, body)
-    for index, tool in enumerate(tools):
-        _check_callers(tool, body["model"], f"tools.{index}")
+    check_together(tools, model)
+    check_server_blocks(tools, turns)
     check_toolsets(body.get("mcp_servers") or [], tools)
     # Assumed wording: the API rejects it, but in which words is not documented.
     if not tools and has_tool_blocks(turns):
@@ -80,14 +83,14 @@ def check_caching(body: dict[str, Any]) -> None:
         )
 
 
-def _check_tool(tool: object, path: str) -> str:
+def _check_tool(tool: object, path: str, model: str) -> str:
     check_type(tool, dict, path)
     assert isinstance(tool, dict)
     kind = tool.get("type") or "custom"
     if kind != "custom":
-        # Assumed: server-side tools and toolsets are right; only their breakpoint is looked at.
         check_cache_control(tool.get("cache_control"), join(path, "cache_control"))
-        return str(tool.get("name") or kind)
+        check_server_definition(tool, path, model)
+        return str(tool.get("name") or f"{kind} {tool.get('mcp_server_name', '')}")
     path = f"{path}.custom"
     name = require_type(tool, "name", str, path)
     if len(name) > _MAX_NAME_LENGTH:
@@ -126,25 +129,6 @@ def check_toolsets(servers: list[Any], tools: list[dict[str, Any]]) -> None:
     for name in named:
         if name not in names:
             raise InvalidRequestError(f"tools: MCP server '{name}' not found in mcp_servers")
-
-
-_FROM_CODE = re.compile(r"web_(?:search|fetch)_(\d{8})")
-_FROM_CODE_SINCE = "20260209"
-
-
-def _check_callers(tool: dict[str, Any], model: str, path: str) -> None:
-    """Check who may call a search: by default, since 2026-02-09, only code that the model runs.
-
-    Source: platform.claude.com, "Web search tool", "Dynamic filtering". Assumed wording.
-    """
-    version = _FROM_CODE.fullmatch(str(tool.get("type")))
-    if version is None or version[1] < _FROM_CODE_SINCE or calls_tools_from_code(model):
-        return
-    if tool.get("allowed_callers") != ["direct"]:
-        raise InvalidRequestError(
-            f"{path}.allowed_callers: programmatic tool calling is not supported for this model; "
-            'set allowed_callers to ["direct"]'
-        )
 
 
 def _check_strict(tools: list[dict[str, Any]], body: dict[str, Any]) -> None:

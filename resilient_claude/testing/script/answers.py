@@ -6,8 +6,9 @@ Everything here is a frozen value; nothing does I/O.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
+from .server_tools import Cited, ServerToolUse
 from .thoughts import Note, Thought
 
 _NOT_NEGATIVE = (
@@ -55,7 +56,8 @@ class ToolUse:
     id: str | None = None
 
 
-_PARTS = (str, Thought, Note, ToolUse)
+Part: TypeAlias = str | Thought | Note | ToolUse | ServerToolUse | Cited
+"""What the content of an answer is made of."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,12 @@ class Answer:
         text: The spoken text.
         tools: The tool calls after the text.
         thinking: The text of a thinking block before the text, whatever the request asks for.
-        content: Instead of *text*, *tools* and *thinking*: texts, `Thought`s, `Note`s and
-            `ToolUse`s, in any order. What of it comes, and how, depends on the model and on the
-            thinking that is asked for.
-        stop_reason: `tool_use` with tools and `end_turn` without, when None.
+        content: Instead of *text*, *tools* and *thinking*: texts, `Thought`s, `Note`s,
+            `ToolUse`s, `ServerToolUse`s and `Cited` texts, in any order. What of it comes, and how,
+            depends on the model and on the thinking that is asked for.
+        container: The id of the container that tools have run in.
+        stop_reason: When None, `tool_use` with tools, `pause_turn` if a server tool is not done,
+            else `end_turn`.
         stop_details: What `message_delta` says of a refusal, as the API does.
         pieces: The text deltas; the words of *text* when None. Given alone, they are the text.
         piece_s: Seconds between two deltas.
@@ -102,7 +106,8 @@ class Answer:
     _: KW_ONLY
     tools: Sequence[ToolUse] = ()
     thinking: str | None = None
-    content: Sequence[str | Thought | Note | ToolUse] | None = None
+    content: Sequence[Part] | None = None
+    container: str | None = None
     stop_reason: str | None = None
     stop_details: Mapping[str, Any] | None = None
     pieces: Sequence[str] | None = None
@@ -143,15 +148,21 @@ class Answer:
         for name in ("text", "tools", "thinking", "pieces", "events"):
             if getattr(self, name):
                 raise ValueError(f"content and {name} are given: content is all there is")
-        if isinstance(content, str) or any(not isinstance(part, _PARTS) for part in content):
+        if isinstance(content, str) or any(not isinstance(part, Part) for part in content):
             raise ValueError(
-                f"content must be a list of texts, Thought, Note and ToolUse, got {content!r}"
+                "content must be a list of texts, Thought, Note, ToolUse, ServerToolUse and Cited,"
+                f" got {content!r}"
             )
 
     @property
     def calls(self) -> tuple[ToolUse, ...]:
         """The tool calls in order."""
         return tuple(part for part in self.content or self.tools if isinstance(part, ToolUse))
+
+    @property
+    def server_calls(self) -> tuple[ServerToolUse, ...]:
+        """The calls of tools that Anthropic runs, in order."""
+        return tuple(part for part in self.content or () if isinstance(part, ServerToolUse))
 
     @property
     def text_pieces(self) -> tuple[str, ...]:

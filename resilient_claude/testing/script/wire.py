@@ -4,12 +4,12 @@ The shape of the events is that of the recorded streams of the Anthropic SDK's t
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-from .answers import Answer, ToolUse, words
-from .thoughts import Thought, seal
+from .answers import Answer, words
+from .content_parts import content_of, lasting_of, tool_start
 
 Event = Mapping[str, Any]
 
@@ -21,7 +21,13 @@ DELTA_POINTS = {
     "input_json_delta": "tool_json",
 }
 """The point that each kind of delta reaches, which an answer does once per delta."""
-_STOP_POINTS = {"text": "after_text", "thinking": "after_thinking", "tool_use": "after_tool"}
+_STOP_POINTS = {
+    "text": "after_text",
+    "thinking": "after_thinking",
+    "tool_use": "after_tool",
+    "server_tool_use": "after_tool",
+    "mcp_tool_use": "after_tool",
+}
 _EVENT_POINTS = {
     "content_block_start": "block_start",
     "message_delta": "before_stop",
@@ -34,6 +40,10 @@ _EMPTY_DELTAS = {
 }
 
 
+_PINGS = 4
+"""How many come while a server tool works."""
+
+
 class Piece(NamedTuple):
     """One write: the point that is reached once it is sent, the bytes, and a wait before them."""
 
@@ -42,59 +52,80 @@ class Piece(NamedTuple):
     wait_s: float = 0.0
 
 
-def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1) -> list[Piece]:
-    """Cut *answer* into its server-sent events, one per piece.
+def pieces(
+    answer: Answer,
+    *,
+    model: str = "claude-sonnet-5-5",
+    serial: int = 1,
+    framed: Callable[[Event], bytes] | None = None,
+) -> list[Piece]:
+    """Cut *answer* into its events, one per piece.
 
     Args:
         answer: The answer.
         model: The model named in it unless it names one.
         serial: Numbers the ids of the message and its tool calls.
+        framed: Writes an event; as a server-sent one when None.
     """
     kind = ""
-    lasting = _lasting(answer)
     result = []
-    for event in events(answer, model=model, serial=serial):
+    for event, wait_s in _timed(answer, model, serial):
         if isinstance(event, bytes):
             result.append(Piece("raw", event))
             continue
         if event["type"] == "content_block_start":
             kind = event["content_block"]["type"]
-        is_delta = event["type"] == "content_block_delta"
-        wait_s = lasting.pop(event["index"], 0.0) if is_delta else 0.0
-        result.append(Piece(_point(event, kind), encode(event, answer.line_end), wait_s))
+        data = encode(event, answer.line_end) if framed is None else framed(event)
+        result.append(Piece(_point(event, kind), data, wait_s))
     return result
 
 
 def events(answer: Answer, *, model: str, serial: int) -> list[Event | bytes]:
     """List the events of *answer* in order."""
+    return [event for event, _ in _timed(answer, model, serial)]
+
+
+def _timed(answer: Answer, model: str, serial: int) -> Iterator[tuple[Event | bytes, float]]:
+    """The events of *answer*, and the seconds before each that its content takes."""
     if answer.events is not None:
-        return list(answer.events)
-    blocks, lasting = list(_blocks(answer, serial)), _lasting(answer)
-    result: list[Event | bytes] = [_message_start(answer, model, serial)]
+        yield from ((event, 0.0) for event in answer.events)
+        return
+    yield _message_start(answer, model, serial), 0.0
     if answer.first_token_s:
-        result.append(PING)
-    for index, (start, deltas) in enumerate(blocks):
-        result.append({"type": "content_block_start", "index": index, "content_block": start})
-        if index == 0 or index in lasting:
-            result.append(PING)
-        result += [{"type": "content_block_delta", "index": index, "delta": d} for d in deltas]
-        result.append({"type": "content_block_stop", "index": index})
-    result.append(_message_delta(answer, sum(len(deltas) for _, deltas in blocks)))
-    result.append({"type": "message_stop"})
-    return result
+        yield PING, 0.0
+    lasting, deltas_sent = lasting_of(answer), 0
+    for index, (start, deltas) in enumerate(_blocks(answer, serial)):
+        lasts_s = lasting.get(index, 0.0)
+        if lasts_s and not deltas:  # a result, which comes whole
+            lasts_s /= _PINGS + 1
+            yield from [(PING, lasts_s)] * _PINGS
+        yield _block_event("start", index, content_block=start), 0.0 if deltas else lasts_s
+        if index == 0 or (index in lasting and deltas):
+            yield PING, 0.0
+        for delta in deltas:
+            yield _block_event("delta", index, delta=delta), lasts_s
+            lasts_s = 0.0
+        yield _block_event("stop", index), 0.0
+        deltas_sent += len(deltas)
+    yield _message_delta(answer, deltas_sent), 0.0
+    yield {"type": "message_stop"}, 0.0
+
+
+def _block_event(what: str, index: int, **more: Any) -> Event:
+    return {"type": f"content_block_{what}", "index": index, **more}
 
 
 def message(answer: Answer, *, model: str, serial: int) -> dict[str, Any]:
     """Build the JSON message that a request without streaming gets for *answer*."""
     start = dict(_message_start(answer, model, serial)["message"])
     delta = _message_delta(answer, len(answer.text_pieces))
-    content = list(_content(answer, serial))
+    content = list(content_of(answer, serial))
     if answer.thinking is not None:
         content.append({"type": "thinking", "thinking": answer.thinking, "signature": _SIGNATURE})
     if answer.text_pieces:
         content.append({"type": "text", "text": "".join(answer.text_pieces)})
     for index, tool in enumerate(answer.tools):
-        content.append({**_tool_start(tool, serial, index), "input": dict(tool.input)})
+        content.append({**tool_start(tool, serial, index), "input": dict(tool.input)})
     return {
         **start,
         **delta["delta"],
@@ -175,14 +206,22 @@ def _message_start(answer: Answer, model: str, serial: int) -> dict[str, Any]:
 
 
 def _message_delta(answer: Answer, deltas: int) -> dict[str, Any]:
-    reason = answer.stop_reason or ("tool_use" if answer.calls else "end_turn")
-    details = {} if answer.stop_details is None else {"stop_details": {**answer.stop_details}}
+    is_paused = not all(call.is_finished for call in answer.server_calls)
+    reason = "tool_use" if answer.calls else "pause_turn" if is_paused else "end_turn"
     output = answer.output_tokens if answer.output_tokens is not None else max(1, deltas)
-    return {
-        "type": "message_delta",
-        "delta": {"stop_reason": reason, "stop_sequence": None, **details},
-        "usage": {**_input_usage(answer), "output_tokens": output},
-    }
+    delta: dict[str, Any] = {"stop_reason": answer.stop_reason or reason, "stop_sequence": None}
+    if answer.stop_details is not None:
+        delta["stop_details"] = {**answer.stop_details}
+    if answer.container is not None:
+        delta["container"] = {"id": answer.container, "expires_at": "2026-12-26T00:00:00Z"}
+    counted = {}
+    if answer.server_calls:
+        names = [call.name for call in answer.server_calls if call.result is not None]
+        counted["server_tool_use"] = {
+            f"{name}_requests": names.count(name) for name in ("web_search", "web_fetch")
+        }
+    usage = {**_input_usage(answer), "output_tokens": output, **counted}
+    return {"type": "message_delta", "delta": delta, "usage": usage}
 
 
 def _input_usage(answer: Answer) -> dict[str, Any]:
@@ -195,7 +234,7 @@ def _input_usage(answer: Answer) -> dict[str, Any]:
 
 
 def _blocks(answer: Answer, serial: int) -> Iterator[tuple[Event, list[Event]]]:
-    for block in _content(answer, serial):
+    for block in content_of(answer, serial):
         yield _cut(block)
     if answer.thinking is not None:
         deltas = [{"type": "thinking_delta", "thinking": word} for word in words(answer.thinking)]
@@ -207,49 +246,28 @@ def _blocks(answer: Answer, serial: int) -> Iterator[tuple[Event, list[Event]]]:
             [{"type": "text_delta", "text": piece} for piece in answer.text_pieces],
         )
     for tool, index in zip(answer.tools, count()):
-        yield _cut({**_tool_start(tool, serial, index), "input": dict(tool.input)})
-
-
-def _content(answer: Answer, serial: int) -> Iterator[dict[str, Any]]:
-    """The blocks of `Answer.content`, whole."""
-    before: list[dict[str, Any]] = []
-    for index, part in enumerate(answer.content or ()):
-        if isinstance(part, ToolUse):
-            block = {**_tool_start(part, serial, index), "input": dict(part.input)}
-        elif isinstance(part, str):
-            block = {"type": "text", "text": part}
-        else:
-            signature = seal(part.text, before)
-            block = {"type": "thinking", "thinking": part.text, "signature": signature}
-        before.append(block)
-        yield block
+        yield _cut({**tool_start(tool, serial, index), "input": dict(tool.input)})
 
 
 def _cut(block: Mapping[str, Any]) -> tuple[Event, list[Event]]:
     """How a whole *block* begins, and its deltas."""
     kind = block["type"]
-    if kind == "tool_use":
+    if kind.endswith("tool_use"):
         pieces = _json_pieces(block["input"])
         return {**block, "input": {}}, [
             {"type": "input_json_delta", "partial_json": piece} for piece in pieces
         ]
+    if kind not in ("text", "thinking"):
+        return block, []
     deltas: list[Event] = [{"type": f"{kind}_delta", kind: word} for word in words(block[kind])]
     start = {"type": kind, kind: ""}
     if kind == "thinking":
         deltas.append({"type": "signature_delta", "signature": block["signature"]})
         start["signature"] = ""
+    if "citations" in block:
+        start["citations"] = []
+        deltas[:0] = [{"type": "citations_delta", "citation": c} for c in block["citations"]]
     return start, deltas
-
-
-def _lasting(answer: Answer) -> dict[int, float]:
-    """How long each block of `Answer.content` that takes its time does so, in seconds, by index."""
-    thoughts = enumerate(answer.content or ())
-    return {at: part.lasts_s for at, part in thoughts if isinstance(part, Thought) and part.lasts_s}
-
-
-def _tool_start(tool: ToolUse, serial: int, index: int) -> dict[str, Any]:
-    call_id = tool.id or f"toolu_{serial:020d}{index:04d}"
-    return {"type": "tool_use", "id": call_id, "name": tool.name, "input": {}}
 
 
 def _json_pieces(given: Mapping[str, Any]) -> list[str]:

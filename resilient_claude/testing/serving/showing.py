@@ -6,18 +6,16 @@ Claude Sonnet 5.5", "Text between tool calls".
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from resilient_claude.testing.rules.abilities import (
     notes_in_thinking,
     omits_thinking,
     thinks_unasked,
 )
-from resilient_claude.testing.script.answers import Answer, ToolUse
+from resilient_claude.testing.script.answers import Answer, Part
 from resilient_claude.testing.script.breaks import Break
 from resilient_claude.testing.script.thoughts import Note, Thought
-
-Part: TypeAlias = str | Thought | Note | ToolUse
 
 
 def as_shown(answer: Answer, body: Any) -> Answer:

@@ -214,7 +214,7 @@ def test_tools_cannot_be_forced_on_models_that_always_think(
 def test_a_server_has_exactly_one_toolset(toolsets: int, is_right: bool) -> None:
     """Without one its tools are not offered, and nobody would see why."""
     toolset = {"type": "mcp_toolset", "mcp_server_name": "shop"}
-    tools = [{**toolset, "name": f"shop-{index}"} for index in range(toolsets)]
+    tools = [toolset] * toolsets
     headers = {**HEADERS, "anthropic-beta": "mcp-client-2025-11-20"}
 
     found = error_of(body(mcp_servers=[{"name": "shop"}], tools=tools), headers)

@@ -1,0 +1,175 @@
+"""What tools did at Anthropic's before an answer called a tool of ours, put back with its result.
+
+Theory of operation. A history keeps the words and the calls of an answer. While the tool loop at
+its end is open, the API wants more: what was found is what Claude goes on from, and a tool that it
+called together with ours has not run yet; it is run when the results of ours come. So the blocks of
+such an answer are kept here, in memory and not in the history: they are long, and what is encrypted
+in them is no text for a log or a trace. When the loop is closed, nobody asks for them any more:
+what Claude said of them stands for them, and costs no tokens but its own.
+
+They go back in the places that they had, if the history still says what was heard (`placing`). Each
+call needs its result behind it, but one that waits for ours; what has lost the other half, or whose
+tool is not offered any more, is left out, and so is what was forgotten: the oldest of
+`MOST_ANSWERS`, or what is longer than `LONGEST_ANSWER`.
+
+Source: platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools, "Mixing server tools and
+client tools in one turn".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .content import api_id, is_thinking
+from .models import Model
+from .placing import digest_of, placed
+from .request import Request
+from .thinking import open_loop, prefix_of, thinking_mode
+
+MOST_ANSWERS = 16
+LONGEST_ANSWER = 1024 * 1024
+"""Of an answer that is kept, in characters."""
+
+_RESULT = "_tool_result"
+_CODE = ("bash_code_execution", "text_editor_code_execution")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAnswer:
+    """An answer in which tools ran at Anthropic's.
+
+    Attributes:
+        model: Id of the model that gave it.
+        blocks: All of its blocks, of a call of ours the id alone; thinking only where no
+            `ThinkingRecord` has it.
+        said: A digest of what was heard of it.
+        prefix: What its thinking is bound to.
+    """
+
+    model: str
+    blocks: list[dict[str, Any]] = field(repr=False)
+    said: str
+    prefix: str
+
+
+class ServerAnswers:
+    """The last answers of that kind, by the id of their first call."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, ServerAnswer] = {}
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def keep(
+        self,
+        call_id: str,
+        request: Request,
+        blocks: list[dict[str, Any]],
+        said: Sequence[str],
+        prefix: str,
+    ) -> None:
+        """Keep an answer.
+
+        Args:
+            call_id: Its first call.
+            request: What it answers; one that goes on after a pause has the blocks before that.
+            blocks: Its own, as a `ServerAnswer` has them.
+            said: What was heard of all of it, in pieces.
+            prefix: What its thinking is bound to.
+        """
+        last = request.body["messages"][-1]
+        before = last["content"] if last["role"] == "assistant" else []
+        if not isinstance(before, list) or not blocks:
+            return
+        answer = ServerAnswer(request.model, [*before, *blocks], digest_of("".join(said)), prefix)
+        self._answers[api_id(call_id)] = answer
+        while len(self._answers) > MOST_ANSWERS:
+            del self._answers[next(iter(self._answers))]
+
+    def of(self, content: Sequence[Mapping[str, Any]]) -> ServerAnswer | None:
+        """The answer that the calls in *content*, an assistant message, are from."""
+        ids = (block["id"] for block in content if block["type"] == "tool_use")
+        return next((self._answers[each] for each in ids if each in self._answers), None)
+
+
+def with_server_answers(
+    body: dict[str, Any], answers: ServerAnswers, model: Model
+) -> dict[str, Any]:
+    """*body*, in which the open tool loop has what tools did at Anthropic's."""
+    loop = open_loop(body["messages"])
+    messages = [*body["messages"]]
+    mode = thinking_mode(body, model) if loop else "off"
+    restored = []
+    for index in loop:
+        answer = answers.of(messages[index]["content"])
+        if answer is None:
+            continue
+        made = body | {"messages": messages}
+        keeps = mode != "off" and answer.model == model.id
+        keeps = keeps and (mode == "manual" or answer.prefix == prefix_of(made, index))
+        blocks = [block for block in answer.blocks if keeps or not is_thinking(block)]
+        content = placed(messages[index]["content"], blocks, answer.said)
+        if content is not None:
+            messages[index] = {**messages[index], "content": content}
+            restored.append(index)
+    for index, content in _paired(messages, restored, body):
+        messages[index] = {**messages[index], "content": content}
+    return body | {"messages": messages} if restored else body
+
+
+def _paired(
+    messages: list[dict[str, Any]], restored: list[int], body: Mapping[str, Any]
+) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """The messages at *restored*, without calls and results that lack the other half."""
+    offered = _names(body)
+    blocks = [block for index in restored for block in messages[index]["content"]]
+    results = {block["tool_use_id"]: block for block in blocks if _is_result(block)}
+    end = messages[-1]["content"]
+    waits = all(block["type"] == "tool_result" for block in end) and len(messages) - 2
+    kept: set[str] = set()
+    for index in restored:
+        content = []
+        for block in messages[index]["content"]:
+            if _is_use(block):
+                result = results.get(block["id"])
+                stays = index == waits if result is None else _refers_to(result) <= offered
+                if not stays or _tool_of(block) not in offered:
+                    continue
+                kept.add(block["id"])
+            elif _is_result(block) and block["tool_use_id"] not in kept:
+                continue
+            content.append(block)
+        yield index, content
+
+
+def _is_use(block: Mapping[str, Any]) -> bool:
+    return block["type"] in ("server_tool_use", "mcp_tool_use")
+
+
+def _is_result(block: Mapping[str, Any]) -> bool:
+    return str(block["type"]).endswith(_RESULT)
+
+
+def _names(body: Mapping[str, Any]) -> set[str]:
+    """What the tools of *body* are called, and the servers of its toolsets."""
+    tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
+    return {str(tool.get(key)) for tool in tools for key in ("name", "mcp_server_name")}
+
+
+def _tool_of(use: Mapping[str, Any]) -> str:
+    """What the tool that made this call is offered as."""
+    if use["type"] == "mcp_tool_use":
+        return str(use.get("server_name"))
+    name = str(use.get("name"))
+    return "code_execution" if name in _CODE else name
+
+
+def _refers_to(result: Mapping[str, Any]) -> set[str]:
+    """The tools that *result* has found; one that is not there any more is a 400."""
+    content = result.get("content")
+    references = content.get("tool_references") if isinstance(content, Mapping) else None
+    found = references if isinstance(references, list) else []
+    return {str(each.get("tool_name")) for each in found if isinstance(each, Mapping)}

@@ -1,0 +1,200 @@
+"""What tools did at Anthropic's, put back while the tool loop is open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from livekit.agents import llm
+
+from resilient_claude.request.build import build_request
+from resilient_claude.request.fixed_fields import FixedFields
+from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.request import Request
+from resilient_claude.request.server_answers import MOST_ANSWERS, ServerAnswers
+from resilient_claude.request.tools.schemas import ToolSchemas
+from resilient_claude.response.whole_content import whole_content
+from resilient_claude.testing import ServerToolUse, Thought, ToolUse
+from tests.request.tools.test_definitions import book, weather
+from tests.response.test_server_work import message
+from tests.support.builders import NEWEST, SAMPLING, build, chat, rejected
+from tests.support.server_tools import SHOP, CodeExecution, ToolSearch, WebSearch, search
+
+ASKS = ("user", "Weather in Paris?")
+SAYS = ("assistant", "I look. Found.")
+CALLS = ("call", "toolu_1", "{}")
+SUNNY = ("output", "toolu_1", "Sunny")
+LOOP = (ASKS, SAYS, CALLS, SUNNY)
+WEATHER_CALL = ToolUse("weather", id="toolu_1")
+FOUND = ("I look. ", search(id="srv_1"), "Found.", WEATHER_CALL)
+WAITING = ("I look. ", ServerToolUse("web_search", {"query": "q"}, id="srv_1"), "Found.")
+
+
+def kept(*content: Any, model: str = SAMPLING, **options: Any) -> ServerAnswers:
+    """What is kept of an answer with this *content*."""
+    answers = ServerAnswers()
+    request = build(chat(ASKS), model=model, tools=[weather, WebSearch()], **options)
+    blocks = whole_content(message(*content).blocks.values(), longest=100_000)
+    said = [part for part in content if isinstance(part, str)]
+    answers.keep("toolu_1", request, blocks, said, request.prefix())
+    return answers
+
+
+def ask(
+    answers: ServerAnswers,
+    chat_ctx: llm.ChatContext | None = None,
+    *,
+    tools: Any = None,
+    model: str = SAMPLING,
+    **options: Any,
+) -> Request:
+    request = build_request(
+        FixedFields.of(RequestOptions(model=model, **options)),
+        chat(*LOOP) if chat_ctx is None else chat_ctx,
+        tools=[weather, WebSearch()] if tools is None else tools,
+        schemas=ToolSchemas(),
+        answers=answers,
+    )
+    assert rejected(request) is None
+    return request
+
+
+def kinds(request: Request, at: int = 1) -> list[str]:
+    return [block["type"] for block in request.body["messages"][at]["content"]]
+
+
+WHOLE = ["text", "server_tool_use", "web_search_tool_result", "text", "tool_use"]
+
+
+def test_what_was_found_goes_back_with_the_result_of_our_tool() -> None:
+    """Claude goes on from it; without it, it would search once more."""
+    request = ask(kept(*FOUND))
+
+    assert kinds(request) == WHOLE
+    assert request.body["messages"][1]["content"][1]["input"] == {"query": "menu"}
+
+
+def test_once_the_loop_is_closed_the_words_stand_for_it() -> None:
+    """Results are paid for in every turn that has them."""
+    request = ask(kept(*FOUND), chat(*LOOP, ("assistant", "Sunny."), ("user", "Thanks.")))
+
+    assert kinds(request) == ["text", "tool_use"]
+
+
+def test_a_tool_that_waits_for_ours_is_run_by_the_next_request() -> None:
+    """The API runs it then, and only if nothing but the results of ours follows."""
+    answers = kept(*WAITING, WEATHER_CALL)
+
+    assert kinds(ask(answers)) == ["text", "server_tool_use", "text", "tool_use"]
+    assert kinds(ask(answers, chat(*LOOP, ("user", "Quick!")))) == ["text", "text", "tool_use"]
+
+
+def test_the_result_of_a_tool_that_waited_belongs_to_the_message_before() -> None:
+    """They pair up by id, over two messages."""
+    answers = kept(*WAITING, WEATHER_CALL)
+    later = message(search(id="srv_1", was_called_before=True), ToolUse("weather", id="toolu_2"))
+    blocks = whole_content(later.blocks.values(), longest=100_000)
+    answers.keep("toolu_2", ask(answers), blocks, [], "")
+    history = chat(*LOOP, ("call", "toolu_2", "{}"), ("output", "toolu_2", "Rain"))
+
+    request = ask(answers, history)
+
+    assert kinds(request) == ["text", "server_tool_use", "text", "tool_use"]
+    assert kinds(request, 3) == ["web_search_tool_result", "tool_use"]
+
+
+def test_without_the_message_before_a_result_is_left_out() -> None:
+    """A result without a call is a 400 in every later turn of the loop."""
+    answers = ServerAnswers()
+    later = message(search(id="srv_1", was_called_before=True), "I look. Found.", WEATHER_CALL)
+    blocks = whole_content(later.blocks.values(), longest=100_000)
+    answers.keep("toolu_1", build(chat(ASKS)), blocks, ["I look. Found."], "")
+
+    assert kinds(ask(answers)) == ["text", "tool_use"]
+
+
+def test_a_tool_that_is_not_offered_any_more_is_left_out() -> None:
+    """As after a handoff: "but no `web_search` tool was provided"."""
+    assert kinds(ask(kept(*FOUND), tools=[weather])) == ["text", "text", "tool_use"]
+
+
+def test_a_call_of_a_server_goes_back_while_the_server_is_there() -> None:
+    """It is offered by its name, not by its tools'."""
+    called = ServerToolUse("order", result=[], server_name="shop", id="mcp_1")
+    answers = kept("I look. Found.", called, WEATHER_CALL)
+
+    with_shop, without = ask(answers, tools=[weather, SHOP]), ask(answers, tools=[weather])
+
+    assert kinds(with_shop) == ["text", "mcp_tool_use", "mcp_tool_result", "tool_use"]
+    assert kinds(without) == ["text", "tool_use"]
+
+
+def test_tools_that_were_found_and_are_gone_are_not_referred_to() -> None:
+    """ "Tool reference 'book' not found in available tools": a 400."""
+    result = {
+        "type": "tool_search_tool_search_result",
+        "tool_references": [{"type": "tool_reference", "tool_name": "book"}],
+    }
+    looked = ServerToolUse("tool_search_tool_bm25", result=result, id="srv_1")
+    answers = kept("I look. Found.", looked, WEATHER_CALL)
+
+    there = ask(answers, tools=[weather, book, ToolSearch()])
+    gone = ask(answers, tools=[weather, ToolSearch()])
+
+    assert kinds(there) == ["text", "server_tool_use", "tool_search_tool_result", "tool_use"]
+    assert kinds(gone) == ["text", "tool_use"]
+
+
+def test_code_that_ran_goes_back_under_the_name_of_its_tool() -> None:
+    """One tool, and a name for each thing that it does."""
+    ran = ServerToolUse("bash_code_execution", result={"type": "r", "stdout": "3"}, id="srv_1")
+    answers = kept("I look. Found.", ran, WEATHER_CALL)
+
+    assert "server_tool_use" in kinds(ask(answers, tools=[weather, CodeExecution()]))
+
+
+def test_an_answer_that_the_history_tells_otherwise_is_not_put_back() -> None:
+    """The caller interrupted: what he heard counts."""
+    history = chat(ASKS, ("assistant", "I look."), CALLS, SUNNY)
+
+    assert kinds(ask(kept(*FOUND), history)) == ["text", "tool_use"]
+
+
+def test_thinking_between_goes_back_only_where_it_may() -> None:
+    """To the model that signed it, behind what it is bound to, if thinking is asked for."""
+    content = ("I look. ", search(id="srv_1"), Thought("Hm."), "Found.", WEATHER_CALL)
+    thinks: dict[str, Any] = {"thinking": {"type": "adaptive"}}
+    answers = kept(*content, **thinks)
+
+    assert "thinking" in kinds(ask(answers, **thinks))
+    assert "thinking" not in kinds(ask(answers))
+    assert "thinking" not in kinds(ask(answers, model=NEWEST))
+    changed = chat(("user", "Something else."), SAYS, CALLS, SUNNY)
+    assert "thinking" not in kinds(ask(answers, changed, **thinks))
+
+
+def test_an_answer_that_was_paused_goes_back_with_what_came_before_the_pause() -> None:
+    """To the history it is one answer."""
+    answers = ServerAnswers()
+    request = build(chat(ASKS), tools=[weather, WebSearch()])
+    before = [
+        {"type": "text", "text": "I look. "},
+        {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}},
+    ]
+    paused = [*request.body["messages"], {"role": "assistant", "content": before}]
+    request.body["messages"] = paused
+    later = message(search(id="srv_1", was_called_before=True), "Found.", WEATHER_CALL)
+    blocks = whole_content(later.blocks.values(), longest=100_000)
+    answers.keep("toolu_1", request, blocks, ["I look. ", "Found."], "")
+
+    assert kinds(ask(answers)) == WHOLE
+
+
+def test_the_oldest_answers_are_forgotten() -> None:
+    """An adapter lives for as long as its worker."""
+    answers, request = ServerAnswers(), build(chat(ASKS))
+    for at in range(3 * MOST_ANSWERS):
+        answers.keep(f"toolu_{at}", request, [{"type": "text", "text": "x"}], [], "")
+
+    assert len(answers) == MOST_ANSWERS
+    assert answers.of([{"type": "tool_use", "id": f"toolu_{3 * MOST_ANSWERS - 1}"}]) is not None
+    assert answers.of([{"type": "tool_use", "id": "toolu_0"}]) is None
