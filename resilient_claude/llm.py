@@ -40,7 +40,7 @@ from resilient_claude.telemetry.log import (
     model_unknown,
     request_adjusted,
 )
-from resilient_claude.transport.sdk import is_first_party, tells_cache_misses
+from resilient_claude.transport.sdk import platform_asked, tells_cache_misses
 from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.livekit_internals import call_alone, handlers_of
 from resilient_claude.turn.pricing import check_prices
@@ -232,7 +232,7 @@ class ResilientClaudeLLM(
             options,
             self._schemas,
             self._log,
-            is_first_party=is_first_party(target.client),
+            platform=platform_asked(target.client),
             host=target.provider,
             diagnoses=tells_cache_misses(target.provider),
         )

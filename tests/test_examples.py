@@ -18,6 +18,7 @@ from threading import Thread
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import anthropic
 import pytest
 from livekit import api
 from livekit.agents import AgentServer, AgentSession, llm, room_io
@@ -37,6 +38,7 @@ VOICE = (
     "voice_agent",
     "voice_agent_with_fallback",
     "voice_agent_with_handover",
+    "bedrock_fallback",
 )
 IN_TEXT = ("text_agent_outage", "caching", "thinking")
 NEEDED = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "ANTHROPIC_API_KEY")
@@ -68,6 +70,9 @@ def _accounts(monkeypatch: pytest.MonkeyPatch, simulated_claude: SimulatedClaude
     monkeypatch.setenv("LIVEKIT_INFERENCE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "key")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", simulated_claude.base_url)
+    monkeypatch.setenv("ANTHROPIC_BEDROCK_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
 def heard(call: PlayedCall) -> list[str]:
@@ -460,6 +465,57 @@ def test_the_apology_comes_once_when_both_vendors_have_failed(
     _, sorry = heard(call)
     assert sorry.startswith("I'm sorry")
     assert call.heard()[-1].start_s - last_word_s(call) < 3.0
+
+
+# --- bedrock_fallback -----------------------------------------------------------------------------
+
+
+def on_bedrock(play_call: PlayCall, bedrock: SimulatedClaude) -> list[str]:
+    """What is heard of an agent that asks *bedrock* first."""
+    module = load("bedrock_fallback")
+
+    @asynccontextmanager
+    async def both() -> Any:
+        client = anthropic.AsyncAnthropicBedrock(base_url=bedrock.base_url, aws_region="eu-west-1")
+        async with (
+            ResilientClaudeLLM(model=module.ON_BEDROCK, client=client, temperature=0.3) as first,
+            ResilientClaudeLLM(model=module.AT_ANTHROPIC, temperature=0.3) as second,
+        ):
+            adapter = module.make_llm(first, second)
+            yield adapter
+            await adapter.aclose()
+        await client.close()
+
+    options = {"session_options": {"conn_options": module.CONN_OPTIONS}}
+    return heard(played(module, play_call, ASKS, model=both, **options))
+
+
+def test_bedrock_answers_with_what_the_agent_asks_of_it(
+    simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """The temperature under a version that has it, and nothing that Bedrock rejects."""
+    with SimulatedClaude(HEALTHY, platform="bedrock") as bedrock:
+        said = on_bedrock(play_call, bedrock)
+
+        assert said[-1] == OPENING
+        assert bedrock.requests[0].body["temperature"] == 0.3
+    assert simulated_claude.requests == []
+
+
+@pytest.mark.parametrize(
+    "fault", [HttpError(403), HttpError(503), HANGS], ids=["403", "503", "hangs"]
+)
+def test_anthropic_answers_when_bedrock_does_not(
+    fault: Any, simulated_claude: SimulatedClaude, play_call: PlayCall
+) -> None:
+    """Expired credentials, an outage of the region, a connection that hangs."""
+    simulated_claude.script(HEALTHY)
+    with SimulatedClaude(default=fault, platform="bedrock") as bedrock:
+        said = on_bedrock(play_call, bedrock)
+
+    assert said[-1] == OPENING
+    (request,) = simulated_claude.requests
+    assert (request.body["model"], request.body["temperature"]) == ("claude-haiku-4-5", 0.3)
 
 
 # --- voice_agent_with_handover --------------------------------------------------------------------

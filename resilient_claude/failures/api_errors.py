@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .failure import FailureKind
@@ -53,6 +53,16 @@ class ApiError:
         """Whether credit or a limit of spending is used up, whatever its type and status."""
         named = any(_MONEY_NAME.search(name) for name in (self.type, self.code) if name)
         return named or _MONEY.search(self.message[:_READ_CHARS]) is not None
+
+    def typed(self, header: str | None) -> ApiError:
+        """The same with the type that AWS has in a *header*, if its body has none.
+
+        Source: smithy.io, "AWS restJson1", "Operation error serialization": a name, and perhaps a
+        colon and an address behind it.
+        """
+        if self.type is not None or not header:
+            return self
+        return replace(self, type=identifier(header.partition(":")[0]))
 
     def _kind_in_words(self) -> FailureKind | None:
         words = self.message[:_READ_CHARS]
@@ -201,7 +211,8 @@ _KIND_OF_TYPE = {
             "api_error timeout_error server_error internal internal_server_error unavailable "
             "service_unavailable deadline_exceeded bad_gateway gateway_timeout "
             "api_connection_error InternalServerException ServiceUnavailableException "
-            "ModelTimeoutException ModelStreamErrorException ModelNotReadyException",
+            "ModelTimeoutException ModelStreamErrorException ModelNotReadyException "
+            "ModelErrorException",
         ),
         (
             FailureKind.REJECTED,
@@ -228,6 +239,7 @@ _KIND_OF_STATUS = {
     409: FailureKind.SERVER,
     413: FailureKind.REJECTED,
     422: FailureKind.REJECTED,
+    424: FailureKind.SERVER,  # Bedrock's, of a model that failed
     429: FailureKind.RATE_LIMITED,
     529: FailureKind.OVERLOADED,
     **dict.fromkeys((500, 502, 503, 504), FailureKind.SERVER),

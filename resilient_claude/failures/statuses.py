@@ -82,8 +82,8 @@ def classify_status(
     wall_clock: Callable[[], float],
 ) -> Failure:
     """The failure that *exc*, the SDK's error for the error status *status*, stands for."""
-    error = read_error(getattr(exc, "body", None))
     headers = getattr(getattr(exc, "response", None), "headers", {})
+    error = read_error(getattr(exc, "body", None)).typed(headers.get("x-amzn-errortype"))
     request_id = request_id_of(headers) or evidence.request_id
     kind = _kind_of_status(status, error)
     leads = f", which leads to {evidence.location}" if evidence.location else ""
@@ -103,8 +103,13 @@ def classify_status(
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
-    """The id that Anthropic, or AWS for it, gave to a request."""
-    return identifier(headers.get("request-id") or headers.get("x-amzn-requestid"))
+    """The id that Anthropic, or AWS or Azure for it, gave to a request."""
+    return next((name for key in _REQUEST_IDS if (name := identifier(headers.get(key)))), None)
+
+
+# Source: platform.claude.com/docs/en/api/errors, "Request id"; .../claude-in-microsoft-foundry,
+# "Correlation request IDs". Azure's gateway answers by itself where a key or a quota is wrong.
+_REQUEST_IDS = ("request-id", "x-amzn-requestid", "apim-request-id")
 
 
 def _kind_of_status(status: int, error: ApiError) -> FailureKind:

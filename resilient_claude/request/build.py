@@ -135,7 +135,7 @@ def _made(
     request = Request(
         body=_in_sdk_order(body, last=fixed.last),
         headers=_headers(fixed, betas),
-        query=(_BETA_QUERY if betas else {}) | extra.query,
+        query=(_BETA_QUERY if betas and not fixed.platform.model_in_url else {}) | extra.query,
         adjustments=(
             *fixed.adjustments,
             *(Adjustment(name, why) for name, why in unsent.items() if why),
@@ -159,14 +159,13 @@ def _media_limits(fixed: FixedFields) -> MediaLimits:
     """What of images and documents a request may have, by who is asked and for which model."""
     tokens = fixed.model.facts.context_tokens or 0
     images = 600 if tokens > _SHORT_CONTEXT_TOKENS else 100
-    if fixed.is_first_party:
-        return MediaLimits(images=images)
+    platform = fixed.platform
     return MediaLimits(
         images=images,
-        image_chars=5 * 1024 * 1024,
-        request_bytes=20_000_000,
-        fetches=False,
-        counts_documents=True,
+        image_chars=platform.image_chars,
+        request_bytes=platform.request_bytes,
+        fetches=platform.media_urls,
+        counts_documents=not platform.media_urls,
     )
 
 

@@ -18,6 +18,7 @@ from .extra import NOTHING, Extra, overridden
 from .model_facts import ModelFacts
 from .models import Model
 from .options import UNSET, RequestOptions
+from .platforms import ANTHROPIC, Platform, samples
 from .refusals import refusals
 from .request import Adjustment
 from .thinking import thinking_mode
@@ -52,7 +53,7 @@ class FixedFields:
         adjustments: What was asked for and is not sent so, and why.
         strict_tools: Whether tools are strict.
         notes: What is to be done with what its thinking says.
-        is_first_party: Whether requests go to Anthropic's own API, or to what speaks as it.
+        platform: Where requests go.
     """
 
     options: RequestOptions
@@ -65,7 +66,7 @@ class FixedFields:
     adjustments: tuple[Adjustment, ...] = ()
     strict_tools: bool = True
     notes: Literal["speak", "event", "off"] = "off"
-    is_first_party: bool = True
+    platform: Platform = ANTHROPIC
 
     @classmethod
     def of(
@@ -74,7 +75,7 @@ class FixedFields:
         model: Model | None = None,
         *,
         extra: Extra = NOTHING,
-        is_first_party: bool = True,
+        platform: Platform = ANTHROPIC,
     ) -> FixedFields:
         """What *options* come to.
 
@@ -82,10 +83,10 @@ class FixedFields:
             options: The constructor's.
             model: Who is asked, if more is known than its id tells.
             extra: The `extra_kwargs` of one turn.
-            is_first_party: See the attribute.
+            platform: See the attribute.
         """
         model = Model.parse(options.model, options.model_like) if model is None else model
-        refused = refusals(options, model.facts, model.id)
+        refused = refusals(options, model.facts, model.id, platform)
         taken = replace(options, **{name: _DEFAULTS[name] for name in refused})
         own = dict(options.extra_body or {})
         asked = own | extra.fields
@@ -97,10 +98,11 @@ class FixedFields:
         asked_betas = dict.fromkeys((*(options.betas or ()), *extra.betas))
         betas: dict[str, None] = {}  # that something else needs
         if "thinking" not in asked:
-            body |= _thinking(taken, model.facts, body, betas, is_first_party=is_first_party)
+            body |= _thinking(taken, model.facts, body, betas, platform)
         body |= {name: value for name, value in asked.items() if name not in _MERGED}
         sampling, unsent = _sampling(taken, own, extra, body, model)
         body |= sampling
+        unsent |= platform.fit(body)
         if "max_tokens" not in asked:
             body["max_tokens"] = taken.max_tokens or _max_tokens(body, model)
         servers = body.get("mcp_servers") or ()
@@ -114,12 +116,12 @@ class FixedFields:
             body=body,
             toolsets=_toolsets(taken.mcp_servers or ()),
             last=(*sampling, *(key for key in own if key not in extra.fields), *extra.body_only),
-            headers=_headers(body, options, extra, betas),
+            headers=_headers(body, options, extra, betas, platform),
             betas=tuple(asked_betas | betas),
             adjustments=tuple(_adjustments(options, model, refused, unsent)),
-            strict_tools=options.strict_tool_schema and model.accepts_strict_tools,
+            strict_tools=options.strict_tool_schema and platform.takes_strict_tools(model),
             notes=_notes(options.progress, body, model.facts),
-            is_first_party=is_first_party,
+            platform=platform,
         )
 
     def with_extra(self, extra: Extra) -> FixedFields:
@@ -128,7 +130,7 @@ class FixedFields:
             return self
         name = extra.fields.get("model", self.model.id)
         model = self.model if name == self.model.id else Model.parse(name)
-        return FixedFields.of(self.options, model, extra=extra, is_first_party=self.is_first_party)
+        return FixedFields.of(self.options, model, extra=extra, platform=self.platform)
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -138,6 +140,8 @@ _DEFAULTS: dict[str, Any] = {
     "max_tokens": None,
     "top_p": None,
     "speed": None,
+    "mcp_servers": None,
+    "inference_geo": None,
 }
 """What takes the place of an option that a model refuses."""
 
@@ -174,8 +178,7 @@ def _thinking(
     facts: ModelFacts,
     body: Mapping[str, Any],
     betas: dict[str, None],
-    *,
-    is_first_party: bool,
+    platform: Platform,
 ) -> dict[str, Any]:
     """The field of that name, if any; a beta that it needs is added to *betas*."""
     if options.thinking is None:
@@ -191,22 +194,11 @@ def _thinking(
             kind = "adaptive"  # who asks for that much effort asks for thinking
         thinking = {"type": kind}
     if thinking["type"] == "adaptive" and "display" not in thinking and facts.notes_in_thinking:
-        display = _display(options.progress, is_first_party=is_first_party)
+        display = platform.display(options.progress)
         thinking |= {} if display is None else {"display": display}
     if thinking.get("display") == "updates":
         betas[UPDATES_BETA] = None
     return {"thinking": thinking}
-
-
-def _display(progress: str, *, is_first_party: bool) -> str | None:
-    """How thinking is to be shown, so that there are notes to speak or to tell of.
-
-    "updates" shows the notes alone, and is a beta of Anthropic's own API. Elsewhere they come among
-    summaries of what Claude thinks, which are no speech.
-    """
-    if progress == "off":
-        return None
-    return "updates" if is_first_party else "summarized"
 
 
 def _notes(
@@ -271,11 +263,14 @@ def _toolsets(servers: Any) -> tuple[dict[str, Any], ...]:
 
 
 def _headers(
-    body: Mapping[str, Any], options: RequestOptions, extra: Extra, betas: Iterable[str]
+    body: Mapping[str, Any],
+    options: RequestOptions,
+    extra: Extra,
+    betas: Iterable[str],
+    platform: Platform,
 ) -> dict[str, str]:
     """Headers; one for betas that the application sets itself gets the needed *betas* too."""
-    sampled = any(name in body for name in ("temperature", "top_k", "top_p"))
-    headers = _SAMPLING_VERSION if sampled else {}
+    headers = _SAMPLING_VERSION if samples(body) and not platform.sampling_version else {}
     headers = overridden(overridden(headers, options.extra_headers or {}), extra.headers)
     for name, value in headers.items():
         if name.lower() == "anthropic-beta":

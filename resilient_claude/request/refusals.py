@@ -1,4 +1,4 @@
-"""What of the options one model does not take. Pure.
+"""What of the options one model, or one platform, does not take. Pure.
 
 A model that is not documented may take anything, so nothing is refused for it.
 """
@@ -10,36 +10,65 @@ from collections.abc import Mapping
 from .argument_checks import alternatives
 from .model_facts import ModelFacts
 from .options import UNSET, RequestOptions
+from .platforms import ANTHROPIC, Platform
 
 
-def refusals(options: RequestOptions, facts: ModelFacts, model_id: str) -> dict[str, str]:
-    """The arguments that were given and that the model rejects, and why.
+def refusals(
+    options: RequestOptions, facts: ModelFacts, model_id: str, platform: Platform = ANTHROPIC
+) -> dict[str, str]:
+    """The arguments that were given and that the model or the platform rejects, and why.
 
     Args:
         options: What was asked for.
         facts: What the model takes.
         model_id: Its id, for the words.
+        platform: Where it is asked.
     """
-    if not facts.known:
-        return {}
-    efforts, who = _efforts(options), f"model {model_id}"
+    found = _of_platform(options, platform)
+    if facts.known:
+        found = _of_model(options, facts, model_id) | found
+    return {name: why for name, why in found.items() if why}
+
+
+def _of_platform(options: RequestOptions, platform: Platform) -> dict[str, str]:
+    absent = f"must be left out for {platform.name}, which has no"
     found = {
+        "speed": ""
+        if platform.fast_mode or options.speed != "fast"
+        else f'{absent} fast mode, got "fast"',
+        "mcp_servers": ""
+        if platform.mcp_servers or not options.mcp_servers
+        else f"{absent} MCP connector",
+        "inference_geo": ""
+        if platform.inference_geo or options.inference_geo is None
+        else f'{absent} choice of where the model runs, got "{options.inference_geo}"',
+        "output_config": ""
+        if platform.answer_format or "format" not in (options.output_config or {})
+        else f"of a format {absent} structured outputs",
+    }
+    return {name: why for name, why in found.items() if why}
+
+
+def _of_model(options: RequestOptions, facts: ModelFacts, model_id: str) -> dict[str, str]:
+    efforts, who = _efforts(options), f"model {model_id}"
+    return {
         "thinking": _thinking(options, facts, efforts, who),
         "max_tokens": _max_tokens(options, facts, who),
         "top_p": _top_p(options, facts, who),
         "speed": _speed(options, facts, who),
         **{name: _effort(effort, facts, who) for name, effort in efforts.items()},
     }
-    return {name: why for name, why in found.items() if why}
 
 
-def check_taken(options: RequestOptions, facts: ModelFacts, model_id: str) -> None:
-    """Check that the model takes what was asked for.
+def check_taken(
+    options: RequestOptions, facts: ModelFacts, model_id: str, platform: Platform = ANTHROPIC
+) -> None:
+    """Check that the model, and the platform, takes what was asked for.
 
     Raises:
         ValueError: It does not; the message says what it takes.
     """
-    for argument, why in refusals(options, facts, model_id).items():
+    for argument, why in refusals(options, facts, model_id, platform).items():
         raise ValueError(f"{argument} {why}")
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self, TypeVar, get_args
 
 from resilient_claude.testing.clock.loop import ClockedLoop
+from resilient_claude.testing.rules.endpoints import ENDPOINTS, PlatformName
 from resilient_claude.testing.rules.rejecting import Part, check_parts
 from resilient_claude.testing.script.answers import Answer
 from resilient_claude.testing.script.breaks import Step
@@ -50,9 +51,11 @@ class SimulatedClaude:
             documented 400 in place of its step, which it consumes all the same.
         cache: Have a prompt cache: what a request reads from it and writes to it is in the usage of
             its answer, in place of the answer's own counts of the prompt.
+        platform: Whose endpoint it is: its paths, its limits, and Bedrock's binary framing. Pass
+            `base_url` to the SDK's client for that platform, such as `AsyncAnthropicBedrock`.
 
     Raises:
-        ValueError: *rejects* names something else.
+        ValueError: *rejects* names something else, or there is no such platform.
     """
 
     def __init__(
@@ -63,7 +66,11 @@ class SimulatedClaude:
         cache: bool = False,
         default: Step = Answer("Hello."),  # noqa: B008 -- frozen
         rejects: Collection[Part] = (),
+        platform: PlatformName = "anthropic",
     ) -> None:
+        if platform not in ENDPOINTS:
+            raise ValueError(f"platform must be one of {(*ENDPOINTS,)}, got {platform!r}")
+        self._endpoint = ENDPOINTS[platform]
         self._ledger = Ledger(steps, default, rejects=check_parts(rejects), cache=cache)
         self._strict = strict
         self._tls = tls
@@ -89,7 +96,8 @@ class SimulatedClaude:
     def base_url(self) -> str:
         """What to pass to a client as `base_url`."""
         port = self._started().port
-        return f"https://localhost:{port}" if self._tls else f"http://{HOST}:{port}"
+        origin = f"https://localhost:{port}" if self._tls else f"http://{HOST}:{port}"
+        return origin + self._endpoint.base_path
 
     @property
     def ca_file(self) -> str:
@@ -138,7 +146,9 @@ class SimulatedClaude:
             raise RuntimeError("SimulatedClaude is running already")
         self._certificates = ServerCertificates.issue() if self._tls else None
         context = self._certificates.context if self._certificates else None
-        self._listener = Listener(self._ledger, context, strict=self._strict)
+        self._listener = Listener(
+            self._ledger, context, strict=self._strict, endpoint=self._endpoint
+        )
         ready = threading.Event()
         main = self._main(self._listener, ready)
         self._thread = threading.Thread(

@@ -111,10 +111,9 @@ async def open_exchange(
 
 async def rehearse(client: AnyClient, transport: AiohttpTransport | None, request: Request) -> None:
     """Learn what the SDK puts around *request*, so that the first turn need not; send nothing."""
+    envelope = await learn_envelope(client, request)
     if transport is not None:
-        sdk_client = cast(anthropic.AsyncAnthropic, client)
-        envelope = await learn_envelope(sdk_client, request)
-        transport.envelopes.keep(sdk_client, request, envelope)
+        transport.envelopes.keep(cast(anthropic.AsyncAnthropic, client), request, envelope)
 
 
 def _note(evidence: Evidence, status: int, headers: Mapping[str, str]) -> None:

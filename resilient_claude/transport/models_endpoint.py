@@ -11,6 +11,7 @@ import anthropic
 from resilient_claude.failures.evidence import Evidence
 
 from .current_evidence import current_evidence
+from .warming import connect
 
 if TYPE_CHECKING:
     from .sdk import AnyClient
@@ -42,16 +43,18 @@ async def describe_model(client: AnyClient, model_id: str, evidence: Evidence) -
         evidence: told how far it has come.
 
     Returns:
-        None where there is no such endpoint: some platforms' clients cannot ask, and some gateways
-        do not answer.
+        None where there is no such endpoint: some platforms' clients cannot ask, and get their
+        connection all the same, and some gateways do not answer.
 
     Raises:
         UnknownModelError: there is no such model.
         anthropic.APIStatusError: the response has another error status.
         anthropic.APIConnectionError: there is no response.
+        httpx2.TransportError: there is none to a client that cannot ask.
     """
     models = getattr(client, "models", None)
     if models is None:
+        await connect(client, evidence)
         return None
     token = current_evidence.set(evidence)
     try:

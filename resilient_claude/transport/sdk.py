@@ -20,6 +20,15 @@ import yarl
 from anthropic._base_client import AsyncAPIClient, SyncAPIClient
 
 from resilient_claude.failures.private import private_texts
+from resilient_claude.request.platforms import (
+    ANTHROPIC,
+    BEDROCK,
+    BEDROCK_MESSAGES,
+    OTHER,
+    VERTEX,
+    Platform,
+    platform_of,
+)
 from resilient_claude.request.request import Request
 
 from .envelope import Envelope
@@ -32,6 +41,9 @@ if TYPE_CHECKING:  # the SDK loads the other platforms' clients on first use
         | anthropic.AsyncAnthropicBedrock
         | anthropic.AsyncAnthropicBedrockMantle
         | anthropic.AsyncAnthropicVertex
+        | anthropic.AsyncAnthropicGoogleCloud
+        | anthropic.AsyncAnthropicFoundry
+        | anthropic.AsyncAnthropicAWS
     )
 
 NO_KEY_YET = "not-asked-yet"
@@ -76,9 +88,14 @@ def is_async_client(client: object) -> bool:
     return isinstance(client, AsyncAPIClient)
 
 
-def is_first_party(client: object) -> bool:
-    """Whether *client* speaks with Anthropic's own API, or with what stands before it."""
-    return type(client) is anthropic.AsyncAnthropic
+def platform_asked(client: AnyClient) -> Platform:
+    """The platform that *client* asks."""
+    # By name: the SDK loads the class of a platform when it is first used. What an application has
+    # derived from it is asked the same way; what it has derived from the plain one may ask anybody.
+    kind, *bases = type(client).__mro__
+    names = [each.__name__ for each in (kind, *bases) if each.__module__.startswith("anthropic")]
+    derived = names and names[0] == ANTHROPIC.client and kind.__module__ != "anthropic"
+    return platform_of("" if derived or not names else names[0], client.base_url.host)
 
 
 def tells_cache_misses(provider: str) -> bool:
@@ -181,7 +198,7 @@ class Recorder(httpx2.AsyncBaseTransport):
         return self._response
 
 
-async def learn_envelope(client: anthropic.AsyncAnthropic, request: Request) -> Envelope:
+async def learn_envelope(client: AnyClient, request: Request) -> Envelope:
     """What the SDK puts around *request*; nothing is sent.
 
     Raises:
@@ -255,11 +272,15 @@ async def post(
 def body_of(client: AnyClient, request: Request) -> dict[str, Any]:
     """The request's body: ready-made bytes, or a dict for the clients that rewrite it.
 
-    Bedrock, Vertex and the other platforms move the model into the URL, so they need the dict.
+    Bedrock and Vertex move the model into the URL, so they need the dict.
     """
-    if is_first_party(client):
-        return {"content": request.content()}
-    return {"body": request.body}
+    if platform_asked(client) in _REWRITE_BODIES:
+        return {"body": request.body}
+    return {"content": request.content()}
+
+
+# Source: anthropic/lib, `_prepare_options` of each; of an application's own client nobody knows.
+_REWRITE_BODIES = (BEDROCK, BEDROCK_MESSAGES, VERTEX, OTHER)
 
 
 def options_of(request: Request, *, connect_s: float | None) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from .sdk import (
     make_client,
     transport_of,
 )
+from .warming import load_and_sign
 
 if TYPE_CHECKING:
     import anthropic
@@ -136,7 +137,13 @@ class Target:
         )
 
     async def rehearse(self, client: AnyClient, request: Request) -> None:
-        """Learn what the SDK puts around *request*, so that the first turn need not."""
+        """Do what the SDK does before *request* is sent, so that the first turn need not.
+
+        Raises:
+            Exception: whatever is raised where a cloud's client finds no credentials.
+        """
+        if self.transport is None:
+            await load_and_sign(client)
         await rehearse(client, self.transport, request)
 
     async def retire_connections(self) -> None:

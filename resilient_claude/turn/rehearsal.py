@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents.llm import Tool, Toolset
@@ -69,9 +69,7 @@ class Rehearsal:
         """
         evidence = Evidence(https=self._target.https)
         try:
-            client = await self._target.client_for_attempt()
-            await self._target.rehearse(client, self._requests.first())
-            await self._ask_for_model(client, evidence)
+            await self._within_limit(self._connect(evidence))
         except Exception as exc:  # noqa: BLE001 - whatever it is, it gets a name
             secrets = credentials_of(self._target.client)
             failure, shown = name_failure(exc, evidence, private=lambda: Private(secrets))
@@ -117,24 +115,37 @@ class Rehearsal:
             )
         raise to_api_error(failure, summary="warming the cache failed") from shown
 
+    async def _within_limit(self, connecting: Awaitable[None]) -> None:
+        """Wait for it, but not longer than a turn would.
+
+        Raises:
+            ClockExpired: it takes longer.
+        """
+        limit_s = self.timeouts.connect_s + self.timeouts.first_token_s
+        scope = asyncio.timeout(limit_s)
+        try:
+            async with scope:
+                await connecting
+        except TimeoutError:
+            if scope.expired():
+                raise ClockExpired("first_token_s", limit_s) from None
+            raise
+
+    async def _connect(self, evidence: Evidence) -> None:
+        client = await self._target.client_for_attempt()
+        await self._target.rehearse(client, self._requests.first())
+        await self._ask_for_model(client, evidence)
+
     async def _ask_for_model(self, client: AnyClient, evidence: Evidence) -> None:
         """Learn of the model; a wrong id and one that is to retire are one line each.
 
         Raises:
             anthropic.APIStatusError: the key is refused, or the model is none.
             anthropic.APIConnectionError: there is no connection.
-            ClockExpired: there is no answer.
         """
-        limit_s = self.timeouts.connect_s + self.timeouts.first_token_s
         model = self._requests.model
-        scope = asyncio.timeout(limit_s)
         try:
-            async with scope:
-                answer = await describe_model(client, model.id, evidence)
-        except TimeoutError:
-            if scope.expired():
-                raise ClockExpired("first_token_s", limit_s) from None
-            raise
+            answer = await describe_model(client, model.id, evidence)
         except UnknownModelError as exc:
             model_unknown(self._logger, model=model.id, suggestion=did_you_mean(model.id))
             raise exc.error from exc.error.__cause__

@@ -30,6 +30,7 @@ from resilient_claude.request.less_thinking import with_less_thinking
 from resilient_claude.request.model_info import ModelInfo
 from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.platforms import ANTHROPIC, Platform
 from resilient_claude.request.refusals import check_taken
 from resilient_claude.request.repairs.rejections import cause_of, repair_for
 from resilient_claude.request.repairs.repair import Cause
@@ -55,14 +56,14 @@ class TurnRequests:
         options: what shapes a request.
         schemas: keeps the definitions of tools.
         logger: from `telemetry.log.make_logger`; learns, once, what could not be sent as asked.
-        is_first_party: whether requests go to Anthropic's own API, or to what speaks as it.
         host: where they go, host and port.
         remembered: why earlier ones were rejected, by host and model.
         diagnoses: whether what is asked can tell why its prompt cache has missed: Anthropic's own
             API can, others may reject the question.
+        platform: where they go.
 
     Raises:
-        ValueError: the model does not take what the *options* ask for.
+        ValueError: the model, or the platform, does not take what the *options* ask for.
     """
 
     def __init__(
@@ -71,10 +72,10 @@ class TurnRequests:
         schemas: ToolSchemas,
         logger: Any,
         *,
-        is_first_party: bool = True,
         host: str = "",
         remembered: Remembered = OF_THIS_PROCESS,
         diagnoses: bool = False,
+        platform: Platform = ANTHROPIC,
     ) -> None:
         self._host = host
         self._remembered = remembered
@@ -83,7 +84,7 @@ class TurnRequests:
         self._told_of_minimum = False
         self._schemas = schemas
         self._logger = logger
-        self._is_first_party = is_first_party
+        self._platform = platform
         self._known: dict[str, Model] = {}  # more than their ids tell, by these
         self._histories = HistoryCache()
         self._adjusted: set[tuple[str, str]] = set()
@@ -112,12 +113,12 @@ class TurnRequests:
         model = info.model
         self._known[model.id] = model
         if model.id == self.model.id:
-            self._fixed = FixedFields.of(self.options, model, is_first_party=self._is_first_party)
+            self._fixed = FixedFields.of(self.options, model, platform=self._platform)
 
     def _made_of(self, options: RequestOptions) -> FixedFields:
         model = self._known.get(options.model) or Model.parse(options.model, options.model_like)
-        check_taken(options, model.facts, model.id)
-        return FixedFields.of(options, model, is_first_party=self._is_first_party)
+        check_taken(options, model.facts, model.id, self._platform)
+        return FixedFields.of(options, model, platform=self._platform)
 
     def build_schemas(self, tools: Sequence[Tool | Toolset]) -> Iterator[None]:
         """Build what is not known yet of *tools*, one with each step: there may be a lot to do."""

@@ -11,6 +11,7 @@ import pytest
 
 from resilient_claude.request.model_facts import MODELS
 from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.platforms import ANTHROPIC, Platform
 from resilient_claude.request.request import Request
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.turn.requests import TurnRequests
@@ -88,26 +89,31 @@ LATER = chat(
 SCHEMAS = ToolSchemas()
 
 
-def ask(model: str, options: dict[str, Any], context: Any) -> Request:
+def ask(
+    model: str, options: dict[str, Any], context: Any, platform: Platform = ANTHROPIC
+) -> Request:
     """The request of a turn with two tools.
 
     Raises:
-        ValueError: the model does not take the options.
+        ValueError: the model, or the platform, does not take the options.
     """
-    requests = TurnRequests(RequestOptions.of(model=model, **options), SCHEMAS, None)
+    made_of = RequestOptions.of(model=model, **options)
+    requests = TurnRequests(made_of, SCHEMAS, None, platform=platform)
     requests._say = lambda adjustment: None  # type: ignore[method-assign]
     request = requests.make(context, tools=[weather, book])
     assert isinstance(request, Request)
     return request
 
 
-def as_it_would_be_sent(model: str, options: dict[str, Any]) -> Request:
+def as_it_would_be_sent(
+    model: str, options: dict[str, Any], platform: Platform = ANTHROPIC
+) -> Request:
     """The request with the *options* as they are, by the way that nobody judges."""
     raw = dict(options)
     if "effort" in raw:
         raw["output_config"] = {"effort": raw.pop("effort")}
     plain = RequestOptions.of(model=model, thinking=None, effort=None)
-    requests = TurnRequests(plain, SCHEMAS, None)
+    requests = TurnRequests(plain, SCHEMAS, None, platform=platform)
     requests._say = lambda adjustment: None  # type: ignore[method-assign]
     request = requests.make(HELLO, extra_kwargs={**raw, "betas": ["x-2026-01-01"]})
     assert isinstance(request, Request)

@@ -32,6 +32,7 @@ from resilient_claude.voice import keep_caller_informed
 from ..benchmarks import conversation as desk
 from ..support.adapters import KEY, shrunk_policy
 from ..support.attended_calls import as_said
+from ..support.google_stand_in import google_auth
 from ..support.listening import conversation, read_stream
 from ..support.scripted_llm import ScriptedLLM, Turn
 from .pages import README, blocks, page, pages
@@ -71,6 +72,14 @@ CACHED = snippet(page("testing"), "test_my_agents_second_turn_is_cached")
 BREAKING = snippet(page("testing"), "def broken_line")
 REJECTING = snippet(page("testing"), "def old_gateway")
 SHOWING = snippet(page("images"), "def show")
+CLIENTS = {
+    "bedrock": snippet(page("clients"), "def on_bedrock()"),
+    "bedrock_mantle": snippet(page("clients"), "def on_bedrock_messages()"),
+    "aws": snippet(page("clients"), "def on_aws()"),
+    "vertex": snippet(page("clients"), "def on_vertex()"),
+    "google_cloud": snippet(page("clients"), "def on_google_cloud()"),
+    "foundry": snippet(page("clients"), "def on_foundry()"),
+}
 
 
 def test_every_snippet_is_run_by_a_test_here() -> None:
@@ -466,4 +475,34 @@ async def test_a_gateway_that_takes_less_is_answered_with_less() -> None:
         await adapter.aclose()
 
         assert len(claude.requests) == 3
+
+    assert (heard.text, heard.error) == ("Hello.", None)
+
+
+@pytest.mark.parametrize("platform", CLIENTS)
+async def test_the_client_of_a_cloud_is_made_as_the_page_says(
+    platform: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With nothing but what the environment of such a machine has."""
+    monkeypatch.syspath_prepend(google_auth(tmp_path))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("ANTHROPIC_FOUNDRY_API_KEY", KEY)
+    address = "ANTHROPIC_FOUNDRY_BASE_URL"
+    code = CLIENTS[platform]
+    if platform == "foundry":  # either a resource or an address
+        code = code.replace('resource="my-resource"', "")
+    else:
+        address = f"ANTHROPIC_{platform.upper()}_BASE_URL"
+    with SimulatedClaude(platform=platform) as claude:
+        monkeypatch.setenv(address, claude.base_url)
+        namespace = run(code)
+        (make,) = [each for name, each in namespace.items() if name.startswith("on_")]
+        adapter = make()
+
+        await adapter.warm()
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+        await adapter.client.close()
+
     assert (heard.text, heard.error) == ("Hello.", None)

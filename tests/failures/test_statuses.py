@@ -187,6 +187,60 @@ def test_an_id_that_is_none_is_not_told() -> None:
     assert classify(exc, Evidence(Phase.RESPONSE, request_id="req_2")).request_id == "req_2"
 
 
+@pytest.mark.parametrize(
+    ("headers", "request_id"),
+    [
+        ({"request-id": "req_1", "x-amzn-requestid": "5a1c"}, "req_1"),
+        ({"x-amzn-requestid": "5a1c-test"}, "5a1c-test"),
+        ({"apim-request-id": "b7e2-test"}, "b7e2-test"),
+        ({"request-id": "not an id", "apim-request-id": "b7e2-test"}, "b7e2-test"),
+        ({"x-cloud-trace-context": "1/2"}, None),
+    ],
+)
+def test_a_platform_s_own_answer_has_its_own_id(
+    headers: dict[str, str], request_id: str | None
+) -> None:
+    """Its support asks for it, and it proves that no proxy wrote the answer."""
+    response = httpx2.Response(503, headers=headers, request=REQUEST)
+    failure = classify(anthropic.APIStatusError("x", response=response, body=None), CONNECTING)
+
+    assert failure.request_id == request_id
+    assert (failure.origin is Origin.REMOTE) == (request_id is not None)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "kind", "error_type"),
+    [
+        (424, "ModelErrorException:http://internal.amazon.com/", "server", "ModelErrorException"),
+        (424, None, "server", None),
+        (400, "ThrottlingException", "rate_limited", "ThrottlingException"),
+        (400, "ValidationException", "rejected", "ValidationException"),
+        (403, "ExpiredTokenException", "auth", "ExpiredTokenException"),
+    ],
+)
+def test_aws_has_the_type_of_an_error_in_a_header(
+    status: int, header: str | None, kind: str, error_type: str | None
+) -> None:
+    """Its body holds nothing but a message."""
+    headers = {"x-amzn-requestid": "5a1c"} | ({"x-amzn-errortype": header} if header else {})
+    response = httpx2.Response(status, headers=headers, request=REQUEST)
+    exc = anthropic.APIStatusError("x", response=response, body={"message": "Sorry."})
+
+    failure = classify(exc, CONNECTING)
+
+    assert (failure.kind, failure.error_type) == (kind, error_type)
+    assert failure.root_message == "Sorry."
+
+
+def test_a_body_s_own_type_outranks_a_header() -> None:
+    """It is the API's, and the header its carrier's."""
+    exc = status_error(
+        529, error_type="overloaded_error", headers={"x-amzn-errortype": "InternalFailure"}
+    )
+
+    assert classify(exc, CONNECTING).error_type == "overloaded_error"
+
+
 def with_body(status: int, body: object, request_id: str | None = "req_1") -> Exception:
     headers = {"request-id": request_id} if request_id else {}
     response = httpx2.Response(status, headers=headers, request=REQUEST)

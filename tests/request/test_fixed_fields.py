@@ -11,6 +11,7 @@ from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.model_info import ModelInfo
 from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.platforms import BEDROCK
 from resilient_claude.request.request import Adjustment
 from tests.support.builders import HELLO, build, rejected
 
@@ -103,7 +104,7 @@ def test_thinking_goes_with_the_other_arguments(
 
 def test_elsewhere_than_at_anthropics_own_api_notes_come_among_summaries() -> None:
     """The clouds do not have the beta, and would refuse the request for it."""
-    fixed = FixedFields.of(RequestOptions(model="claude-opus-5-5"), is_first_party=False)
+    fixed = FixedFields.of(RequestOptions(model="claude-opus-5-5"), platform=BEDROCK)
 
     assert fixed.body["thinking"] == {"type": "adaptive", "display": "summarized"}
     assert fixed.betas == ()
@@ -332,7 +333,7 @@ def test_elsewhere_notes_come_among_summaries(model: str, notes: str) -> None:
     """What shows them alone is a beta of Anthropic's own API, or a type of thinking."""
     options = RequestOptions(model=model)
 
-    assert FixedFields.of(options, is_first_party=False).notes == notes
+    assert FixedFields.of(options, platform=BEDROCK).notes == notes
 
 
 def test_the_thinking_of_one_turn_decides_on_its_notes() -> None:

@@ -175,7 +175,7 @@ def test_a_bug_of_the_server_is_raised_by_stop(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("resilient_claude.testing.serving.play.validate", broken)
+    monkeypatch.setattr("resilient_claude.testing.serving.play.validate_on", broken)
     claude = SimulatedClaude()
     claude.start()
     with RawClient(claude) as raw:
@@ -185,3 +185,9 @@ def test_a_bug_of_the_server_is_raised_by_stop(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(RuntimeError, match="SimulatedClaude has a bug") as caught:
         claude.stop()
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_platform_that_nobody_knows_is_refused() -> None:
+    """With those there are."""
+    with pytest.raises(ValueError, match="platform must be one of "):
+        SimulatedClaude(platform="azure")  # type: ignore[arg-type]

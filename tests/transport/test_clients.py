@@ -8,14 +8,10 @@ keep connections of their own.
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-import struct
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from zlib import crc32
 
 import anthropic
 import pytest
@@ -23,7 +19,7 @@ from livekit.agents import APIStatusError
 
 from resilient_claude import ResilientClaudeLLM, failure_of
 from resilient_claude.testing import Answer, ToolUse
-from resilient_claude.testing.script import wire
+from resilient_claude.testing.script import frames, wire
 from resilient_claude.testing.serving import http1
 from resilient_claude.testing.serving.http1 import RecordedRequest
 from tests.support.adapters import KEY, shrunk_policy
@@ -86,49 +82,12 @@ def sse(answer: Answer) -> bytes:
 
 def eventstream(answer: Answer) -> bytes:
     """*answer* as Bedrock streams it."""
-    return response(BINARY, *bedrock_events(answer))
+    return response(frames.CONTENT_TYPE, *bedrock_events(answer))
 
 
 def bedrock_events(answer: Answer) -> list[bytes]:
     """The events of *answer*, each in a frame."""
-    headers = {
-        ":event-type": "chunk",
-        ":content-type": "application/json",
-        ":message-type": "event",
-    }
-    encoded = [
-        base64.b64encode(json.dumps(event).encode()).decode()
-        for event in wire.events(answer, model=MODEL, serial=1)
-    ]
-    return [frame(headers, {"bytes": data}) for data in encoded]
-
-
-def bedrock_exception(name: str, message: str) -> bytes:
-    """What Bedrock sends in the stream, under HTTP 200, when it cannot go on."""
-    headers = {
-        ":exception-type": name,
-        ":content-type": "application/json",
-        ":message-type": "exception",
-    }
-    return frame(headers, {"message": message})
-
-
-def frame(headers: Mapping[str, str], payload: Mapping[str, str]) -> bytes:
-    """One message of AWS's binary framing, with both of its checksums.
-
-    Source: https://docs.aws.amazon.com/transcribe/latest/dg/event-stream.html
-    """
-    data = json.dumps(payload).encode()
-    fields = b"".join(
-        bytes([len(name)]) + name.encode() + struct.pack("!BH", 7, len(value)) + value.encode()
-        for name, value in headers.items()
-    )
-    prelude = struct.pack("!II", len(fields) + len(data) + 16, len(fields))
-    message = prelude + struct.pack("!I", crc32(prelude)) + fields + data
-    return message + struct.pack("!I", crc32(message))
-
-
-BINARY = "application/vnd.amazon.eventstream"
+    return [piece.data for piece in wire.pieces(answer, model=MODEL, framed=frames.event)]
 
 
 def response(content_type: str, *chunks: bytes) -> bytes:
@@ -334,7 +293,9 @@ BEDROCK = CLIENTS["bedrock, with a token"]
 async def test_an_exception_of_bedrock_before_output_is_not_heard(lines: Lines) -> None:
     """It comes under HTTP 200, in a frame of its own; only its name tells what happened."""
     start, *_ = bedrock_events(BOOKING)
-    failing = response(BINARY, start, bedrock_exception("internalServerException", "Try again."))
+    failing = response(
+        frames.CONTENT_TYPE, start, frames.exception("internalServerException", "Try again.")
+    )
     endpoint = Endpoint(failing, eventstream(BOOKING))
 
     heard = await heard_with(BEDROCK, endpoint)
@@ -348,7 +309,7 @@ async def test_an_exception_of_bedrock_before_output_is_not_heard(lines: Lines) 
 async def test_frames_that_stop_short_are_no_answer(lines: Lines) -> None:
     """botocore forgets half a frame at the end of the body without a word."""
     start, block, *_ = bedrock_events(BOOKING)
-    endpoint = Endpoint(response(BINARY, start, block[:20]), eventstream(BOOKING))
+    endpoint = Endpoint(response(frames.CONTENT_TYPE, start, block[:20]), eventstream(BOOKING))
 
     heard = await heard_with(BEDROCK, endpoint)
 
@@ -360,7 +321,9 @@ async def test_frames_that_stop_short_are_no_answer(lines: Lines) -> None:
 async def test_a_broken_frame_after_text_ends_the_turn_once(lines: Lines) -> None:
     """What was heard stays heard, and is not said again, where it is not to be resumed."""
     events = bedrock_events(Answer("One two three."))
-    failing = response(BINARY, *events[:5], bedrock_exception("modelStreamErrorException", "?"))
+    failing = response(
+        frames.CONTENT_TYPE, *events[:5], frames.exception("modelStreamErrorException", "?")
+    )
     endpoint = Endpoint(failing, eventstream(BOOKING))
 
     heard = await heard_with(BEDROCK, endpoint, on_interruption="raise")
@@ -378,7 +341,7 @@ async def test_a_frame_whose_checksum_is_wrong_is_malformed(lines: Lines) -> Non
     """Bytes that broke on the way are no mistake in code; the next attempt gets others."""
     start, block, *_ = bedrock_events(BOOKING)
     damaged = block[:-1] + bytes([block[-1] ^ 1])
-    endpoint = Endpoint(response(BINARY, start, damaged), eventstream(BOOKING))
+    endpoint = Endpoint(response(frames.CONTENT_TYPE, start, damaged), eventstream(BOOKING))
 
     heard = await heard_with(BEDROCK, endpoint)
 
@@ -395,7 +358,9 @@ async def test_exceptions_of_bedrock_are_named_for_what_they_are(
     name: str, kind: str, requests: int, lines: Lines
 ) -> None:
     """A limit asks for a longer wait; a request that is wrong stays so when sent again."""
-    endpoint = Endpoint(response(BINARY, bedrock_exception(name, "?")), eventstream(BOOKING))
+    endpoint = Endpoint(
+        response(frames.CONTENT_TYPE, frames.exception(name, "?")), eventstream(BOOKING)
+    )
 
     await heard_with(BEDROCK, endpoint)
 

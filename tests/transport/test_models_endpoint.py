@@ -20,6 +20,7 @@ from resilient_claude.transport.models_endpoint import (
     describe_model,
 )
 from tests.support.adapters import KEY
+from tests.support.platform_clients import CLIENTS
 
 MODEL = "claude-sonnet-4-6"
 Connect = Callable[[str], anthropic.AsyncAnthropic]
@@ -119,8 +120,11 @@ async def test_a_key_that_is_refused_is_an_error(connect: Connect) -> None:
         await describe_model(connect(base_url), MODEL, Evidence())
 
 
-async def test_a_client_that_cannot_ask_is_not_asked() -> None:
-    """Some platforms' clients have no models."""
-    client: Any = object()
+async def test_a_client_that_cannot_ask_gets_a_connection() -> None:
+    """Some platforms' clients have no models; a first turn waits for TCP and TLS all the same."""
+    with SimulatedClaude(platform="foundry") as claude:
+        client = CLIENTS["foundry"](claude.base_url)
+        told = await describe_model(client, MODEL, Evidence())
+        await client.close()
 
-    assert await describe_model(client, MODEL, Evidence()) is None
+        assert (told, claude.connections) == (None, 1)

@@ -4,7 +4,7 @@ The shape of the events is that of the recorded streams of the Anthropic SDK's t
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -42,13 +42,20 @@ class Piece(NamedTuple):
     wait_s: float = 0.0
 
 
-def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1) -> list[Piece]:
-    """Cut *answer* into its server-sent events, one per piece.
+def pieces(
+    answer: Answer,
+    *,
+    model: str = "claude-sonnet-5-5",
+    serial: int = 1,
+    framed: Callable[[Event], bytes] | None = None,
+) -> list[Piece]:
+    """Cut *answer* into its events, one per piece.
 
     Args:
         answer: The answer.
         model: The model named in it unless it names one.
         serial: Numbers the ids of the message and its tool calls.
+        framed: Writes an event; as a server-sent one when None.
     """
     kind = ""
     lasting = _lasting(answer)
@@ -61,7 +68,8 @@ def pieces(answer: Answer, *, model: str = "claude-sonnet-5-5", serial: int = 1)
             kind = event["content_block"]["type"]
         is_delta = event["type"] == "content_block_delta"
         wait_s = lasting.pop(event["index"], 0.0) if is_delta else 0.0
-        result.append(Piece(_point(event, kind), encode(event, answer.line_end), wait_s))
+        data = encode(event, answer.line_end) if framed is None else framed(event)
+        result.append(Piece(_point(event, kind), data, wait_s))
     return result
 
 

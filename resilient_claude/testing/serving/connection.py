@@ -21,13 +21,15 @@ import asyncio
 import socket
 import ssl
 from enum import Enum, auto
+from typing import Any
 
+from resilient_claude.testing.rules.endpoints import ENDPOINTS, Endpoint, asks_for_message
 from resilient_claude.testing.script.breaks import Break, Garbage, Step
 
 from .channel import Channel
 from .handshakes import ALERT, PLAINTEXT, TlsMode
 from .http1 import BadRequestError, RequestHead, read_body, read_head
-from .ledger import MESSAGES_PATH, Ledger
+from .ledger import Ledger
 from .play import break_off, play, play_other, refuse
 from .sockets import swallow_and_close
 
@@ -54,6 +56,7 @@ class Connection:
         context: The server's side of TLS; None without.
         tls_mode: What the client meets in place of a handshake, if anything.
         strict: Whether requests that break the API's rules are refused.
+        endpoint: Whose it is.
 
     Attributes:
         state: What it is doing.
@@ -70,11 +73,13 @@ class Connection:
         context: ssl.SSLContext | None,
         tls_mode: TlsMode,
         strict: bool,
+        endpoint: Endpoint = ENDPOINTS["anthropic"],
     ) -> None:
         self.state = ConnectionState.OPENING
         self._ordinal = ordinal
         self._ledger = ledger
         self._strict = strict
+        self._endpoint = endpoint
         self._channel = Channel(sock)
         self._context = context
         self._tls_mode = tls_mode
@@ -152,10 +157,16 @@ class Connection:
         return await self._answer(head, raw_body)
 
     async def _answer(self, head: RequestHead, raw_body: bytes) -> bool:
-        channel, serial, strict = self._channel, self._ledger.serial(), self._strict
-        if head.method != "POST" or head.target.partition("?")[0] != MESSAGES_PATH:
+        channel, endpoint = self._channel, self._endpoint
+        how: dict[str, Any] = {
+            "serial": self._ledger.serial(),
+            "strict": self._strict,
+            "endpoint": endpoint,
+        }
+        path = head.target.partition("?")[0]
+        if head.method != "POST" or not asks_for_message(endpoint, path):
             request = self._ledger.receive(head, raw_body, connection=self._ordinal)
-            await play_other(channel, request, serial=serial, strict=strict)
+            await play_other(channel, request, **how)
             return request.keep_alive
         request, step = self._ledger.receive_message_request(
             head, raw_body, connection=self._ordinal, step=self._take_accept_step()
@@ -164,9 +175,8 @@ class Connection:
             channel,
             step,
             request,
-            serial=serial,
-            strict=strict,
-            counted=lambda answer: self._ledger.counted(answer, request, serial=serial),
+            counted=lambda answer: self._ledger.counted(answer, request, serial=how["serial"]),
+            **how,
         )
         return may_go_on and request.keep_alive
 

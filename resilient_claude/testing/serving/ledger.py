@@ -17,8 +17,6 @@ from resilient_claude.testing.script.wire import message_id
 
 from .http1 import RecordedRequest, RequestHead, record
 
-MESSAGES_PATH = "/v1/messages"
-
 
 class Ledger:
     """The script and the recorded requests; every method may be called from any thread."""

@@ -4,6 +4,8 @@ import asyncio
 import socket
 import ssl
 
+from resilient_claude.testing.rules.endpoints import ENDPOINTS, Endpoint
+
 from .connection import Connection, ConnectionState
 from .handshakes import TlsMode
 from .ledger import Ledger
@@ -23,12 +25,20 @@ class Listener:
         tls_mode: What new connections meet.
     """
 
-    def __init__(self, ledger: Ledger, context: ssl.SSLContext | None, *, strict: bool) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        context: ssl.SSLContext | None,
+        *,
+        strict: bool,
+        endpoint: Endpoint = ENDPOINTS["anthropic"],
+    ) -> None:
         self.accepted: list[Connection] = []
         self.tls_mode: TlsMode = "normal"
         self._ledger = ledger
         self._context = context
         self._strict = strict
+        self._endpoint = endpoint
         self._listening = False
         self._sock = _bound_socket(0)
         self.port: int = self._sock.getsockname()[1]
@@ -98,6 +108,7 @@ class Listener:
                 context=self._context,
                 tls_mode=self.tls_mode,
                 strict=self._strict,
+                endpoint=self._endpoint,
             )
             self.accepted.append(connection)
 

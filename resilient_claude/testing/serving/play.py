@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
-from resilient_claude.testing.rules.validation import validate, validate_headers
-from resilient_claude.testing.script import wire
+from resilient_claude.testing.rules.endpoints import ENDPOINTS, Endpoint, as_plain, validate_on
+from resilient_claude.testing.rules.validation import validate_headers
+from resilient_claude.testing.script import frames, wire
 from resilient_claude.testing.script.answers import Answer, HttpError, Raw
 from resilient_claude.testing.script.breaks import (
     POINTS_BEFORE_HEADERS,
@@ -20,7 +21,7 @@ from . import http1
 from .channel import Channel
 from .http1 import BadRequestError, RecordedRequest
 from .models_list import model, model_list
-from .responses import model_of, send, send_error, send_json, send_message
+from .responses import model_of, response_ids, send, send_error, send_json, send_message
 from .showing import as_shown, break_as_shown
 
 FILLER_EVERY_S = 0.02
@@ -34,6 +35,7 @@ async def play(
     serial: int,
     strict: bool,
     counted: Callable[[Answer], Answer],
+    endpoint: Endpoint = ENDPOINTS["anthropic"],
 ) -> bool:
     """Answer *request* with *step*.
 
@@ -44,46 +46,60 @@ async def play(
         serial: Numbers the ids in the response.
         strict: Answer a request that breaks the API's rules with the documented error instead.
         counted: Counts the tokens of the request into its answer.
+        endpoint: Whose answer it is.
 
     Returns:
         Whether the connection can serve another request.
     """
-    error = validate(request.headers, request.raw_body) if strict else None
-    step = error or step
+    if strict:
+        asked = request.path, request.headers, request.raw_body, request.body
+        step = validate_on(endpoint, *asked) or step
+    body = as_plain(endpoint, request.path, request.headers, request.body)[1]
     if isinstance(step, Answer):
-        step = counted(as_shown(step, request.body))
+        step = counted(as_shown(step, body))
     elif isinstance(step, Break):
-        step = break_as_shown(step, request.body)
+        step = break_as_shown(step, body)
         if step.at not in POINTS_BEFORE_HEADERS:
             step = replace(step, answer=counted(step.answer))
     if isinstance(step, HttpError):
-        await send_error(channel, step, serial=serial)
+        await send_error(channel, step, serial=serial, endpoint=endpoint)
         return True
     if isinstance(step, Raw):
         headers = {name.lower(): value for name, value in step.headers.items()}
         headers = {"content-type": step.content_type, **headers}
         await send(channel, step.status, headers, step.body)
         return True
-    if isinstance(step, Answer) and not _wants_stream(request):
-        await send_message(channel, step, request, serial=serial)
+    if isinstance(step, Answer) and not (isinstance(body, dict) and body.get("stream") is True):
+        await send_message(channel, step, body, serial=serial, endpoint=endpoint)
         return True
-    return await _Stream(channel, step, request, serial).play()
+    return await _Stream(channel, step, model_of(body), serial, endpoint).play()
 
 
 async def play_other(
-    channel: Channel, request: RecordedRequest, *, serial: int, strict: bool
+    channel: Channel,
+    request: RecordedRequest,
+    *,
+    serial: int,
+    strict: bool,
+    endpoint: Endpoint = ENDPOINTS["anthropic"],
 ) -> None:
     """Answer a request that is none for a message: the list of models, one of them, or 404."""
-    error = validate_headers(request.headers) if strict else None
-    base, _, name = request.path.rstrip("/").partition("/v1/models/")
-    if error is None and request.method == "GET" and (name or base == "/v1/models"):
+    if request.method == "HEAD":  # the answer to which has no body
+        await channel.send(http1.head(404, response_ids(endpoint, serial)))
+        return
+    headers, _ = as_plain(endpoint, request.path, request.headers, None)
+    error = validate_headers(headers) if strict else None
+    path = request.path.removeprefix(endpoint.base_path).rstrip("/")
+    base, _, name = path.partition("/v1/models/")
+    asks = request.method == "GET" and endpoint.lists_models
+    if error is None and asks and (name or base == "/v1/models"):
         body = model(name) if name else model_list()
         if body is not None:
-            headers = {"request-id": http1.request_id(serial)}
-            await send_json(channel, 200, headers, body)
+            await send_json(channel, 200, response_ids(endpoint, serial), body)
             return
         error = HttpError(404, message=f"model: {name}")
-    await send_error(channel, error or HttpError(404, message="Not found"), serial=serial)
+    error = error or HttpError(404, message="Not found")
+    await send_error(channel, error, serial=serial, endpoint=endpoint)
 
 
 async def refuse(channel: Channel, error: BadRequestError, *, serial: int) -> None:
@@ -108,13 +124,15 @@ class _Stream:
     """One streamed answer, played until it ends or breaks."""
 
     def __init__(
-        self, channel: Channel, step: Answer | Break, request: RecordedRequest, serial: int
+        self, channel: Channel, step: Answer | Break, model: str, serial: int, endpoint: Endpoint
     ) -> None:
         self._channel = channel
         self._break = step if isinstance(step, Break) else None
         self._answer = step.answer if isinstance(step, Break) else step
         self._serial = serial
-        self._pieces = wire.pieces(self._answer, model=model_of(request), serial=self._serial)
+        self._endpoint = endpoint
+        framed = frames.event if endpoint.frames else None
+        self._pieces = wire.pieces(self._answer, model=model, serial=serial, framed=framed)
         self._waits_s = _waits(self._answer, self._pieces)
         self._unsent = bytearray()
 
@@ -124,7 +142,7 @@ class _Stream:
         if step is not None and step.at in POINTS_BEFORE_HEADERS and not await self._fail(step, 0):
             return False
         await self._channel.pause(self._answer.first_byte_s)
-        await self._channel.send(http1.head(200, _stream_headers(self._serial)))
+        await self._channel.send(http1.head(200, _stream_headers(self._endpoint, self._serial)))
         cut = None
         if step is not None and step.at not in POINTS_BEFORE_HEADERS:
             cut = step.pieces_sent()
@@ -178,8 +196,7 @@ class _Stream:
                 await self._send(how.data)
             return True
         if isinstance(how, SseError):
-            body = wire.error_body(how.type, how.message, http1.request_id(self._serial))
-            await self._send(wire.encode(body, self._answer.line_end))
+            await self._send(self._error_event(how))
             return True
         if how == "end":
             return True
@@ -188,14 +205,25 @@ class _Stream:
         await break_off(self._channel, how)
         return False
 
+    def _error_event(self, how: SseError) -> bytes:
+        if self._endpoint.frames:
+            return frames.exception(how.type, how.message)
+        body = wire.error_body(how.type, how.message, http1.request_id(self._serial))
+        return self._encoded(body)
+
+    def _encoded(self, event: wire.Event) -> bytes:
+        if self._endpoint.frames:
+            return frames.event(event)
+        return wire.encode(event, self._answer.line_end)
+
     async def _fill(self, how: str, cut: int) -> NoReturn:
         """Send what is no content until the client leaves, which the pause raises."""
-        if how == "comments":
+        if how == "comments" and not self._endpoint.frames:
             once, always = [], wire.COMMENT
         else:
             sent = wire.events(self._answer, model="", serial=self._serial)[:cut]
-            events = [wire.PING] if how == "pings" else wire.empty_delta(sent)
-            *once, always = [wire.encode(event, self._answer.line_end) for event in events]
+            events = wire.empty_delta(sent) if how == "empty_deltas" else [wire.PING]
+            *once, always = [self._encoded(event) for event in events]
         for data in once:
             await self._send(data)
         while True:
@@ -216,14 +244,11 @@ def _waits(answer: Answer, pieces: list[wire.Piece]) -> list[float]:
     return waits_s
 
 
-def _stream_headers(serial: int) -> dict[str, str]:
+def _stream_headers(endpoint: Endpoint, serial: int) -> dict[str, str]:
+    kind = frames.CONTENT_TYPE if endpoint.frames else "text/event-stream; charset=utf-8"
     return {
-        "content-type": "text/event-stream; charset=utf-8",
+        "content-type": kind,
         "cache-control": "no-cache",
         "transfer-encoding": "chunked",
-        "request-id": http1.request_id(serial),
+        **response_ids(endpoint, serial),
     }
-
-
-def _wants_stream(request: RecordedRequest) -> bool:
-    return isinstance(request.body, dict) and request.body.get("stream") is True
