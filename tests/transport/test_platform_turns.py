@@ -212,7 +212,10 @@ async def test_a_class_derived_from_the_plain_one_may_ask_anybody() -> None:
     assert request.body["thinking"] == {"type": "adaptive", "display": "summarized"}
 
 
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJ"
+    "RU5ErkJggg=="
+)
 BY_URL = "https://shop.example/menu.png"
 
 
@@ -232,3 +235,15 @@ async def test_an_image_by_url_is_sent_where_urls_are_taken(platform: PlatformNa
     sent = json.dumps(request.body)
     assert PIXEL in sent
     assert (BY_URL in sent) == (platform not in ("bedrock", "bedrock_mantle", "vertex"))
+
+
+@EVERY
+async def test_a_cache_is_warmed_on_every_platform(platform: PlatformName) -> None:
+    """By a request that asks for no stream, which has a path of its own on two of them."""
+    with SimulatedClaude(platform=platform, cache=True) as claude:
+        async with adapter_at(claude, platform, caching="ephemeral") as adapter:
+            warmed = await adapter.warm_cache("Be kind. " * 2000, [book])
+        (request,) = claude.requests
+
+    assert warmed.written_tokens > 0
+    assert request.path.rpartition("/")[2] in ("messages", "invoke", f"{MODEL}:rawPredict")
