@@ -35,7 +35,6 @@ from .extra import Extra, overridden
 from .fixed_fields import MCP_BETA, FixedFields
 from .given import or_default
 from .models import Model
-from .platforms import ANTHROPIC
 from .request import Adjustment, Request
 from .server_answers import ServerAnswers, with_server_answers
 from .thinking import with_thinking
@@ -168,11 +167,10 @@ def _media_limits(fixed: FixedFields) -> MediaLimits:
     """What of images and documents a request may have, by who is asked and for which model."""
     tokens, platform = fixed.model.facts.context_tokens or 0, fixed.platform
     images = 600 if tokens > _SHORT_CONTEXT_TOKENS else 100
-    if platform is ANTHROPIC:
-        return MediaLimits(images=images)
+    platform = fixed.platform
     return MediaLimits(
         images=images,
-        image_chars=platform.image_bytes,
+        image_chars=platform.image_chars,
         request_bytes=platform.request_bytes,
         fetches=platform.media_urls,
         counts_documents=not platform.media_urls,

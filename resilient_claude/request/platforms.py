@@ -19,8 +19,6 @@ from typing import Any
 from .model_facts import SAMPLING
 from .models import Model
 
-MB = 1024 * 1024
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
@@ -42,7 +40,7 @@ class Platform:
         strict_up_to: The last version of which tools can be strict; None if all can.
         automatic_caching: Whether `cache_control` may stand beside the messages.
         media_urls: Whether images and documents may be URLs.
-        image_bytes: The largest image, in base64.
+        image_chars: The largest image, in base64.
         request_bytes: The largest body.
     """
 
@@ -60,8 +58,8 @@ class Platform:
     strict_up_to: tuple[int, int] | None = None
     automatic_caching: bool = True
     media_urls: bool = True
-    image_bytes: int = 10 * MB
-    request_bytes: int = 32 * MB
+    image_chars: int = 10 * 1024 * 1024
+    request_bytes: int = 32_000_000
 
     def fit(self, body: dict[str, Any]) -> dict[str, str]:
         """Make *body* one that is taken here; what that has left out of it, and why."""
@@ -108,7 +106,7 @@ _OPERATED_BY_A_PARTNER = Platform(
     web_tools=False,
     inference_geo=False,
     media_urls=False,
-    image_bytes=5 * MB,
+    image_chars=5 * 1024 * 1024,
 )
 BEDROCK = replace(
     _OPERATED_BY_A_PARTNER,
@@ -119,7 +117,7 @@ BEDROCK = replace(
     # "Structured outputs", "Platforms": of later models, Bedrock has none.
     strict_up_to=(4, 6),
     automatic_caching=False,
-    request_bytes=20 * MB,
+    request_bytes=20_000_000,
 )
 BEDROCK_MESSAGES = replace(
     _OPERATED_BY_A_PARTNER,
@@ -127,7 +125,7 @@ BEDROCK_MESSAGES = replace(
     client="AsyncAnthropicBedrockMantle",
     answer_format=False,
     strict_up_to=(0, 0),
-    request_bytes=20 * MB,
+    request_bytes=20_000_000,
 )
 VERTEX = replace(
     _OPERATED_BY_A_PARTNER,
@@ -136,7 +134,7 @@ VERTEX = replace(
     sampling_version="vertex-2023-10-16",
     model_in_url=True,
     basic_search=True,
-    request_bytes=30 * MB,
+    request_bytes=30_000_000,
 )
 OTHER = Platform(name="this client", client="")
 """What an application has derived from the SDK's clients: nothing is known of it."""

@@ -11,7 +11,7 @@ import anthropic
 from resilient_claude.failures.evidence import Evidence
 
 from .current_evidence import current_evidence
-from .warming import connect
+from .first_request import connect
 
 if TYPE_CHECKING:
     from .sdk import AnyClient

@@ -25,6 +25,7 @@ from resilient_claude.request.request import Request
 
 from .aiohttp_internals import idle_connections
 from .exchange import Exchange, open_exchange, rehearse
+from .first_request import load_and_sign
 from .httpx2_internals import close_idle
 from .pool import AiohttpTransport
 from .sdk import (
@@ -35,7 +36,6 @@ from .sdk import (
     make_client,
     transport_of,
 )
-from .warming import load_and_sign
 
 if TYPE_CHECKING:
     import anthropic

@@ -13,7 +13,7 @@ from time import monotonic
 from rich.console import Console
 
 from . import __doc__ as about
-from . import counts, cpu, fresh, lag, latency, report, sessions, stalls
+from . import clouds, counts, cpu, fresh, lag, latency, report, sessions, stalls
 from .contenders import has_plugin
 from .measure import Measure, Result, Setting
 from .server import BenchmarkServer
@@ -31,6 +31,7 @@ MEASURES: dict[str, Measure] = {
     "streams": lag.streams_per_core,
     "lag": lag.beside_turns,
     "hostile": stalls.hostile,
+    "bedrock": clouds.bedrock,
     "memory": fresh.memory,
     "first-turn": fresh.first_turn,
     "import": fresh.imports,

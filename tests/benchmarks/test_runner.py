@@ -46,6 +46,14 @@ async def test_the_lag_meter_sees_who_blocks_the_loop() -> None:
     assert idle.longest_ms < 50 < busy.longest_ms
 
 
+def test_a_prewarmed_first_turn_on_bedrock_does_not_stop_the_audio() -> None:
+    """A frame of speech has 20 ms, and boto3 alone takes ten times that."""
+    cold, prewarmed = runner.run(["bedrock"], rounds=1, effort=0.1, console=Console(quiet=True))
+
+    assert prewarmed.met()
+    assert (cold.median(OURS) or 0.0) > 20.0
+
+
 def test_what_is_hostile_is_served_as_it_is() -> None:
     """Otherwise the row would tell of a server that says no."""
     names = [*hostile.RESPONSES]

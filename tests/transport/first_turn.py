@@ -1,12 +1,13 @@
-"""A process whose first turn is watched: `python -m tests.transport.first_turn PLATFORM cold|warm`.
+"""A process whose first turn is watched: `python -m tests.transport.first_turn bedrock cold`.
 
 What it prints is what its event loop's thread did, as far as that stops the loop: imports, files,
-and what a library does for credentials.
+what a library does for credentials, and the longest stretch of CPU between two turns of the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import threading
@@ -17,6 +18,7 @@ import anthropic
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.testing import SimulatedClaude
+from tests.benchmarks.stalls import LagMeter
 from tests.support.listening import conversation, read_stream
 
 STOPS_THE_LOOP = ("import", "open", "subprocess.Popen", "credentials")
@@ -59,10 +61,12 @@ async def main(name: str, mode: str) -> None:
         client = MAKE[name](claude.base_url)
         adapter = ResilientClaudeLLM(client=client)
         watch = LoopWatch()
-        if mode == "warm":
+        if mode == "prewarmed":
             await adapter.warm()
         warming = watch.take()
-        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        gc.freeze()  # a full collection takes 150 ms, whoever causes it
+        with LagMeter() as meter:
+            heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         turn = watch.take()
         await adapter.aclose()
         await client.close()
@@ -73,6 +77,7 @@ async def main(name: str, mode: str) -> None:
         "warming": warming,
         "turn": turn,
         "connections": connections,
+        "stall_ms": meter.longest_ms,
     }
     sys.stdout.write(f"\n{json.dumps(told)}\n")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anthropic
 import pytest
-from livekit.agents import function_tool
+from livekit.agents import function_tool, llm
 
 from resilient_claude import ResilientClaudeLLM, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, ToolUse
@@ -209,3 +210,40 @@ async def test_a_class_derived_from_the_plain_one_may_ask_anybody() -> None:
 
     assert heard.error is None
     assert request.body["thinking"] == {"type": "adaptive", "display": "summarized"}
+
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJ"
+    "RU5ErkJggg=="
+)
+BY_URL = "https://shop.example/menu.png"
+
+
+@EVERY
+async def test_an_image_by_url_is_sent_where_urls_are_taken(platform: PlatformName) -> None:
+    """Elsewhere the turn is not lost for it: it is left out, and one by value is sent."""
+    context = conversation("What is this?")
+    context.add_message(role="user", content=[llm.ImageContent(image=BY_URL)])
+    by_value = llm.ImageContent(image=f"data:image/png;base64,{PIXEL}")
+    context.add_message(role="user", content=[by_value])
+    with SimulatedClaude(platform=platform) as claude:
+        async with adapter_at(claude, platform) as adapter:
+            heard = await read_stream(adapter.chat(chat_ctx=context))
+        (request,) = claude.requests
+
+    assert heard.error is None
+    sent = json.dumps(request.body)
+    assert PIXEL in sent
+    assert (BY_URL in sent) == (platform not in ("bedrock", "bedrock_mantle", "vertex"))
+
+
+@EVERY
+async def test_a_cache_is_warmed_on_every_platform(platform: PlatformName) -> None:
+    """By a request that asks for no stream, which has a path of its own on two of them."""
+    with SimulatedClaude(platform=platform, cache=True) as claude:
+        async with adapter_at(claude, platform, caching="ephemeral") as adapter:
+            warmed = await adapter.warm_cache("Be kind. " * 2000, [book])
+        (request,) = claude.requests
+
+    assert warmed.written_tokens > 0
+    assert request.path.rpartition("/")[2] in ("messages", "invoke", f"{MODEL}:rawPredict")

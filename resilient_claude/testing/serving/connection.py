@@ -18,17 +18,19 @@ out of DARK but the client's leaving.
 """
 
 import asyncio
+import json
 import socket
 import ssl
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
-from resilient_claude.testing.rules.endpoints import ENDPOINTS, Endpoint, asks_for_message
+from resilient_claude.testing.rules.endpoints import ENDPOINTS, Endpoint, as_plain, asks_for_message
 from resilient_claude.testing.script.breaks import Break, Garbage, Step
 
 from .channel import Channel
 from .handshakes import ALERT, PLAINTEXT, TlsMode
-from .http1 import BadRequestError, RequestHead, read_body, read_head
+from .http1 import BadRequestError, RecordedRequest, RequestHead, read_body, read_head
 from .ledger import Ledger
 from .play import break_off, play, play_other, refuse
 from .sockets import swallow_and_close
@@ -171,12 +173,13 @@ class Connection:
         request, step = self._ledger.receive_message_request(
             head, raw_body, connection=self._ordinal, step=self._take_accept_step()
         )
+        plain = _plain(request, endpoint)
         may_go_on = await play(
             channel,
             step,
             request,
+            counted=lambda answer: self._ledger.counted(answer, plain, serial=how["serial"]),
             **how,
-            counted=lambda answer: self._ledger.counted(answer, request, serial=how["serial"]),
         )
         return may_go_on and request.keep_alive
 
@@ -184,3 +187,10 @@ class Connection:
         """The step that `accept` consumed, for the first request alone."""
         step, self._accept_step = self._accept_step, None
         return step
+
+
+def _plain(request: RecordedRequest, endpoint: Endpoint) -> RecordedRequest:
+    """Return *request* as Anthropic's own API would have got it."""
+    headers, body = as_plain(endpoint, request.path, request.headers, request.body)
+    raw_body = request.raw_body if body is request.body else json.dumps(body).encode()
+    return replace(request, headers=headers, body=body, raw_body=raw_body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from resilient_claude.testing.rules.endpoints import (
     validate_on,
 )
 from resilient_claude.testing.script.answers import HttpError
+from tests.support.pictures import png
 
 MODEL = "claude-sonnet-4-6"
 PATHS: dict[PlatformName, str] = {
@@ -117,7 +119,7 @@ def test_sampling_is_refused_under_the_newest_version(platform: PlatformName) ->
 
 def test_an_image_above_5_mb_is_refused_by_bedrock() -> None:
     """Anthropic's own API takes 10."""
-    data = "iVBORw0KGgo" + "A" * (6 * 1024 * 1024 + 1)
+    data = base64.b64encode(png(content=bytes(5 * 1024 * 1024))).decode()
     source = {"type": "base64", "media_type": "image/png", "data": data}
     said = {"role": "user", "content": [{"type": "image", "source": source}]}
 

@@ -71,7 +71,7 @@ def first_turn(name: str, mode: str, environment: dict[str, str]) -> dict[str, A
 @pytest.mark.parametrize("name", ["bedrock", "vertex"])
 def test_the_first_turn_after_warming_loads_nothing(name: str, environment: dict[str, str]) -> None:
     """Cold, boto3 alone stops the audio of every call in the process for a quarter of a second."""
-    told = first_turn(name, "warm", environment)
+    told = first_turn(name, "prewarmed", environment)
 
     assert told["turn"] == []
     assert told["connections"] == 1
