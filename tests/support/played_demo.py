@@ -54,7 +54,12 @@ def install_synthesizer(directory: Path, name: str = "espeak-ng", code: str = SY
 
 @functools.cache
 def played_demo() -> PlayedDemo:
-    """The demo with a picture and a sound, on 80 columns; played once per process."""
+    """The demo, played once per process."""
+    return play_demo()
+
+
+def play_demo() -> PlayedDemo:
+    """Play the demo with a picture and a sound, on 80 columns."""
     output = io.StringIO()
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patched:
         directory = Path(name)

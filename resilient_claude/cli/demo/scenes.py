@@ -37,7 +37,7 @@ class Scene:
 
 
 def _answer(text: str = "", **more: Sequence[ToolUse]) -> Answer:
-    return Answer(text, first_token_s=0.5, piece_s=0.05, **more)  # type: ignore[arg-type]
+    return Answer(text, first_token_s=0.3, piece_s=0.05, **more)  # type: ignore[arg-type]
 
 
 def _expected(answer: Answer, tools: int = 0) -> Expected:
