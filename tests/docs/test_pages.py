@@ -35,7 +35,7 @@ RUN_BY = {
     ".venv/bin/resilient-claude demo --timeline calls.html": '("calls.html", "<!doctype html>")',
     ".venv/bin/resilient-claude demo --listen calls.wav": "DemoOptions(timeline=svg, listen=wav)",
     ".venv/bin/resilient-claude demo --record": "DemoOptions(record=True)",
-    ".venv/bin/resilient-claude demo --timeline docs/demo.svg": "words(played_demo().picture)",
+    ".venv/bin/resilient-claude demo --timeline docs/demo.svg": "words(played.picture)",
     ".venv/bin/resilient-claude models": 'invoke(app, ["models"]',
     ".venv/bin/python examples/caching.py": 'str(EXAMPLES / "caching.py")',
     ".venv/bin/resilient-claude chat": '["chat", "--base-url"',
