@@ -25,6 +25,7 @@ POLL_S = 0.05
 """How often a step looks whether it was committed: no event says so."""
 STALLED_S = 0.25
 """An answer of which nothing more has come for so long may be in the middle of a sentence."""
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 ANNOUNCE_WITHIN_S = 10.0
 """How long a step that has failed waits until the caller may be told."""
 
@@ -78,7 +79,8 @@ class Attending:
         if step.committed_at is None or step.reply.asked_again or step.failed_at is not None:
             when = loop.time() + POLL_S
         else:
-            when = max(self.wait.next_due(loop.time()), step.last_chunk_at + STALLED_S)
+            due = -math.inf if step.sentence_held else self.wait.next_due(loop.time())
+            when = max(due, step.last_chunk_at + STALLED_S)
         timer = None
         if when != math.inf and self._attached:
             timer = loop.call_at(max(when, loop.time() + 0.001), _done, wake)
@@ -105,6 +107,9 @@ class Attending:
         action = self.wait.due(now)
         if step.first_word_at is not None and now < step.last_chunk_at + STALLED_S:
             return ()  # it flows
+        if step.sentence_held:
+            step.sentence_held = False
+            return (FlushSentinel(),)  # the text-to-speech would wait for the next sentence
         if action is Action.SPEAK_UP:
             self.wait.spoken_up(now)
             return (FlushSentinel(),)  # the text-to-speech would wait for the sentence's end
@@ -141,16 +146,19 @@ class Attending:
     def goes_out(self, step: ReplyStep, chunk: Chunk) -> None:
         """A *chunk* goes out; it may have the first word of the answer."""
         step.last_chunk_at = self.now()
-        if step.first_word_at is not None:
-            return
         text: object = chunk
         if isinstance(chunk, llm.ChatChunk):
             text = chunk.delta.content if chunk.delta else None
-            step.tools = step.tools or bool(chunk.delta and chunk.delta.tool_calls)
+            if step.first_word_at is None and chunk.delta and chunk.delta.tool_calls:
+                step.tools = True
         if not isinstance(text, str) or not text:
             return
         if not text.strip():
-            step.parts.append((text, False))
+            if step.first_word_at is None:
+                step.parts.append((text, False))
+            return
+        step.sentence_held = text.rstrip().endswith(_SENTENCE_ENDS)
+        if step.first_word_at is not None:
             return
         step.first_word_at = step.last_chunk_at
         self.check_commit()

@@ -19,6 +19,7 @@ from resilient_claude.testing import Answer, Note, SimulatedClaude, Step, Though
 from resilient_claude.testing.serving.showing import as_shown
 from resilient_claude.testing.voice import PlayedCall, Says, VoiceCall
 from resilient_claude.voice import keep_caller_informed
+from resilient_claude.voice.attending import STALLED_S
 
 from ..support.adapters import KEY
 from ..support.attended_calls import COMMIT_S, as_said
@@ -162,3 +163,14 @@ def test_a_caller_may_interrupt_a_note(model: str) -> None:
     (told,) = [b["text"] for b in blocks if "very big" in b.get("text", "")]
     assert note.startswith(told.strip())
     assert told.strip() != note
+
+
+def test_a_note_is_heard_before_what_is_thought_behind_it() -> None:
+    """In the same message: livekit would keep the sentence until the next one begins."""
+    content = [Note(BOOK), Thought("They want a table.", lasts_s=4.0), DONE]
+    script = [Answer(content=content, first_token_s=FIRST_TOKEN_S)]
+    call = played("claude-sonnet-5-5", script)
+
+    assert heard(call) == [BOOK, DONE]
+    token_s = call.posts()[0].at_s + FIRST_TOKEN_S
+    assert call.heard()[0].start_s - token_s < STALLED_S + HEARD_AFTER_S
