@@ -102,6 +102,7 @@ class TurnRecord:
         said: the text that was handed on, in pieces.
         tool_calls: tool calls handed on.
         usage: tokens of the parts that ended.
+        told: the same as livekit was told it at the end; None while it was not.
         wasted: tokens of attempts of which nothing was handed on; billed all the same.
         prices: what the model costs, if that is known.
         cost_usd: what all these tokens cost, US dollars; None where that is not known.
@@ -130,6 +131,7 @@ class TurnRecord:
     said: list[str] = field(default_factory=list)
     tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
+    told: llm.CompletionUsage | None = None
     wasted: Usage = field(default_factory=Usage)
     prices: Prices | None = None
     cost_usd: float | None = 0.0
@@ -296,13 +298,16 @@ class TurnRecord:
         Of a turn of which nothing was handed on, the counts are what it has cost all the same.
         """
         usage = self.usage if self.heard or not self.failed else self.wasted
+        told = usage.to_livekit()
+        if usage is self.usage:
+            self.told = told
         extra = {"outcome": ended, "stop_reason": self.stop_reason, **self.server_work.to_extra()}
         if self.container is not None:
             extra["container"] = self.container
         return llm.ChatChunk(
             id=self.message_id,
             delta=llm.ChoiceDelta(extra={"claude": extra}),
-            usage=usage.to_livekit(),
+            usage=told,
         )
 
 
