@@ -95,7 +95,8 @@ def conversation(
         texts += span.system
         left_out |= dict.fromkeys(span.left_out)
         names |= dict.fromkeys(span.names)
-        breakpoints += [(before + at, block) for at, block in span.breakpoints]
+        if span.breakpoints:
+            breakpoints += [(before + at, block) for at, block in span.breakpoints]
         before += len(span.messages)
     system, ends = _system(texts, cut=cut)
     return Conversation(
