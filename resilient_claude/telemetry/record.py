@@ -6,7 +6,7 @@ Longer than other modules, because every fact of a turn stands here, once.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from livekit.agents import llm
 
@@ -74,12 +74,7 @@ class CacheMiss:
 
     def as_dict(self) -> dict[str, Scalar]:
         """Everything about it, as scalars."""
-        return {
-            "reason": self.reason,
-            "expected_tokens": self.expected_tokens,
-            "read_tokens": self.read_tokens,
-            "age_s": round(self.age_s, 3),
-        }
+        return {**asdict(self), "age_s": round(self.age_s, 3)}
 
 
 @dataclass(slots=True, kw_only=True)

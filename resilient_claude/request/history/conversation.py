@@ -95,8 +95,7 @@ def conversation(
         texts += span.system
         left_out |= dict.fromkeys(span.left_out)
         names |= dict.fromkeys(span.names)
-        if span.breakpoints:
-            breakpoints += [(before + at, block) for at, block in span.breakpoints]
+        breakpoints += [(before + at, block) for at, block in span.breakpoints]
         before += len(span.messages)
     system, ends = _system(texts, cut=cut)
     return Conversation(
@@ -141,9 +140,6 @@ def _preparations(
 
 def _system(texts: list[SystemText], *, cut: bool) -> tuple[list[dict[str, Any]], list[int]]:
     """The blocks of the system, and after which of them breakpoints are."""
-    if len(texts) == 1 and not texts[0].breakpoint:  # as in most calls
-        text = texts[0].text
-        return ([] if text.isspace() else [PlainJson(type="text", text=text)]), []
     ends = [at for at, text in enumerate(texts) if text.breakpoint]
     if not cut and not ends and len(texts) > 1:
         texts = [SystemText("".join(text.text for text in texts))]
