@@ -80,8 +80,10 @@ def conversation(
     new = [message for span in spans for message in span.messages]
     messages: list[dict[str, Any]] = [*settled.messages, *new]
     known = settled.known_json(messages) if new and settled.messages else None
-    media = [*settled.media, *(medium for span in spans for medium in span.media)]
-    fitting = Fitting()
+    media = [*settled.media]
+    for span in spans:
+        media += span.media
+    fitting = _NO_MEDIA
     if media:
         fitting = fitted(media, limits, histories.small, not_media_bytes=not_media_bytes)
         messages = _rewritten(messages, media, fitting, histories)
@@ -114,6 +116,9 @@ def conversation(
     )
 
 
+_NO_MEDIA = Fitting()
+
+
 def _end(messages: list[dict[str, Any]], model: Model) -> None:
     """Make *messages* end as *model* takes it."""
     if not messages:
@@ -131,7 +136,11 @@ def _preparations(
     spans: Sequence[Span], fitting: Fitting, histories: HistoryCache
 ) -> tuple[Callable[[], object], ...]:
     """What a thread is to do first: read images, and make them smaller."""
-    unread = [image for span in spans for image in span.unread]
+    unread = list[llm.ImageContent]()
+    for span in spans:
+        unread += span.unread
+    if not unread and not fitting.to_shrink:  # as in most turns
+        return ()
     return (
         *(partial(read_picture, image) for image in unread),
         *(partial(histories.small.make, picture) for picture in fitting.to_shrink),

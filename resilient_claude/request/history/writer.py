@@ -22,7 +22,12 @@ NOBODY_SPOKE = PlainJson(role="user", content=[{"text": "(empty)", "type": "text
 
 
 class SystemText(NamedTuple):
-    """A part of the system's text, and whether one of livekit's cache breakpoints ends it."""
+    """A part of the system's text; joined, the parts are all of it.
+
+    Attributes:
+        text: It.
+        breakpoint: Whether one of livekit's cache breakpoints ends it.
+    """
 
     text: str
     breakpoint: bool = False
@@ -286,5 +291,7 @@ class Writer:
 _INSTRUCTIONS = getattr(llm, "Instructions", None)
 _TEXTS = (str, _INSTRUCTIONS) if isinstance(_INSTRUCTIONS, type) else (str,)
 
-# livekit's end of a prefix that is worth to be cached; older releases have none.
-BREAKPOINTS: tuple[Any, ...] = (*filter(None, [getattr(llm, "CacheBreakpoint", None)]),)
+# What ends a prefix that is worth to be cached. Source: livekit/agents/llm/chat_context.py; older
+# releases lack it.
+_BREAKPOINT = getattr(llm, "CacheBreakpoint", None)
+BREAKPOINTS: tuple[type, ...] = (_BREAKPOINT,) if isinstance(_BREAKPOINT, type) else ()
