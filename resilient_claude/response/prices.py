@@ -67,7 +67,7 @@ class Prices:
         if self.long_prompt_tokens is not None and usage.prompt_tokens > self.long_prompt_tokens:
             factor *= self.long_prompt_factor
         read, write_5m, write_1h = self.cache_read, self.cache_write_5m, self.cache_write_1h
-        written_5m, written_1h = usage.written
+        written_5m, written_1h = usage.written if usage.cache_creation_input_tokens else (0, 0)
         tokens = (
             usage.input_tokens * self.input
             + usage.output_tokens * self.output

@@ -119,7 +119,7 @@ class TurnEnded:
         """How the turn of *record* ended: with an outcome, with a failure, or else cancelled."""
         usage, miss = record.usage, record.cache_miss
         told = record.told or usage.to_livekit()
-        written_5m, written_1h = usage.written
+        written_5m, written_1h = usage.written if usage.cache_creation_input_tokens else (0, 0)
         return cls(
             turn_id=record.turn_id,
             outcome=record.outcome,

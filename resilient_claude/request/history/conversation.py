@@ -20,7 +20,7 @@ from .cache import HistoryCache
 from .fitting import ANY_LIMITS, NOT_MEDIA_BYTES, Fitting, MediaLimits, Medium, fitted, rewritten
 from .media import read_picture
 from .plain_json import KnownJson, PlainJson
-from .writer import NOBODY_SPOKE, Span, SystemText
+from .writer import NOBODY_SPOKE, SystemText
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +77,19 @@ def conversation(
         not_media_bytes: How long everything else in the request is.
     """
     settled, spans, number = histories.history(chat_ctx)
-    new = [message for span in spans for message in span.messages]
+    new, media, unread = list[Any](), [*settled.media], list[llm.ImageContent]()
+    for span in spans:
+        new += span.messages
+        media += span.media
+        unread += span.unread
     messages: list[dict[str, Any]] = [*settled.messages, *new]
     known = settled.known_json(messages) if new and settled.messages else None
-    media = [*settled.media]
-    for span in spans:
-        media += span.media
     fitting = _NO_MEDIA
     if media:
         fitting = fitted(media, limits, histories.small, not_media_bytes=not_media_bytes)
         messages = _rewritten(messages, media, fitting, histories)
-    _end(messages, model)
+    if not messages or messages[-1]["role"] == "assistant":
+        _end(messages, model)
     calls: dict[str, llm.FunctionCall] = {}
     names, left_out = {**settled.names}, {**settled.left_out}
     texts, breakpoints = [*settled.system], [*settled.breakpoints]
@@ -112,7 +114,7 @@ def conversation(
         names=[*names],
         left_out=[*(left_out | fitting.left_out)],
         media_bytes=fitting.sent_bytes,
-        preparations=_preparations(spans, fitting, histories),
+        preparations=_prepared(unread, fitting, histories) if unread or fitting.to_shrink else (),
     )
 
 
@@ -132,15 +134,10 @@ def _end(messages: list[dict[str, Any]], model: Model) -> None:
         messages[-1] = {**final, "content": [*blocks, {**last, "text": prefill(last["text"])}]}
 
 
-def _preparations(
-    spans: Sequence[Span], fitting: Fitting, histories: HistoryCache
+def _prepared(
+    unread: Sequence[llm.ImageContent], fitting: Fitting, histories: HistoryCache
 ) -> tuple[Callable[[], object], ...]:
     """What a thread is to do first: read images, and make them smaller."""
-    unread = list[llm.ImageContent]()
-    for span in spans:
-        unread += span.unread
-    if not unread and not fitting.to_shrink:  # as in most turns
-        return ()
     return (
         *(partial(read_picture, image) for image in unread),
         *(partial(histories.small.make, picture) for picture in fitting.to_shrink),
