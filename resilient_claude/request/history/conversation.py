@@ -146,6 +146,9 @@ def _prepared(
 
 def _system(texts: list[SystemText], *, cut: bool) -> tuple[list[dict[str, Any]], list[int]]:
     """The blocks of the system, and after which of them breakpoints are."""
+    if len(texts) == 1 and not texts[0].breakpoint:  # as in most calls
+        text = texts[0].text
+        return ([] if text.isspace() else [PlainJson(type="text", text=text)]), []
     ends = [at for at, text in enumerate(texts) if text.breakpoint]
     if not cut and not ends and len(texts) > 1:
         texts = [SystemText("".join(text.text for text in texts))]
