@@ -7,7 +7,7 @@ message that names the argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import anthropic
@@ -148,7 +148,7 @@ def _made(
         body=_in_sdk_order(body, last=fixed.last),
         headers=_headers(fixed, betas),
         query=(_BETA_QUERY if betas and not fixed.platform.model_in_url else {}) | extra.query,
-        adjustments=(*fixed.adjustments, *_adjustments(unsent, everything, history)),
+        adjustments=fixed.adjustments + _adjustments(unsent, everything, history),
         timeout_s=extra.timeout_s,
         asked=model,
         aliases=offered.aliases,
@@ -168,12 +168,19 @@ def _media_limits(fixed: FixedFields) -> MediaLimits:
     tokens, platform = fixed.model.facts.context_tokens or 0, fixed.platform
     images = 600 if tokens > _SHORT_CONTEXT_TOKENS else 100
     platform = fixed.platform
+    return _limits(
+        images, platform.image_chars, platform.request_bytes, fetches=platform.media_urls
+    )
+
+
+@lru_cache(maxsize=64)
+def _limits(images: int, image_chars: int, request_bytes: int, *, fetches: bool) -> MediaLimits:
     return MediaLimits(
         images=images,
-        image_chars=platform.image_chars,
-        request_bytes=platform.request_bytes,
-        fetches=platform.media_urls,
-        counts_documents=not platform.media_urls,
+        image_chars=image_chars,
+        request_bytes=request_bytes,
+        fetches=fetches,
+        counts_documents=not fetches,
     )
 
 
@@ -256,10 +263,14 @@ def _completed(
 
 def _adjustments(
     unsent: Mapping[str, str | None], tools: AllTools, history: Conversation
-) -> Iterator[Adjustment]:
-    yield from (Adjustment(name, why) for name, why in unsent.items() if why)
-    yield from (Adjustment("tools", why) for why in tools.left_out)
-    yield from (Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out)
+) -> tuple[Adjustment, ...]:
+    if not (any(unsent.values()) or tools.left_out or history.left_out):  # as in most turns
+        return ()
+    return (
+        *(Adjustment(name, why) for name, why in unsent.items() if why),
+        *(Adjustment("tools", why) for why in tools.left_out),
+        *(Adjustment("chat_ctx", f"not sent: {what}") for what in history.left_out),
+    )
 
 
 def _betas(fixed: FixedFields, offered: ToolDefinitions) -> tuple[str, ...]:

@@ -92,4 +92,9 @@ def _encode(value: object) -> bytes:
 
 
 def _is_plain_list(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is PlainJson and item.exact for item in value)
+    if not isinstance(value, list):
+        return False
+    for item in value:  # noqa: SIM110 - each turn of a generator is one more call
+        if type(item) is not PlainJson or not item.exact:
+            return False
+    return True

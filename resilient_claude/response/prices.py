@@ -67,13 +67,12 @@ class Prices:
         if self.long_prompt_tokens is not None and usage.prompt_tokens > self.long_prompt_tokens:
             factor *= self.long_prompt_factor
         read, write_5m, write_1h = self.cache_read, self.cache_write_5m, self.cache_write_1h
+        written_5m, written_1h = usage.written if usage.cache_creation_input_tokens else (0, 0)
         tokens = (
             usage.input_tokens * self.input
             + usage.output_tokens * self.output
             + usage.cache_read_input_tokens * (self.input * _CACHE_READ if read is None else read)
-            + usage.cache_write_5m_tokens
-            * (self.input * _CACHE_WRITE_5M if write_5m is None else write_5m)
-            + usage.cache_write_1h_tokens
-            * (self.input * _CACHE_WRITE_1H if write_1h is None else write_1h)
+            + written_5m * (self.input * _CACHE_WRITE_5M if write_5m is None else write_5m)
+            + written_1h * (self.input * _CACHE_WRITE_1H if write_1h is None else write_1h)
         )
         return tokens / _MILLION * factor + usage.web_search_requests * self.web_search

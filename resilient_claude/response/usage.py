@@ -65,20 +65,11 @@ class Usage:
         return self.input_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
 
     @property
-    def cache_write_1h_tokens(self) -> int:
-        """Tokens that were written to the cache for an hour."""
-        return min(self.cache_creation_1h_tokens, self.cache_creation_input_tokens)
-
-    @property
-    def cache_write_5m_tokens(self) -> int:
-        """Tokens that were written to the cache for five minutes."""
-        return self.cache_creation_input_tokens - self.cache_write_1h_tokens
-
-    @property
-    def cache_hit_ratio(self) -> float | None:
-        """Which part of the prompt was read from the cache; None where there was no prompt."""
-        prompt_tokens = self.prompt_tokens
-        return self.cache_read_input_tokens / prompt_tokens if prompt_tokens else None
+    def written(self) -> tuple[int, int]:
+        """Tokens that were written to the cache for five minutes, and for an hour."""
+        written = self.cache_creation_input_tokens
+        for_an_hour = min(self.cache_creation_1h_tokens, written)
+        return written - for_an_hour, for_an_hour
 
     def to_livekit(self) -> llm.CompletionUsage:
         """The same counts as livekit's usage chunk carries them."""

@@ -118,6 +118,8 @@ class TurnEnded:
     def of(cls, record: TurnRecord) -> TurnEnded:
         """How the turn of *record* ended: with an outcome, with a failure, or else cancelled."""
         usage, miss = record.usage, record.cache_miss
+        told = record.told or usage.to_livekit()
+        written_5m, written_1h = usage.written if usage.cache_creation_input_tokens else (0, 0)
         return cls(
             turn_id=record.turn_id,
             outcome=record.outcome,
@@ -133,12 +135,14 @@ class TurnEnded:
             tool_calls=record.tool_calls,
             silence_s=record.silence_s,
             elapsed_s=record.elapsed_s,
-            usage=usage.to_livekit(),
+            usage=told,
             wasted_tokens=record.wasted_tokens,
             cost_usd=record.cost_usd,
-            cache_hit_ratio=usage.cache_hit_ratio,
-            cache_write_5m_tokens=usage.cache_write_5m_tokens,
-            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            cache_hit_ratio=(
+                told.prompt_cached_tokens / told.prompt_tokens if told.prompt_tokens else None
+            ),
+            cache_write_5m_tokens=written_5m,
+            cache_write_1h_tokens=written_1h,
             cache_miss=None if miss is None else miss.reason,
             thinking_tokens=usage.thinking_tokens,
             web_searches=usage.web_search_requests,

@@ -6,7 +6,7 @@ Longer than other modules, because every fact of a turn stands here, once.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from livekit.agents import llm
 
@@ -74,12 +74,7 @@ class CacheMiss:
 
     def as_dict(self) -> dict[str, Scalar]:
         """Everything about it, as scalars."""
-        return {
-            "reason": self.reason,
-            "expected_tokens": self.expected_tokens,
-            "read_tokens": self.read_tokens,
-            "age_s": round(self.age_s, 3),
-        }
+        return {**asdict(self), "age_s": round(self.age_s, 3)}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +97,7 @@ class TurnRecord:
         said: the text that was handed on, in pieces.
         tool_calls: tool calls handed on.
         usage: tokens of the parts that ended.
+        told: the same as livekit was told it at the end; None while it was not.
         wasted: tokens of attempts of which nothing was handed on; billed all the same.
         prices: what the model costs, if that is known.
         cost_usd: what all these tokens cost, US dollars; None where that is not known.
@@ -130,6 +126,7 @@ class TurnRecord:
     said: list[str] = field(default_factory=list)
     tool_calls: int = 0
     usage: Usage = field(default_factory=Usage)
+    told: llm.CompletionUsage | None = None
     wasted: Usage = field(default_factory=Usage)
     prices: Prices | None = None
     cost_usd: float | None = 0.0
@@ -296,13 +293,16 @@ class TurnRecord:
         Of a turn of which nothing was handed on, the counts are what it has cost all the same.
         """
         usage = self.usage if self.heard or not self.failed else self.wasted
+        told = usage.to_livekit()
+        if usage is self.usage:
+            self.told = told
         extra = {"outcome": ended, "stop_reason": self.stop_reason, **self.server_work.to_extra()}
         if self.container is not None:
             extra["container"] = self.container
         return llm.ChatChunk(
             id=self.message_id,
             delta=llm.ChoiceDelta(extra={"claude": extra}),
-            usage=usage.to_livekit(),
+            usage=told,
         )
 
 

@@ -207,7 +207,8 @@ class Parts:
                 was_empty = kind is FailureKind.EMPTY
                 self._on_retry(failed, wait_s)
             else:
-                self._note_cache(part)
+                if part.request.cached_s is not None:
+                    self._note_cache(part)
                 return outcome
             number += 1
             await self._wait(wait_s, kind)

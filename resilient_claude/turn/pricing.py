@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
-from resilient_claude.request.model_facts import ModelFacts
 from resilient_claude.request.models import Model
 from resilient_claude.response.prices import Prices
 
@@ -29,17 +28,30 @@ def check_prices(prices: object) -> Mapping[str, Prices]:
 
 def prices_of(model: Model, given: Mapping[str, Prices]) -> Prices | None:
     """The prices of *model*: those *given* for its id, or else Anthropic's; None if unknown."""
-    return given.get(model.id) or _listed(model.facts)
+    facts = model.facts
+    return given.get(model.id) or _listed(
+        facts.input_price,
+        facts.output_price,
+        facts.cache_read_price,
+        facts.long_prompt_tokens,
+        facts.long_prompt_factor,
+    )
 
 
-@lru_cache(maxsize=64)
-def _listed(facts: ModelFacts) -> Prices | None:
-    if facts.input_price is None or facts.output_price is None:
+@lru_cache(maxsize=64)  # by the numbers, which are hashed sooner than all facts
+def _listed(
+    input_price: float | None,
+    output_price: float | None,
+    cache_read: float | None,
+    long_prompt_tokens: int | None,
+    long_prompt_factor: float,
+) -> Prices | None:
+    if input_price is None or output_price is None:
         return None
     return Prices(
-        input=facts.input_price,
-        output=facts.output_price,
-        cache_read=facts.cache_read_price,
-        long_prompt_tokens=facts.long_prompt_tokens,
-        long_prompt_factor=facts.long_prompt_factor,
+        input=input_price,
+        output=output_price,
+        cache_read=cache_read,
+        long_prompt_tokens=long_prompt_tokens,
+        long_prompt_factor=long_prompt_factor,
     )

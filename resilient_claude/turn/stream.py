@@ -17,7 +17,6 @@ from resilient_claude.failures.failure import Failure
 from resilient_claude.failures.faults import Fault
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.policy.retry import AttemptFailed
-from resilient_claude.request.models import Model
 from resilient_claude.request.request import Request
 from resilient_claude.response.outcomes import Outcome
 from resilient_claude.telemetry.record import TurnRecord
@@ -62,12 +61,14 @@ class ResilientClaudeStream(llm.LLMStream):
         task_of(self).add_done_callback(lambda _: self._output.chunks.close())
         self._now = asyncio.get_running_loop().time
         self._speculation = Speculation(speech_of_this_task())
+        model = requests.model
+        asked = model if isinstance(request, Fault) else request.asked
         self._record = TurnRecord(
             turn_id=utils.shortuuid("turn_"),
-            model=requests.model.id,
+            model=model.id,
             provider=settings.target.provider,
             started=self._now(),
-            prices=prices_of(_asked(request, requests), settings.prices),
+            prices=prices_of(asked, settings.prices),
         )
         self._reporter = Reporter(self._record, logger=logger, emit=emit)
         self._parts = Parts(
@@ -161,10 +162,6 @@ class ResilientClaudeStream(llm.LLMStream):
 
     def _report_thinking(self) -> None:
         self._reporter.thinking(self._now())
-
-
-def _asked(request: Request | Fault, requests: TurnRequests) -> Model:
-    return requests.model if isinstance(request, Fault) else request.asked
 
 
 def _limited(

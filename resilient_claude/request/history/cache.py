@@ -93,7 +93,11 @@ class HistoryCache:
 
     def _conversation_of(self, items: Sequence[llm.ChatItem]) -> _Conversation:
         """The conversation that a history belongs to, known or new; it is now the latest."""
-        found = next((one for one in self._conversations if one.has(items[:2])), None)
+        found, first_two = None, items[:2]
+        for one in self._conversations:
+            if one.has(first_two):
+                found = one
+                break
         if found is None and items:
             (second,) = fingerprints_of(items[:2][-1:])
             found = next((one for one in self._conversations if one.has_equal(second)), None)
@@ -203,10 +207,15 @@ def _follow(settled: Settled, spans: Sequence[Span]) -> bool:
     """Whether *spans* have become what they become behind the *settled* ones."""
     if not settled.spans:
         return True
-    first = next((span.messages[0] for span in spans if span.messages), None)
-    if first is not None and first["role"] != "user":
-        return False
-    return all(settled.unanswered.isdisjoint(span.unasked) for span in spans if span.unasked)
+    is_first = True
+    for span in spans:  # without generators: each of their turns is one more call
+        if is_first and span.messages:
+            if span.messages[0]["role"] != "user":
+                return False
+            is_first = False
+        if span.unasked and not settled.unanswered.isdisjoint(span.unasked):
+            return False
+    return True
 
 
 def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:

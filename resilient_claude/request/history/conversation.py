@@ -20,7 +20,7 @@ from .cache import HistoryCache
 from .fitting import ANY_LIMITS, NOT_MEDIA_BYTES, Fitting, MediaLimits, Medium, fitted, rewritten
 from .media import read_picture
 from .plain_json import KnownJson, PlainJson
-from .writer import NOBODY_SPOKE, Span, SystemText
+from .writer import NOBODY_SPOKE, SystemText
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,19 @@ def conversation(
         not_media_bytes: How long everything else in the request is.
     """
     settled, spans, number = histories.history(chat_ctx)
-    new = [message for span in spans for message in span.messages]
+    new, media, unread = list[Any](), [*settled.media], list[llm.ImageContent]()
+    for span in spans:
+        new += span.messages
+        media += span.media
+        unread += span.unread
     messages: list[dict[str, Any]] = [*settled.messages, *new]
     known = settled.known_json(messages) if new and settled.messages else None
-    media = [*settled.media, *(medium for span in spans for medium in span.media)]
-    fitting = Fitting()
+    fitting = _NO_MEDIA
     if media:
         fitting = fitted(media, limits, histories.small, not_media_bytes=not_media_bytes)
         messages = _rewritten(messages, media, fitting, histories)
-    _end(messages, model)
+    if not messages or messages[-1]["role"] == "assistant":
+        _end(messages, model)
     calls: dict[str, llm.FunctionCall] = {}
     names, left_out = {**settled.names}, {**settled.left_out}
     texts, breakpoints = [*settled.system], [*settled.breakpoints]
@@ -110,8 +114,11 @@ def conversation(
         names=[*names],
         left_out=[*(left_out | fitting.left_out)],
         media_bytes=fitting.sent_bytes,
-        preparations=_preparations(spans, fitting, histories),
+        preparations=_prepared(unread, fitting, histories) if unread or fitting.to_shrink else (),
     )
+
+
+_NO_MEDIA = Fitting()
 
 
 def _end(messages: list[dict[str, Any]], model: Model) -> None:
@@ -127,11 +134,10 @@ def _end(messages: list[dict[str, Any]], model: Model) -> None:
         messages[-1] = {**final, "content": [*blocks, {**last, "text": prefill(last["text"])}]}
 
 
-def _preparations(
-    spans: Sequence[Span], fitting: Fitting, histories: HistoryCache
+def _prepared(
+    unread: Sequence[llm.ImageContent], fitting: Fitting, histories: HistoryCache
 ) -> tuple[Callable[[], object], ...]:
     """What a thread is to do first: read images, and make them smaller."""
-    unread = [image for span in spans for image in span.unread]
     return (
         *(partial(read_picture, image) for image in unread),
         *(partial(histories.small.make, picture) for picture in fitting.to_shrink),
@@ -140,6 +146,9 @@ def _preparations(
 
 def _system(texts: list[SystemText], *, cut: bool) -> tuple[list[dict[str, Any]], list[int]]:
     """The blocks of the system, and after which of them breakpoints are."""
+    if len(texts) == 1 and not texts[0].breakpoint:  # as in most calls
+        text = texts[0].text
+        return ([] if text.isspace() else [PlainJson(type="text", text=text)]), []
     ends = [at for at, text in enumerate(texts) if text.breakpoint]
     if not cut and not ends and len(texts) > 1:
         texts = [SystemText("".join(text.text for text in texts))]
