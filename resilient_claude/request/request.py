@@ -56,12 +56,12 @@ class Request:
     timeout_s: float | None = None
     asked: Model = field(default_factory=lambda: Model.parse(""), compare=False, repr=False)
     aliases: Mapping[str, ToolAlias] = field(default_factory=dict, repr=False)
-    notes: Literal["speak", "event", "off"] = "off"
+    notes: Literal["speak", "event", "off"] = field(default="off", repr=False)
     known_json: KnownJson | None = field(default=None, repr=False)
     go_on: str = field(default=".", compare=False, repr=False)
     conversation: int = field(default=0, compare=False, repr=False)
     cached_s: float | None = field(default=None, compare=False, repr=False)
-    repeatable: Sequence[str] = ()
+    repeatable: Sequence[str] = field(default=(), repr=False)
     preparations: tuple[Callable[[], object], ...] = field(default=(), compare=False, repr=False)
     remake: Callable[[], Request | Fault] | None = field(default=None, compare=False, repr=False)
 

@@ -25,7 +25,7 @@ POLL_S = 0.05
 """How often a step looks whether it was committed: no event says so."""
 STALLED_S = 0.25
 """An answer of which nothing more has come for so long may be in the middle of a sentence."""
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "\uff01", "\uff1f", "؟", "।")
 ANNOUNCE_WITHIN_S = 10.0
 """How long a step that has failed waits until the caller may be told."""
 

@@ -27,8 +27,8 @@ class ReplyStep:
         committed_at: since when it is what the caller waits for; None while it is speculative.
         first_word_at: when the first word of the answer came; None if none has.
         last_chunk_at: when the latest part of it came; not kept any more once it is heard.
-        sentence_held: whether what came last ends a sentence, which livekit keeps until the next one
-            begins: Claude may think, or a server search, in between.
+        sentence_held: whether what came last ends a sentence, which livekit keeps until the next
+            one begins: Claude may think, or a server search, in between.
         parts: what went out before that word, in its order: (text, whether it is a line of ours).
         lines: how many of them are lines, each of which is played by itself.
         played: how many pieces of sound have begun to play.

@@ -69,6 +69,7 @@ NOT_OF_THE_REQUEST = {
     *("api_key", "base_url", "client"),  # whom it goes to
     *("timeout", "max_retries", "retry"),  # how long, and how often
     *("filter_thinking", "logger"),  # what becomes of the answer, and of what is told
+    "prices",  # what is told of its cost
 }
 """The constructor's arguments that no request shows; each has tests of what it does."""
 

@@ -167,9 +167,9 @@ def test_a_caller_may_interrupt_a_note(model: str) -> None:
 
 def test_a_note_is_heard_before_what_is_thought_behind_it() -> None:
     """In the same message: livekit would keep the sentence until the next one begins."""
-    content = [Note(BOOK), Thought("They want a table.", lasts_s=4.0), DONE]
+    content: list[Any] = [Note(BOOK), Thought("They want a table.", lasts_s=4.0), DONE]
     script = [Answer(content=content, first_token_s=FIRST_TOKEN_S)]
-    call = played("claude-sonnet-5-5", script)
+    call = played("claude-opus-5-5", script)
 
     assert heard(call) == [BOOK, DONE]
     token_s = call.posts()[0].at_s + FIRST_TOKEN_S
