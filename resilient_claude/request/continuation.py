@@ -32,7 +32,7 @@ def continued(
     body = request.body | {"messages": messages}
     if container is not None and body.get("container") is None:
         body["container"] = container
-    return replace(request, body=body)
+    return replace(request, body=body, begun=request.begun + len(blocks))
 
 
 def resumed(request: Request, said: str, *, instruction: str) -> Request:
@@ -53,10 +53,11 @@ def resumed(request: Request, said: str, *, instruction: str) -> Request:
     # In one pass, so that nothing in what was said is taken for a placeholder.
     ask = re.sub(r"\{(?:said|last_words)\}", lambda found: values[found[0]], instruction)
     if model.accepts_prefill and thinking_mode(request.body, model) == "off":
-        messages = _appended(messages, "assistant", [{"type": "text", "text": prefill(said)}])
+        begun, role, text = 1, "assistant", prefill(said)
     else:
-        messages = _appended(messages, "user", [{"type": "text", "text": ask}])
-    return replace(request, body=request.body | {"messages": messages}, go_on=ask)
+        begun, role, text = 0, "user", ask
+    messages = _appended(messages, role, [{"type": "text", "text": text}])
+    return replace(request, body=request.body | {"messages": messages}, go_on=ask, begun=begun)
 
 
 def _appended(

@@ -41,6 +41,8 @@ class Request:
         known_json: The JSON of what the messages begin with, or did before they were changed.
         go_on: What a user says behind an assistant's message that the model is to go on with, if
             it does not go on with one.
+        begun: How many blocks at the end of its last message are of the answer that it asks to go
+            on with.
         conversation: Number of the conversation that it goes on with.
         cached_s: How long the API keeps what of it is cached, seconds; None if it is not to cache.
         repeatable: The names of the MCP servers whose calls may be made twice.
@@ -59,6 +61,7 @@ class Request:
     notes: Literal["speak", "event", "off"] = field(default="off", repr=False)
     known_json: KnownJson | None = field(default=None, repr=False)
     go_on: str = field(default=".", compare=False, repr=False)
+    begun: int = field(default=0, compare=False, repr=False)
     conversation: int = field(default=0, compare=False, repr=False)
     cached_s: float | None = field(default=None, compare=False, repr=False)
     repeatable: Sequence[str] = field(default=(), repr=False)

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .content import api_id, is_thinking
+from .content import api_id, finite, is_thinking
 from .models import Model
 from .placing import digest_of, placed
 from .request import Request
@@ -70,8 +70,10 @@ class ServerAnswers:
         blocks: list[dict[str, Any]],
         said: Sequence[str],
         prefix: str,
+        *,
+        before: str = "",
     ) -> None:
-        """Keep an answer.
+        """Keep an answer, unless it holds what could not be put back.
 
         Args:
             call_id: Its first call.
@@ -79,12 +81,19 @@ class ServerAnswers:
             blocks: Its own, as a `ServerAnswer` has them.
             said: What was heard of all of it, in pieces.
             prefix: What its thinking is bound to.
+            before: What was heard of the turn before these blocks; one that goes on after a break
+                may have it in no block of its own.
         """
         last = request.body["messages"][-1]
-        before = last["content"] if last["role"] == "assistant" else []
-        if not isinstance(before, list) or not blocks:
+        begun: Any = []
+        if last["role"] == "assistant" and request.begun:
+            begun = last["content"][-request.begun :]
+        elif before.strip():
+            begun = [{"type": "text", "text": before}]
+        if not blocks or not all(map(_has_id, blocks)):
             return
-        answer = ServerAnswer(request.model, [*before, *blocks], digest_of("".join(said)), prefix)
+        kept = [_kept(block) for block in (*begun, *blocks)]
+        answer = ServerAnswer(request.model, kept, digest_of("".join(said)), prefix)
         self._answers[api_id(call_id)] = answer
         while len(self._answers) > MOST_ANSWERS:
             del self._answers[next(iter(self._answers))]
@@ -143,6 +152,17 @@ def _paired(
                 continue
             content.append(block)
         yield index, content
+
+
+def _has_id(block: Mapping[str, Any]) -> bool:
+    """Whether it is known which call *block* is, or is the result of, if it is one of those."""
+    name = "tool_use_id" if _is_result(block) else "id" if _is_use(block) else "type"
+    return isinstance(block.get(name), str)
+
+
+def _kept(block: Mapping[str, Any]) -> dict[str, Any]:
+    """*block* as JSON has it. A breakpoint would be one more than counted."""
+    return {key: finite(value) for key, value in block.items() if key != "cache_control"}
 
 
 def _is_use(block: Mapping[str, Any]) -> bool:

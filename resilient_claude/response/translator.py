@@ -117,7 +117,8 @@ class Translator:
     def called_servers(self) -> set[object]:
         """The names of the MCP servers that were called, and may have done what they were asked."""
         calls = (b for b in self.message.blocks.values() if b.type == "mcp_tool_use")
-        return {call.start.get("server_name") for call in calls if call.closed}
+        names = (call.start.get("server_name") for call in calls if call.closed)
+        return {name if isinstance(name, str) else None for name in names}
 
     @property
     def signed_content(self) -> list[dict[str, Any]]:

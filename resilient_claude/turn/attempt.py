@@ -189,12 +189,14 @@ class Attempt:
         held = [chunk.delta.content or "" for chunk in last if chunk.delta is not None]
         prefix = self._request.prefix()
         if content:
-            said = "".join([*self._said[self._begins_at :], *held])
-            record = ThinkingRecord.of(self._request.model, content, said=said, prefix=prefix)
+            own = "".join([*self._said[self._begins_at :], *held])
+            record = ThinkingRecord.of(self._request.model, content, said=own, prefix=prefix)
             first.extra = record.to_extra()
         if message.has_server_work and self._answers is not None:
             whole = whole_content(message.blocks.values(), longest=LONGEST_ANSWER)
-            self._answers.keep(first.call_id, self._request, whole, [*self._said, *held], prefix)
+            before = "".join(self._said[: self._begins_at])
+            said = [*self._said, *held]
+            self._answers.keep(first.call_id, self._request, whole, said, prefix, before=before)
         if message.container is not None:
             first.extra = {**(first.extra or {}), **container_extra(message.container)}
 

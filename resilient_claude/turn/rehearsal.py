@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import anthropic
 from livekit.agents.llm import Tool, Toolset
 
 from resilient_claude.failures.evidence import Evidence
@@ -13,9 +14,12 @@ from resilient_claude.failures.faults import ClockExpired
 from resilient_claude.failures.livekit_errors import to_api_error
 from resilient_claude.failures.naming import name_failure
 from resilient_claude.failures.private import Private, private_texts
+from resilient_claude.failures.statuses import api_error_of
 from resilient_claude.policy.timeouts import Timeouts
 from resilient_claude.request.model_ids import did_you_mean
 from resilient_claude.request.model_info import ModelInfo
+from resilient_claude.request.repairs.repair import Cause
+from resilient_claude.request.request import Request
 from resilient_claude.response.prices import Prices
 from resilient_claude.response.usage import Usage
 from resilient_claude.telemetry.ending_models import ENDING_MODELS
@@ -89,11 +93,11 @@ class Rehearsal:
         """
         request = self._requests.warming(instructions, tools)
         evidence = Evidence(https=self._target.https)
-        connect_s, limit_s = self.timeouts.connect_s, _READING * self.timeouts.first_token_s
+        limit_s = _READING * self.timeouts.first_token_s
         try:
-            async with asyncio.timeout(connect_s + limit_s) as scope:
+            async with asyncio.timeout(self.timeouts.connect_s + limit_s) as scope:
                 client = await self._target.client_for_attempt()
-                answer = await whole_message(client, request, evidence, connect_s=connect_s)
+                request, answer = await self._taken(client, request, evidence)
         except Exception as exc:  # noqa: BLE001 - whatever it is, it gets a name
             if isinstance(exc, TimeoutError) and scope.expired():
                 exc = ClockExpired("first_token_s", limit_s)
@@ -114,6 +118,21 @@ class Rehearsal:
                 cost_usd=None if price is None else price.cost(usage),
             )
         raise to_api_error(failure, summary="warming the cache failed") from shown
+
+    async def _taken(
+        self, client: AnyClient, request: Request, evidence: Evidence
+    ) -> tuple[Request, dict[str, Any]]:
+        """The message that answers *request*, mended if it is rejected, as a turn's would be."""
+        done: list[Cause] = []
+        while True:
+            try:
+                connect_s = self.timeouts.connect_s
+                return request, await whole_message(client, request, evidence, connect_s=connect_s)
+            except anthropic.BadRequestError as exc:
+                mended = self._requests.repair(request, api_error_of(exc), done)
+                if mended is None:
+                    raise
+                request = mended
 
     async def _within_limit(self, connecting: Awaitable[None]) -> None:
         """Wait for it, but not longer than a turn would.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import pytest
 from livekit.agents import llm
 
 from resilient_claude.request.build import build_request
+from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.fixed_fields import FixedFields
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.request import Request
@@ -176,12 +179,11 @@ def test_an_answer_that_was_paused_goes_back_with_what_came_before_the_pause() -
     """To the history it is one answer."""
     answers = ServerAnswers()
     request = build(chat(ASKS), tools=[weather, WebSearch()])
-    before = [
+    before: list[dict[str, Any]] = [
         {"type": "text", "text": "I look. "},
         {"type": "server_tool_use", "id": "srv_1", "name": "web_search", "input": {}},
     ]
-    paused = [*request.body["messages"], {"role": "assistant", "content": before}]
-    request.body["messages"] = paused
+    request = continued(request, before)
     later = message(search(id="srv_1", was_called_before=True), "Found.", WEATHER_CALL)
     blocks = whole_content(later.blocks.values(), longest=100_000)
     answers.keep("toolu_1", request, blocks, ["I look. ", "Found."], "")
@@ -198,3 +200,80 @@ def test_the_oldest_answers_are_forgotten() -> None:
     assert len(answers) == MOST_ANSWERS
     assert answers.of([{"type": "tool_use", "id": f"toolu_{3 * MOST_ANSWERS - 1}"}]) is not None
     assert answers.of([{"type": "tool_use", "id": "toolu_0"}]) is None
+
+
+SEARCH: dict[str, Any] = {
+    "type": "server_tool_use",
+    "id": "srv_1",
+    "name": "web_search",
+    "input": {},
+}
+RESULT: dict[str, Any] = {"type": "web_search_tool_result", "tool_use_id": "srv_1", "content": []}
+CALL: dict[str, Any] = {"type": "tool_use", "id": "toolu_1"}
+
+
+def asked(*items: Any, model: str = SAMPLING) -> Request:
+    return build(chat(*items), model=model, tools=[weather, WebSearch()])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {**RESULT, "tool_use_id": ["srv_1"]},
+        {"type": "web_search_tool_result", "content": []},
+        {**SEARCH, "id": {}},
+        {"type": "mcp_tool_use", "name": "order", "input": {}},
+    ],
+    ids=["result of a list", "result of nothing", "use of an object", "use without id"],
+)
+def test_an_answer_with_calls_that_have_no_id_is_not_kept(odd: dict[str, Any]) -> None:
+    """It comes from the network, and would fail every turn until the loop is closed."""
+    answers, request = ServerAnswers(), asked(ASKS)
+    answers.keep("toolu_1", request, [odd, CALL], [], request.prefix())
+
+    assert kinds(ask(answers)) == ["text", "tool_use"]
+
+
+def test_what_goes_back_is_json_and_has_no_breakpoints_of_its_own() -> None:
+    """A NaN is no JSON, and more than four breakpoints are a 400."""
+    marked = [{**SEARCH, "id": f"srv_{n}", "cache_control": {"type": "ephemeral"}} for n in (1, 2)]
+    results = [
+        {**RESULT, "tool_use_id": f"srv_{n}", "cache_control": {"type": "ephemeral"}, "x": math.nan}
+        for n in (1, 2)
+    ]
+    answers, request = ServerAnswers(), asked(ASKS)
+    said = {"type": "text", "text": SAYS[1]}
+    answers.keep("toolu_1", request, [said, *marked, *results, CALL], [SAYS[1]], request.prefix())
+
+    made = ask(answers, caching="ephemeral").body["messages"][1]["content"]
+
+    assert [block.get("cache_control") for block in made] == [None] * 6
+    assert made[3]["x"] is None
+
+
+@pytest.mark.parametrize("model", [SAMPLING, "claude-haiku-4-5"], ids=["asked", "prefilled"])
+def test_an_answer_that_was_resumed_goes_back_with_its_first_words(model: str) -> None:
+    """They were heard; some models go on behind them, others are asked to."""
+    request = resumed(asked(ASKS, model=model), "I look.", instruction="Go on.")
+    answers = ServerAnswers()
+    blocks = [SEARCH, RESULT, {"type": "text", "text": "Found."}, CALL]
+    said = ["I look.", " Found."]
+    answers.keep("toolu_1", request, blocks, said, request.prefix(), before="I look.")
+
+    made = ask(answers, model=model).body["messages"][1]["content"]
+
+    assert [block["type"] for block in made] == WHOLE
+    assert [made[0]["text"], made[3]["text"]] == ["I look.", "Found."]
+
+
+def test_the_message_that_an_answer_was_put_behind_is_not_part_of_it() -> None:
+    """As after a greeting, with a model that goes on with an assistant's message."""
+    model, greeting = "claude-haiku-4-5", ("assistant", "Hello.")
+    request, answers = asked(ASKS, greeting, model=model), ServerAnswers()
+    blocks = [{"type": "text", "text": "I look."}, SEARCH, RESULT, CALL]
+    answers.keep("toolu_1", request, blocks, ["I look."], request.prefix())
+
+    history = chat(ASKS, greeting, ("assistant", "I look."), CALLS, SUNNY)
+    made = ask(answers, history, model=model).body["messages"][1]["content"]
+
+    assert [block["text"] for block in made if block["type"] == "text"] == ["Hello.", "I look."]

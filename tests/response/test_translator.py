@@ -517,3 +517,12 @@ def test_pings_and_empty_deltas_are_no_progress() -> None:
     translator.feed([{"type": "ping"}, text(0, "")[1]])
 
     assert translator.message.progress == before
+
+
+def test_the_name_of_a_server_may_be_anything() -> None:
+    """It comes from the network; what was called there counts as done, whoever it was."""
+    translator = Translator()
+    call = {"type": "mcp_tool_use", "id": "mcp_1", "name": "order", "server_name": ["shop"]}
+    translator.feed([start(), *block(0, {**call, "input": {}})])
+
+    assert translator.called_servers == {None}

@@ -211,3 +211,35 @@ async def test_what_cannot_warm_a_cache_is_refused_before_anything_is_sent(
             await adapter.warm_cache("Be kind.")
 
         assert claude.requests == []
+
+
+async def test_a_cache_is_warmed_with_what_the_api_takes(make_llm: MakeLLM) -> None:
+    """A request that a turn would mend is mended, so that the turn finds what was written."""
+    rejected = HttpError(
+        400, "invalid_request_error", "This model does not support the effort parameter."
+    )
+    with SimulatedClaude(rejected) as claude:
+        adapter = make_llm(claude, model="claude-opus-5-5")
+        await adapter.warm_cache("Be kind.")
+        await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        first, *others = claude.requests
+
+    assert "output_config" in first.body
+    assert ["output_config" in request.body for request in others] == [False, False]
+
+
+async def test_a_rejection_that_mending_does_not_help_is_told(make_llm: MakeLLM) -> None:
+    """One more request, and no loop."""
+    rejected = HttpError(
+        400, "invalid_request_error", "This model does not support the effort parameter."
+    )
+    with SimulatedClaude(default=rejected) as claude:
+        adapter = make_llm(claude, model="claude-opus-5-5")
+
+        with pytest.raises(APIStatusError, match="warming the cache failed: rejected"):
+            await adapter.warm_cache("Be kind.")
+        await adapter.aclose()
+
+        assert len(claude.requests) == 2
