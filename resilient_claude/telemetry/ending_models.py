@@ -1,7 +1,7 @@
-"""Models that will not be served for ever: one line for each in a process.
+"""Models that are deprecated or retired: one line of the log for each in a process.
 
 A worker makes an adapter for every call, and a line for every call would be read by nobody. So what
-was told is remembered for as long as the process lives, here and nowhere else.
+was logged is remembered for as long as the process lives, here and nowhere else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .log import model_ends
 
 
 class EndingModels:
-    """What was told of models that end."""
+    """Which models' ends were logged already."""
 
     def __init__(self) -> None:
         self._told: set[tuple[str, str | None, str | None]] = set()
@@ -39,7 +39,7 @@ class EndingModels:
             self.tell(log, model, lifecycle=lifecycle, retires_at=retires.isoformat())
 
     def forget(self) -> None:
-        """Tell everything again, as in a new process."""
+        """Log everything again, as in a new process."""
         self._told.clear()
 
 

@@ -45,7 +45,7 @@ _MOST_IMAGES = 600
 
 
 def mend_images(request: Request, about: tuple[str, ...]) -> Mended | None:
-    """The same with a word in the place of these images."""
+    """The same with a text in the place of these images."""
     messages = messages_of(request)
     made = list(messages)
     for at, message in enumerate(messages):
