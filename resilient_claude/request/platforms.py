@@ -137,7 +137,7 @@ VERTEX = replace(
     request_bytes=30_000_000,
 )
 OTHER = Platform(name="this client", client="")
-"""What an application has derived from the SDK's clients: nothing is known of it."""
+"""What an application has derived from the SDK's plain client: nothing is known of it."""
 
 PLATFORMS = (ANTHROPIC, BEDROCK, BEDROCK_MESSAGES, VERTEX, GOOGLE_CLOUD, FOUNDRY, AWS)
 

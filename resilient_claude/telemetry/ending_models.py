@@ -16,7 +16,7 @@ class EndingModels:
     """Which models' ends were logged already."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str | None, str | None]] = set()
+        self._logged: set[tuple[str, str | None, str | None]] = set()
 
     def tell(self, log: Any, model: str, *, lifecycle: str | None, retires_at: str | None) -> None:
         """Write the line, unless it was written before.
@@ -27,20 +27,20 @@ class EndingModels:
             lifecycle: "deprecated" or "retired", where that is known.
             retires_at: the day from which on it is not served, such as "2026-11-30".
         """
-        told = model, lifecycle, retires_at
-        if told not in self._told:
-            self._told.add(told)
+        line = model, lifecycle, retires_at
+        if line not in self._logged:
+            self._logged.add(line)
             model_ends(log, model, lifecycle=lifecycle, retires_at=retires_at)
 
     def tell_if_known(self, log: Any, model: str, retires: date | None, today: date) -> None:
-        """The same of a model that is documented to *retire*; nothing of one that is not."""
+        """The same for a model that is documented to retire; nothing where *retires* is None."""
         if retires is not None:
             lifecycle = "retired" if retires <= today else "deprecated"
             self.tell(log, model, lifecycle=lifecycle, retires_at=retires.isoformat())
 
     def forget(self) -> None:
         """Log everything again, as in a new process."""
-        self._told.clear()
+        self._logged.clear()
 
 
 ENDING_MODELS = EndingModels()
