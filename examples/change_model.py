@@ -55,7 +55,11 @@ class Receptionist(Agent):
 
 
 def make_llm() -> ResilientClaudeLLM:
-    """Make the agent's brain."""
+    """Make the agent's brain.
+
+    Its budget of silence ends before `keep_caller_informed` gives a turn up (12 s), so that a lost
+    turn ends with its cause in the log.
+    """
     return ResilientClaudeLLM(model=QUICK, caching="ephemeral", retry=RetryPolicy(max_silence_s=11))
 
 

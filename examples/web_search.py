@@ -28,8 +28,8 @@ class Receptionist(Agent):
     def __init__(self) -> None:
         super().__init__(
             instructions=INSTRUCTIONS,
-            # Next to function tools. By default Claude searches at most three times per answer, and
-            # directly: with code that filters what was found, a caller waits much longer.
+            # Next to function tools. By default Claude searches at most three times per request,
+            # and directly: with code that filters what was found, a caller waits much longer.
             tools=[
                 WebSearch(
                     max_uses=2,

@@ -44,7 +44,7 @@ _BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
 
 
 _SHORT_CONTEXT_TOKENS = 200_000
-"""Models with no longer a context take fewer images."""
+"""Models that read no more take fewer images, and so may those of which it is not known."""
 
 
 class Unbuildable(Fault):
@@ -167,7 +167,6 @@ def _media_limits(fixed: FixedFields) -> MediaLimits:
     """What of images and documents a request may have, by who is asked and for which model."""
     tokens, platform = fixed.model.facts.context_tokens or 0, fixed.platform
     images = 600 if tokens > _SHORT_CONTEXT_TOKENS else 100
-    platform = fixed.platform
     return _limits(
         images, platform.image_chars, platform.request_bytes, fetches=platform.media_urls
     )

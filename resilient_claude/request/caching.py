@@ -35,6 +35,7 @@ from typing import Any
 from .content import is_thinking
 
 MOST_MARKS = 4
+"""How many marks the API takes in one request."""
 FIVE_MINUTES_S = 300.0
 ONE_HOUR_S = 3600.0
 _PLAIN: Mapping[str, Any] = {"type": "ephemeral"}

@@ -68,7 +68,7 @@ class ModelFacts:
         input_price: US dollars per million input tokens; None likewise.
         output_price: likewise, of output tokens.
         cache_read_price: likewise, of tokens read from the cache; None where that is a tenth.
-        long_prompt_tokens: from how long a prompt on all of it is dearer; None if it never is.
+        long_prompt_tokens: a longer prompt makes it and its answer dearer; None if none does.
         long_prompt_factor: how many times dearer.
         voice_thinking: the type of thinking that a voice asks for by default; None says nothing.
         voice_effort: likewise, the effort.

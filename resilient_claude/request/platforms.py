@@ -25,7 +25,7 @@ class Platform:
     """What one platform takes beyond the model's own rules, and what it does not.
 
     Attributes:
-        name: How its operator calls it, for messages.
+        name: What its operator calls it, for messages.
         client: The SDK's asynchronous class for it.
         sampling_version: What the body's `anthropic_version` has to be where sampling arguments
             are in it; None where the version is a header.
@@ -40,8 +40,8 @@ class Platform:
         strict_up_to: The last version of which tools can be strict; None if all can.
         automatic_caching: Whether `cache_control` may stand beside the messages.
         media_urls: Whether images and documents may be URLs.
-        image_chars: The largest image, in base64.
-        request_bytes: The largest body.
+        image_chars: Longest base64 of one image, in characters.
+        request_bytes: Longest body of a request, in bytes.
     """
 
     name: str
@@ -137,7 +137,7 @@ VERTEX = replace(
     request_bytes=30_000_000,
 )
 OTHER = Platform(name="this client", client="")
-"""What an application has derived from the SDK's clients: nothing is known of it."""
+"""What an application has derived from the SDK's plain client: nothing is known of it."""
 
 PLATFORMS = (ANTHROPIC, BEDROCK, BEDROCK_MESSAGES, VERTEX, GOOGLE_CLOUD, FOUNDRY, AWS)
 

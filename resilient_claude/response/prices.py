@@ -26,10 +26,11 @@ class Prices:
         input: of tokens of the prompt that are neither read from the cache nor written to it.
         output: of tokens of the answer, thinking included.
         cache_read: of tokens that are read from the cache; default: a tenth of *input*.
-        cache_write_5m: of those that are written to it for five minutes; default: 1.25 times.
-        cache_write_1h: for an hour; default: twice.
-        long_prompt_tokens: from how many tokens of the prompt on all of it is dearer.
-        long_prompt_factor: how many times.
+        cache_write_5m: of tokens that are written to it for five minutes; default: 1.25 times
+            *input*.
+        cache_write_1h: likewise, for an hour; default: twice *input*.
+        long_prompt_tokens: a prompt of more tokens makes the whole message dearer; None: none does.
+        long_prompt_factor: how many times dearer, the answer included.
         fast_factor: how many times dearer fast mode is; None where that is not known, and then a
             turn in fast mode has no cost.
         web_search: of one search, US dollars.

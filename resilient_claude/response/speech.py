@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from .blocks import Block, find_audible
 
 Notes: TypeAlias = Literal["speak", "event", "off"]
-"""What is done with the text of thinking: it is spoken, told of when it is whole, or kept."""
+"""What is done with the text of thinking: spoken, reported once it is whole, or neither."""
 
 
 class SpokenText:
@@ -26,7 +26,8 @@ class SpokenText:
 
     Attributes:
         pieces: what is to be spoken and nobody has taken yet.
-        told: notes that are not spoken, each whole, with the number of pieces before it; likewise.
+        told: notes to be reported and not spoken, each whole, with the number of pieces before it;
+            likewise.
         is_apart: whether the next piece begins behind something else than speech: then it is to go
             through `set_apart`.
     """

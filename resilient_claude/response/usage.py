@@ -12,7 +12,10 @@ from resilient_claude.failures.redaction import identifier
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens of one message. Every count the API sends is cumulative: assigned, never added."""
+    """What of one message is paid for: tokens and searches, and at which rate.
+
+    Every count the API sends is cumulative: assigned, never added.
+    """
 
     input_tokens: int = 0
     cache_creation_input_tokens: int = 0

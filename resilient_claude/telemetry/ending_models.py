@@ -1,7 +1,7 @@
-"""Models that will not be served for ever: one line for each in a process.
+"""Models that are deprecated or retired: one line of the log for each in a process.
 
 A worker makes an adapter for every call, and a line for every call would be read by nobody. So what
-was told is remembered for as long as the process lives, here and nowhere else.
+was logged is remembered for as long as the process lives, here and nowhere else.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from .log import model_ends
 
 
 class EndingModels:
-    """What was told of models that end."""
+    """Which models' ends were logged already."""
 
     def __init__(self) -> None:
-        self._told: set[tuple[str, str | None, str | None]] = set()
+        self._logged: set[tuple[str, str | None, str | None]] = set()
 
     def tell(self, log: Any, model: str, *, lifecycle: str | None, retires_at: str | None) -> None:
         """Write the line, unless it was written before.
@@ -27,20 +27,20 @@ class EndingModels:
             lifecycle: "deprecated" or "retired", where that is known.
             retires_at: the day from which on it is not served, such as "2026-11-30".
         """
-        told = model, lifecycle, retires_at
-        if told not in self._told:
-            self._told.add(told)
+        line = model, lifecycle, retires_at
+        if line not in self._logged:
+            self._logged.add(line)
             model_ends(log, model, lifecycle=lifecycle, retires_at=retires_at)
 
     def tell_if_known(self, log: Any, model: str, retires: date | None, today: date) -> None:
-        """The same of a model that is documented to *retire*; nothing of one that is not."""
+        """The same for a model that is documented to retire; nothing where *retires* is None."""
         if retires is not None:
             lifecycle = "retired" if retires <= today else "deprecated"
             self.tell(log, model, lifecycle=lifecycle, retires_at=retires.isoformat())
 
     def forget(self) -> None:
-        """Tell everything again, as in a new process."""
-        self._told.clear()
+        """Log everything again, as in a new process."""
+        self._logged.clear()
 
 
 ENDING_MODELS = EndingModels()

@@ -52,7 +52,7 @@ class Parts:
         on_retry: told of every failed attempt that another follows, before the wait: the failure,
             and the wait in seconds.
         requests: makes another request of one that was rejected, or to which Claude thought and
-            said nothing; each once per turn and reason.
+            said nothing; at most once per turn and reason.
         speculation: whether the caller's turn may not be over yet.
         on_thinking: called once Claude has thought for a while without a word.
         follows_tool: whether the turn answers the result of a tool.

@@ -15,7 +15,7 @@ from resilient_claude.request.repairs.repair import Cause
 MOST_MODELS = 64
 """How many pairs of host and model are remembered; the oldest is forgotten first."""
 MOST_OF_A_KIND = 8
-"""How many rejections of each, for one kind of reason; likewise. Each costs later turns a look."""
+"""How many rejections of each, for one kind of reason; likewise. Every later turn checks each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,11 +60,11 @@ class TurnRequests:
         options: what shapes a request.
         schemas: keeps the definitions of tools.
         logger: from `telemetry.log.make_logger`; learns, once, what could not be sent as asked.
-        host: where they go, host and port.
+        host: where they go, host and port; with the model the key of what is remembered.
         remembered: why earlier ones were rejected, by host and model.
         diagnoses: whether what is asked can tell why its prompt cache has missed: Anthropic's own
             API can, others may reject the question.
-        platform: where they go.
+        platform: what serves the model there, and so what is taken.
 
     Raises:
         ValueError: the model, or the platform, does not take what the *options* ask for.

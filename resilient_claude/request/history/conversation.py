@@ -33,13 +33,13 @@ class Conversation:
         shared: How many of these blocks all calls share; 0 where that is not known.
         system_breakpoints: After which of these blocks livekit's cache breakpoints are.
         breakpoints: And after which block of which message.
-        number: Which of the conversations it is.
+        number: Which of the conversations in the history cache it is.
         known_json: The JSON of what the messages begin with.
         calls: The latest calls, those of an open tool loop among them, by the ids they are sent
             with.
         names: The names of all tools that were called, as they are sent.
-        left_out: What could not be sent.
-        media_bytes: How much of them is images and documents.
+        left_out: What could not be sent, and why.
+        media_bytes: How many bytes of them are images and documents.
         preparations: What a thread is to do first, so that more of them can be sent.
     """
 
@@ -69,12 +69,12 @@ def conversation(
     """The messages and the system of *chat_ctx*, free of what the API is known to reject.
 
     Args:
-        chat_ctx: It.
+        chat_ctx: The call's history, as livekit keeps it; not changed.
         model: Who is asked.
-        histories: What is known of earlier ones.
+        histories: What is known of earlier histories, so that only what is new is written.
         cut: Whether the system is cut, even without a breakpoint, behind what all calls share.
         limits: What of images and documents may be sent.
-        not_media_bytes: How long everything else in the request is.
+        not_media_bytes: How long everything else in the request is, in bytes.
     """
     settled, spans, number = histories.history(chat_ctx)
     new, media, unread = list[Any](), [*settled.media], list[llm.ImageContent]()

@@ -24,7 +24,7 @@ _ENCRYPTED = re.compile(rb"/Encrypt\s+\d+\s+\d+\s+R|/Encrypt\s*<<")
 
 
 def is_document_source(source: dict[str, Any]) -> bool:
-    """Whether *source* has the shape of one."""
+    """Whether *source* has the shape of a document's: a known type, and its field."""
     kind = source.get("type")
     fields = _SOURCES.get(kind) if isinstance(kind, str) else None
     return fields is not None and all(isinstance(source.get(n), t) for n, t in fields.items())

@@ -10,7 +10,8 @@ together, in the order in which they came, in four steps:
 4. their size together: the oldest go.
 
 In steps 1 and 3 an image is made smaller where that can be done; if it is not done yet, the image
-is in `to_shrink`. What goes leaves a word in its place. The newest never goes in steps 2 to 4.
+is in `to_shrink`. What goes leaves a word in its place. In steps 2 to 4 the newest goes only if it
+is too large for a request by itself.
 
 When the oldest go, more go than have to: the number, or the bytes, are rounded up to a part of the
 limit. With one too many in each turn, one would go in each turn, and the prompt cache would never
@@ -36,7 +37,7 @@ MANY_EDGE = 2000
 FEW_IMAGES = 20
 """How many images are not many."""
 NOT_MEDIA_BYTES = 1_000_000
-"""What is left for everything else in a request, until its size is known."""
+"""How many bytes are kept free for everything else in a request, until its size is known."""
 _PART = 4
 """Into how many parts a limit is cut when the oldest go."""
 
@@ -49,11 +50,11 @@ class MediaLimits:
     and .../api/overview, "Request size limits".
 
     Attributes:
-        image_chars: of one image, in base64.
-        request_bytes: of all of it.
-        images: how many.
-        fetches: whether images and documents may be URLs or files.
-        counts_documents: whether a document counts as an image where many are too many.
+        image_chars: Longest base64 of one image, in characters.
+        request_bytes: Longest body of a request, in bytes.
+        images: How many images a request may have.
+        fetches: Whether images and documents may be URLs or ids of files.
+        counts_documents: Whether a document counts as an image where `FEW_IMAGES` are counted.
     """
 
     image_chars: int = 10 * 1024 * 1024
@@ -93,9 +94,9 @@ class Fitting:
 
     Attributes:
         replaced: The blocks that stand in a medium's place, by the `id()` of its own.
-        left_out: What is not sent, and why.
-        to_shrink: Which images could be sent if they were smaller, and are not yet.
-        sent_bytes: How much of a request is what is sent of them.
+        left_out: What is not sent, and why; a set that keeps its order.
+        to_shrink: Images that could be sent if they were smaller, and are not made so yet.
+        sent_bytes: How long what is sent of them is, in bytes.
     """
 
     replaced: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -105,7 +106,7 @@ class Fitting:
 
 
 class _Fate:
-    """What becomes of one medium."""
+    """What becomes of one medium: sent as it is, sent smaller, or left out."""
 
     def __init__(self, medium: Medium) -> None:
         self.medium = medium
@@ -134,7 +135,7 @@ def fitted(
     Args:
         media: All of a history.
         limits: What the request may have.
-        small: The smaller selves of images.
+        small: The smaller copies of images that are made already.
         not_media_bytes: How long everything else in the request is.
     """
     fitting = Fitting()
@@ -168,7 +169,7 @@ def rewritten(block: dict[str, Any], replaced: Mapping[int, dict[str, Any]]) -> 
 
 
 def size_of(source: Any) -> int:
-    """How long *source* is, in characters, as far as it matters."""
+    """How long the data of *source* is, in characters; 0 for a URL or the id of a file."""
     if not isinstance(source, dict):
         return 0
     content = source.get("content")
@@ -180,9 +181,9 @@ def size_of(source: Any) -> int:
 
 @lru_cache(maxsize=64)
 def stand_in(why: str) -> dict[str, Any]:
-    """The word in the place of what is left out. One object for each: never change it.
+    """The text block in the place of what is left out. One object for each *why*: never change it.
 
-    What it is says enough to Claude; the reason, behind a comma, is the operator's.
+    Claude reads what it was; the reason, behind the first comma, is for the operator's log alone.
     """
     return {"text": f"[Left out: {why.partition(',')[0]}]", "type": "text"}
 
@@ -224,7 +225,7 @@ def _shrink(fate: _Fate, too_big: str, small: SmallPictures, fitting: Fitting) -
 
 
 def _number(fates: Sequence[_Fate], limits: MediaLimits) -> None:
-    """Step 2."""
+    """Step 2: of too many images, the oldest go."""
     images = [fate for fate in _kept(fates) if fate.picture is not None]
     excess = len(images) - limits.images
     if excess > 0:
@@ -237,7 +238,7 @@ def _number(fates: Sequence[_Fate], limits: MediaLimits) -> None:
 def _many(
     fates: Sequence[_Fate], limits: MediaLimits, small: SmallPictures, fitting: Fitting
 ) -> None:
-    """Step 3."""
+    """Step 3: among many images, none has an edge above `MANY_EDGE`."""
     counted = [fate for fate in _kept(fates) if fate.picture is not None or limits.counts_documents]
     if len(counted) <= FEW_IMAGES:
         return
@@ -259,7 +260,7 @@ def _many(
 
 
 def _size(fates: Sequence[_Fate], request_bytes: int, not_media_bytes: int) -> None:
-    """Step 4."""
+    """Step 4: of too many bytes, the oldest go; the newest, if it alone is too large."""
     kept = _kept(fates)
     excess = sum(fate.size for fate in kept) + not_media_bytes - request_bytes
     if excess <= 0:

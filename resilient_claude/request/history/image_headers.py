@@ -1,7 +1,9 @@
 """What the first bytes of an image say: its type and its dimensions. Pure.
 
-Only headers are read, never pixels, and few of them: what costs a decoder gigabytes costs nothing
-here. Sources: the PNG specification, "IHDR"; ITU-T T.81, annex B (JPEG); the GIF89a specification,
+Only headers are read, never pixels, and of a JPEG at most `_MOST_SEGMENTS` of them: what costs a
+decoder gigabytes costs nothing here.
+
+Sources: the PNG specification, "IHDR"; ITU-T T.81, annex B (JPEG); the GIF89a specification,
 section 18; developers.google.com/speed/webp/docs/riff_container and RFC 6386, section 9.1 (WebP).
 """
 

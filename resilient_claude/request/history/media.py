@@ -67,7 +67,7 @@ Of a message itself these are the documents in its `extra`.
 
 
 def state_of(part: Watched) -> tuple[Any, ...]:
-    """What becomes of *part* depends on this; to be compared."""
+    """All that what is sent of *part* depends on; to be compared with that of an earlier turn."""
     if isinstance(part, llm.AudioContent):
         return (part.transcript,)
     if isinstance(part, llm.ChatMessage):

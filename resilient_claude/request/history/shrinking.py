@@ -1,11 +1,11 @@
 """Images that are made smaller, with Pillow if it is there. Pure, but slow: for a thread.
 
 Theory of operation. An image that a host, or the number of images, does not allow is made one that
-every host and any number allow, so that each has at most one smaller self and is worked on once.
-The results are kept by the data that they are of: a tool's result is read anew until its turn is
-over.
+every host and any number allow, so that each has at most one smaller copy and is worked on once.
+The copies are kept by the data that they were made of, not by the object that holds it: a tool's
+result is read anew in every request until its turn is over.
 
-What is opened is an enemy's until proven otherwise: the header's dimensions are held against
+What is opened is untrusted: the header's dimensions are held against
 `_MOST_PIXELS` twice, ours before a thread is asked for and Pillow's before a pixel is decoded, and
 only the four formats of the API are tried. Whatever Pillow raises means that the image is damaged.
 """
@@ -30,9 +30,9 @@ above 1568 (2576 on the newest models) Claude makes smaller itself. Sources: pla
 docs/en/build-with-claude/vision; github.com/Gitlawb/openclaude/pull/520.
 """
 SMALL_CHARS = 4 * 1024 * 1024
-"""How much base64 it is at most: below the 5 MB of the strictest hosts."""
+"""How many characters of base64 it has at most: below the 5 MB of the strictest hosts."""
 MOST_KEPT = 64
-"""How many smaller selves are kept; more, if one history needs more."""
+"""How many smaller copies are kept; more, if one history needs more."""
 
 _MOST_PIXELS = 80_000_000
 """More are not decoded: some 300 MB of memory, and what Pillow warns of."""
@@ -41,14 +41,14 @@ _FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 
 
 class SmallPictures:
-    """Smaller selves of pictures, as far as they are known."""
+    """Smaller copies of pictures, as far as they are made, for all calls of one adapter."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, Picture | str] = OrderedDict()  # or why there is none
         self._used = 0  # since something was forgotten last
 
     def of(self, picture: Picture) -> Picture | None:
-        """The smaller self of *picture*; None if it has to be made first.
+        """The smaller copy of *picture*; None if it has to be made first.
 
         Raises:
             LeftOut: There can be none.
@@ -67,7 +67,7 @@ class SmallPictures:
         return found
 
     def make(self, picture: Picture) -> None:
-        """Make it; takes up to a second or two."""
+        """Make the smaller copy of *picture*, for `of`; takes up to a second or two."""
         found: Picture | str
         try:
             found = shrunk(picture)
@@ -76,7 +76,7 @@ class SmallPictures:
         self._known[picture.source["data"]] = found
 
     def forget_oldest(self) -> None:
-        """Keep no more than `MOST_KEPT`, and what the last history needed."""
+        """Keep `MOST_KEPT`, or as many as were used since the last call if those are more."""
         most, self._used = max(MOST_KEPT, self._used), 0
         while len(self._known) > most:
             self._known.popitem(last=False)
@@ -99,7 +99,7 @@ def shrunk(picture: Picture) -> Picture:
         return _shrunk(content)
     except LeftOut:
         raise
-    except Exception as exc:  # a decoder raises whatever comes to its mind
+    except Exception as exc:  # a decoder raises all kinds of errors on damaged data
         raise LeftOut("damaged") from exc
 
 

@@ -20,7 +20,8 @@ _MANY = 20
 
 Source: platform.claude.com/docs/en/build-with-claude/vision, "Image limits and costs".
 """
-_SHOWN_CHARS = 512
+_DIGESTED_CHARS = 512
+"""How much of the beginning and of the end of an image's data tells it from others."""
 
 
 def about_images(request: Request, error: ApiError) -> tuple[str, ...] | None:
@@ -45,7 +46,7 @@ _MOST_IMAGES = 600
 
 
 def mend_images(request: Request, about: tuple[str, ...]) -> Mended | None:
-    """The same with a word in the place of these images."""
+    """The same with a text in the place of these images."""
     messages = messages_of(request)
     made = list(messages)
     for at, message in enumerate(messages):
@@ -102,9 +103,9 @@ def _size(image: dict[str, Any]) -> int:
 def _picture(image: dict[str, Any]) -> str:
     """A digest of *image* that does not take longer for a larger one."""
     source = image.get("source")
-    shown = {
-        name: [len(value), value[:_SHOWN_CHARS], value[-_SHOWN_CHARS:]]
+    ends = {
+        name: [len(value), value[:_DIGESTED_CHARS], value[-_DIGESTED_CHARS:]]
         for name, value in (source.items() if isinstance(source, dict) else ())
         if isinstance(value, str)
     }
-    return digest(shown)
+    return digest(ends)
