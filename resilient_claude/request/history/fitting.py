@@ -263,7 +263,7 @@ def _size(fates: Sequence[_Fate], request_bytes: int, not_media_bytes: int) -> N
     """Step 4: of too many bytes, the oldest go; the newest, if it alone is too large."""
     kept = _kept(fates)
     excess = sum(fate.size for fate in kept) + not_media_bytes - request_bytes
-    if excess <= 0:
+    if excess <= 0 or not kept:
         return
     excess, limit = _rounded_up(excess, request_bytes // _PART), f"{request_bytes // 1_000_000} MB"
     for fate in kept[:-1]:

@@ -201,6 +201,11 @@ def test_the_rest_of_the_request_counts() -> None:
     assert fates(media, not_media_bytes=15 * MB) == [*gone(1, "an older document"), "sent"]
 
 
+def test_words_that_are_too_long_by_themselves_are_no_matter_of_media() -> None:
+    """Nothing is left to go: the API says what is wrong."""
+    assert fates([], not_media_bytes=33 * MB) == []
+
+
 # --- made smaller ---------------------------------------------------------------------------------
 
 
