@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .content import is_thinking
+from .content import is_thinking, without
 
 NOTHING_CHANGED = "nothing_changed"
 """The request begins as the one before did: the API has forgotten it."""
@@ -65,10 +65,4 @@ def _unmarked(blocks: Any) -> Any:
     """*blocks* without marks."""
     if not isinstance(blocks, (list, tuple)):
         return blocks
-    return [_without_mark(block) for block in blocks]
-
-
-def _without_mark(block: Any) -> Any:
-    if not isinstance(block, dict) or "cache_control" not in block:
-        return block
-    return {key: value for key, value in block.items() if key != "cache_control"}
+    return [without(block, "cache_control") for block in blocks]

@@ -43,6 +43,19 @@ def finite(value: Any) -> Any:
     return value
 
 
+def without(block: Any, *names: str) -> Any:
+    """*block* without the fields of these *names*; itself where it has none of them."""
+    if not isinstance(block, dict) or not any(name in block for name in names):
+        return block
+    return {key: value for key, value in block.items() if key not in names}
+
+
+def returned(block: dict[str, Any]) -> dict[str, Any]:
+    """*block*, which the API has sent, as it goes back: a mark would be one more than counted."""
+    made: dict[str, Any] = finite(without(block, "cache_control"))
+    return made
+
+
 def compact_json(value: object) -> bytes:
     """*value* as the SDK would write it, in UTF-8, with "?" for half a surrogate pair.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from livekit.agents import llm
 
-from .content import is_thinking
+from .content import is_thinking, without
 from .models import Model
 from .placing import digest_of, placed
 
@@ -287,13 +287,4 @@ def _bound(blocks: Any) -> Any:
     """*blocks* without thinking, breakpoints and strictness."""
     if not isinstance(blocks, list):
         return blocks
-    return [_unmarked(block) for block in blocks if not is_thinking(block)]
-
-
-def _unmarked(block: Any) -> Any:
-    if not isinstance(block, dict) or not any(key in block for key in _NOT_BOUND):
-        return block
-    return {key: value for key, value in block.items() if key not in _NOT_BOUND}
-
-
-_NOT_BOUND = ("cache_control", "strict")
+    return [without(block, "cache_control", "strict") for block in blocks if not is_thinking(block)]

@@ -45,6 +45,10 @@ _DELTAS = {kind for kind, _ in _MADE_OF.values()}
 _NEWER = (None, "")
 
 
+RESULT = "_tool_result"
+"""What the types of results of server tools end with."""
+
+
 @dataclass(slots=True)
 class Block:
     """A content block that has begun.
@@ -96,6 +100,21 @@ class Block:
     def is_tool(self) -> bool:
         """Whether it is a call of a tool, of ours or of Anthropic's."""
         return self.type.endswith("tool_use")
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether it is thinking that may be signed, shown or not."""
+        return self.type in ("thinking", "redacted_thinking")
+
+    @property
+    def is_server_call(self) -> bool:
+        """Whether it is a call of a tool that runs at Anthropic's."""
+        return self.type in ("server_tool_use", "mcp_tool_use")
+
+    @property
+    def is_server_result(self) -> bool:
+        """Whether it is what came of such a call."""
+        return self.type.endswith(RESULT)
 
     def at_once(self, name: str) -> str:
         """The text in the field *name* of its beginning; none if there is none.

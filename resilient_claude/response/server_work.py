@@ -15,7 +15,7 @@ from typing import Any
 
 from resilient_claude.failures.redaction import identifier
 
-from .blocks import Block
+from .blocks import RESULT, Block
 
 MOST_CALLS = 50
 MOST_SOURCES = 20
@@ -25,9 +25,6 @@ LONGEST_TEXT = 500
 LONGEST_URL = 2_000
 LONGEST_OUTPUT = 4_000
 """How much of what code or a server wrote is kept, in characters."""
-
-_USES = ("server_tool_use", "mcp_tool_use")
-_RESULT = "_tool_result"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +145,9 @@ def server_work(blocks: Iterable[Block]) -> ServerWork:
     results: dict[str, Block] = {}
     citations: list[Citation] = []
     for block in blocks:
-        if block.type in _USES:
+        if block.is_server_call:
             uses[_id_of(block, "id")] = block
-        elif block.type.endswith(_RESULT):
+        elif block.is_server_result:
             results[_id_of(block, "tool_use_id")] = block
         for citation in islice(block.citations, MOST_CITATIONS - len(citations)):
             if isinstance(citation, dict) and (text := _text(citation.get("cited_text"))):
@@ -175,7 +172,7 @@ def _call_of(call_id: str, use: Block | None, result: Block | None) -> ServerToo
         given = _input_of(use)
     if result is None:
         return ServerToolCall(call_id, name, given, server, finished=False)
-    name = name or (identifier(result.type.removesuffix(_RESULT)) or "")
+    name = name or (identifier(result.type.removesuffix(RESULT)) or "")
     content = result.start.get("content")
     some: list[Any] = content[:MOST_SOURCES] if isinstance(content, list) else [content]
     parts: list[dict[str, Any]] = [part for part in some if isinstance(part, dict)]

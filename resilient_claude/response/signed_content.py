@@ -21,7 +21,7 @@ def signed_content(blocks: Iterable[Block]) -> list[dict[str, Any]]:
     before the last of it cannot go back as it was.
     """
     blocks = [block for block in blocks if not _is_blank(block)]
-    places = [at for at, block in enumerate(blocks) if _is_thinking(block)]
+    places = [at for at, block in enumerate(blocks) if block.is_thinking]
     if not places:
         return []
     thinking = [blocks[at] for at in places]
@@ -30,9 +30,9 @@ def signed_content(blocks: Iterable[Block]) -> list[dict[str, Any]]:
     last = places[-1]
     if last + 1 == len(places) and not any(block.spoken for block in thinking):
         return [block.to_api() for block in thinking]
-    if not all(_is_thinking(block) or _is_plain(block) for block in blocks[:last]):
+    if not all(block.is_thinking or _is_plain(block) for block in blocks[:last]):
         return []
-    return [_mark(block) for block in blocks if block.type in _KEPT or _is_thinking(block)]
+    return [_mark(block) for block in blocks if block.type in _KEPT or block.is_thinking]
 
 
 def _mark(block: Block) -> dict[str, Any]:
@@ -46,10 +46,6 @@ def _mark(block: Block) -> dict[str, Any]:
 def _can_go_back(thinking: Block) -> bool:
     is_signed = bool(thinking.signature) or thinking.type == "redacted_thinking"
     return is_signed and thinking.closed and not thinking.passed_over
-
-
-def _is_thinking(block: Block) -> bool:
-    return block.type in ("thinking", "redacted_thinking")
 
 
 def _is_plain(block: Block) -> bool:

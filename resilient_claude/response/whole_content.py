@@ -19,23 +19,16 @@ def whole_content(blocks: Iterable[Block], *, longest: int) -> list[dict[str, An
         longest: How much is kept, in characters.
     """
     blocks = [each for each in blocks if each.type != "text" or not is_inaudible(each.text())]
-    if not any(_is_of_server(each) for each in blocks):
+    if not any(each.is_server_call or each.is_server_result for each in blocks):
         return []
     weight = sum(block.weight() + sum(map(len, block.parts)) for block in blocks)
     if weight > longest or not all(block.closed and not block.passed_over for block in blocks):
         return []
     is_signed = bool(signed_content(blocks))
     try:
-        return [_as_kept(b) for b in blocks if not (is_signed and b.type in _THINKING)]
+        return [_as_kept(b) for b in blocks if not (is_signed and b.is_thinking)]
     except ValueError:  # the input of a call is no JSON
         return []
-
-
-_THINKING = ("thinking", "redacted_thinking")
-
-
-def _is_of_server(block: Block) -> bool:
-    return block.type in ("server_tool_use", "mcp_tool_use") or block.type.endswith("_tool_result")
 
 
 def _as_kept(block: Block) -> dict[str, Any]:

@@ -187,8 +187,6 @@ class TurnRequests:
 
     def answered(self, request: Request, message: IncomingMessage, now: float) -> CacheMiss | None:
         """See `CacheWatch.answered`; a prompt that is too short to be cached is one line."""
-        if request.cached_s is None:  # as in most turns
-            return None
         self.check_cached(request, message.usage)
         return self._cache_watch.answered(request, message, now)
 

@@ -81,14 +81,6 @@ CLIENTS = {
     "foundry": snippet(page("clients"), "def on_foundry()"),
 }
 SHOWING = snippet(page("images"), "def show")
-CLIENTS = {
-    "bedrock": snippet(page("clients"), "def on_bedrock()"),
-    "bedrock_mantle": snippet(page("clients"), "def on_bedrock_messages()"),
-    "aws": snippet(page("clients"), "def on_aws()"),
-    "vertex": snippet(page("clients"), "def on_vertex()"),
-    "google_cloud": snippet(page("clients"), "def on_google_cloud()"),
-    "foundry": snippet(page("clients"), "def on_foundry()"),
-}
 
 
 def test_every_snippet_is_run_by_a_test_here() -> None:

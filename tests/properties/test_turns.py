@@ -80,7 +80,6 @@ SCRIPT = st.one_of(
     st.builds(ScriptedAttempt, **REFUSAL),
     st.builds(ScriptedAttempt, **REFUSAL, connect_s=WAITS, response_s=WAITS),
 )
-TALK = ScriptedAttempt(blocks=(ScriptedBlock("text", 4),), rhythm=((0.0, 1), (0.01, 2)))
 SCRIPTS = st.lists(SCRIPT, min_size=1, max_size=6).map(tuple)
 POLICIES = st.builds(
     RetryPolicy,

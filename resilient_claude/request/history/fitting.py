@@ -36,6 +36,10 @@ MANY_EDGE = 2000
 """The same in a request with many images."""
 FEW_IMAGES = 20
 """How many images are not many."""
+MOST_IMAGES = 600
+"""As many as a request may have."""
+MOST_IMAGES_OF_SHORT = 100
+"""The same where the model's context is short."""
 NOT_MEDIA_BYTES = 1_000_000
 """How many bytes are kept free for everything else in a request, until its size is known."""
 _PART = 4
@@ -59,7 +63,7 @@ class MediaLimits:
 
     image_chars: int = 10 * 1024 * 1024
     request_bytes: int = 32_000_000
-    images: int = 100
+    images: int = MOST_IMAGES_OF_SHORT
     fetches: bool = True
     counts_documents: bool = False
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from resilient_claude.failures.api_errors import ApiError
+from resilient_claude.request.history.fitting import FEW_IMAGES, MOST_IMAGES, stand_in
 from resilient_claude.request.request import Adjustment, Request
 
 from .repair import Mended, content_of, digest, field_of, kind_of, messages_of, with_messages
@@ -15,11 +16,6 @@ _PLACE = re.compile(
     r"messages\.(\d{1,6})\.content\.(\d{1,6})(?:\.tool_result\.content\.(\d{1,6}))?\.image\b"
 )
 _LIMIT = re.compile(r"(\d{1,12}) bytes > (\d{1,12}) bytes")
-_MANY = 20
-"""Beyond so many images, each may have no more than 2,000 pixels on a side.
-
-Source: platform.claude.com/docs/en/build-with-claude/vision, "Image limits and costs".
-"""
 _DIGESTED_CHARS = 512
 """How much of the beginning and of the end of an image's data tells it from others."""
 
@@ -31,18 +27,14 @@ def about_images(request: Request, error: ApiError) -> tuple[str, ...] | None:
         return None
     place, limit = _PLACE.search(error.message), _LIMIT.search(error.message)
     if "many-image" in error.message:
-        rejected = [block for _, block in found[:-_MANY]]
+        rejected = [block for _, block in found[:-FEW_IMAGES]]
     else:
         named = tuple(int(part) for part in place.groups() if part) if place else ()
         rejected = [block for where, block in found if where == named]
         if limit is not None:
             rejected += [block for _, block in found if _size(block) > int(limit[2])]
     rejected = rejected or [block for _, block in found]
-    return tuple(dict.fromkeys(map(_picture, rejected)))[:_MOST_IMAGES]
-
-
-_MOST_IMAGES = 600
-"""As many as a request may have."""
+    return tuple(dict.fromkeys(map(_picture, rejected)))[:MOST_IMAGES]
 
 
 def mend_images(request: Request, about: tuple[str, ...]) -> Mended | None:
@@ -77,10 +69,8 @@ def _unpictured(content: list[Any], about: tuple[str, ...]) -> list[Any]:
 def _unless_rejected(block: Any, about: tuple[str, ...]) -> Any:
     if kind_of(block) != "image" or _picture(block) not in about:
         return block
-    text: dict[str, Any] = {"text": "[Left out: an image that cannot be shown]", "type": "text"}
-    if "cache_control" in block:
-        text["cache_control"] = block["cache_control"]
-    return text
+    mark = {"cache_control": block["cache_control"]} if "cache_control" in block else {}
+    return {**stand_in("an image that cannot be shown"), **mark}
 
 
 def _images(messages: list[Any]) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from resilient_claude.failures.api_errors import ApiError
 from resilient_claude.request.content import is_thinking
+from resilient_claude.request.history.fitting import stand_in
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.thinking import thinking_mode
 
@@ -158,7 +159,7 @@ def paired(messages: list[Any]) -> list[Any]:
 
 
 _ID = {"tool_use": "id", "tool_result": "tool_use_id"}
-_NO_RESULT = {"text": "[Left out: the result of a tool]", "type": "text"}
+_NO_RESULT = stand_in("the result of a tool")
 
 
 def _ids(run: list[Any], kind: str) -> list[Any]:
