@@ -19,7 +19,12 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.conversation import Conversation, conversation
-from resilient_claude.request.history.fitting import NOT_MEDIA_BYTES, MediaLimits
+from resilient_claude.request.history.fitting import (
+    MOST_IMAGES,
+    MOST_IMAGES_OF_SHORT,
+    NOT_MEDIA_BYTES,
+    MediaLimits,
+)
 from resilient_claude.request.tools.all_tools import AllTools, all_tools
 from resilient_claude.request.tools.choice import with_tool_choice
 from resilient_claude.request.tools.definitions import (
@@ -123,7 +128,7 @@ def _made(
     """The request, how much of it is images and documents, and how long it may be, in bytes."""
     options, model = fixed.options, fixed.model
     offered = tool_definitions(tools, schemas, strict=fixed.strict_tools, recipient=fixed.recipient)
-    limits = _media_limits(fixed)
+    limits, own_messages = _media_limits(fixed), "messages" in extra.fields
     history = _history(fixed, chat_ctx, histories, limits, not_media_bytes)
     everything = all_tools(offered, fixed.body, fixed.toolsets, of_turn="tools" in extra.fields)
     fields = _fields(fixed, history, everything.fields)
@@ -133,7 +138,7 @@ def _made(
         fields,
         history,
         model,
-        own_messages="messages" in extra.fields,
+        own_messages=own_messages,
         choice=or_default(tool_choice, options.tool_choice),
         parallel=or_default(parallel_tool_calls, options.parallel_tool_calls),
         caching=options.caching,
@@ -144,8 +149,10 @@ def _made(
         body = {"diagnostics": {"previous_message_id": previous(history.number)}} | body
     unsent = {"strict_tool_schema": offered.not_strict, **unsent, "timeout": extra.no_timeout}
     betas = _betas(fixed, offered)
+    body = _in_sdk_order(body, last=fixed.last)
     request = Request(
-        body=_in_sdk_order(body, last=fixed.last),
+        body=body,
+        built=body,
         headers=_headers(fixed, betas),
         query=(_BETA_QUERY if betas and not fixed.platform.model_in_url else {}) | extra.query,
         adjustments=fixed.adjustments + _adjustments(unsent, everything, history),
@@ -159,14 +166,13 @@ def _made(
         repeatable=offered.repeatable,
         preparations=history.preparations,
     )
-    own_messages = "messages" in extra.fields
     return request, 0 if own_messages else history.media_bytes, limits.request_bytes
 
 
 def _media_limits(fixed: FixedFields) -> MediaLimits:
     """What of images and documents a request may have, by who is asked and for which model."""
     tokens, platform = fixed.model.facts.context_tokens or 0, fixed.platform
-    images = 600 if tokens > _SHORT_CONTEXT_TOKENS else 100
+    images = MOST_IMAGES if tokens > _SHORT_CONTEXT_TOKENS else MOST_IMAGES_OF_SHORT
     return _limits(
         images, platform.image_chars, platform.request_bytes, fetches=platform.media_urls
     )

@@ -41,6 +41,9 @@ class Request:
         known_json: The JSON of what the messages begin with, or did before they were changed.
         go_on: What a user says behind an assistant's message that the model is to go on with, if
             it does not go on with one.
+        built: The body as it was made of the turn's history: before anything was mended, or gone on
+            with; None if it was made of nothing else.
+        goes_on: Whether it goes on with an answer that was paused, or broke off.
         begun: How many blocks at the end of its last message are of the answer that it asks to go
             on with.
         conversation: Number of the conversation that it goes on with.
@@ -61,6 +64,8 @@ class Request:
     notes: Literal["speak", "event", "off"] = field(default="off", repr=False)
     known_json: KnownJson | None = field(default=None, repr=False)
     go_on: str = field(default=".", compare=False, repr=False)
+    built: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+    goes_on: bool = field(default=False, compare=False, repr=False)
     begun: int = field(default=0, compare=False, repr=False)
     conversation: int = field(default=0, compare=False, repr=False)
     cached_s: float | None = field(default=None, compare=False, repr=False)
@@ -106,8 +111,13 @@ class Request:
         return str(self.body["model"])
 
     def prefix(self) -> str:
-        """What the thinking of the answer is bound to, for its `ThinkingRecord`."""
-        return prefix_of(self.body, len(self.body["messages"]))
+        """What the thinking of the answer is bound to, for its `ThinkingRecord`.
+
+        It is looked at where the next request is made of its history. What of this one was mended
+        is mended there as well, but behind that; what was gone on with is never the same again.
+        """
+        body = self.body if self.goes_on or self.built is None else self.built
+        return prefix_of(body, len(body["messages"]))
 
 
 def _loose(tool: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from resilient_claude.request.continuation import continued, resumed
 from tests.request.tools.test_definitions import BOOK, WEATHER, book, weather
 from tests.support.builders import (
     NEWEST,
@@ -13,6 +14,8 @@ from tests.support.builders import (
     build,
     call,
     chat,
+    text,
+    user,
 )
 
 from .test_thinking import ASK, THOUGHT, thoughtful
@@ -64,3 +67,13 @@ def test_a_request_without_strict_tools_is_another_one() -> None:
     assert b"strict" not in loose.content()
     assert loose.without_strict() is None
     assert build().without_strict() is None
+
+
+def test_thinking_is_bound_to_what_the_next_request_is_made_of() -> None:
+    """What was mended is mended again then, behind the comparison; what was gone on with is not."""
+    request = build(chat(("user", "Which day?")))
+    mended = replace(request, body=request.body | {"messages": [user("Left out.")]})
+
+    assert mended.prefix() == request.prefix()
+    assert continued(mended, [text("So")]).prefix() != request.prefix()
+    assert resumed(request, "So", instruction="Go on.").prefix() != request.prefix()

@@ -17,13 +17,14 @@ from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.repairs import rejections
 from resilient_claude.request.repairs.repair import Cause, Repair
 from resilient_claude.request.tools.schemas import ToolSchemas
-from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, ToolUse
+from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, Thought, ToolUse
 from resilient_claude.turn import requests as turn_requests
 from resilient_claude.turn.parts import Parts
 from resilient_claude.turn.remembered import OF_THIS_PROCESS, Remembered
 from resilient_claude.turn.requests import TurnRequests
 from tests.benchmarks import conversation as desk
 from tests.request.repairs.test_rejections import SAID
+from tests.request.tools.test_definitions import weather
 from tests.support.adapters import MakeLLM, shrunk_policy
 from tests.support.builders import NEWEST, PREFILL, chat
 from tests.support.lines import Lines
@@ -501,6 +502,28 @@ async def test_more_room_for_an_answer_does_not_bring_back_what_was_rejected(
         rooms = [request.body["max_tokens"] for request in claude.requests]
     assert (heard.text, heard.error) == ("Hello.", None)
     assert rooms == [8192, 8192, 16_384]
+
+
+async def test_thinking_behind_what_was_mended_goes_back(make_llm: MakeLLM) -> None:
+    """It is bound to what was sent, which is what is sent the next time."""
+    step = Answer(
+        content=[Thought("Hm.", lasts_s=0.0), ToolUse("weather", {"city": "Rome"}, id="a")]
+    )
+    with SimulatedClaude(Answer(), step, Answer("Sunny."), rejects=["images"]) as claude:
+        adapter = make_llm(claude, model="claude-opus-5-5")
+        first = await adapter.chat(chat_ctx=shown(), tools=[weather]).collect()
+        (asked,) = first.tool_calls
+        step_done = llm.FunctionCall(
+            call_id="a", name="weather", arguments=asked.arguments, extra=asked.extra or {}
+        )
+        history = shown()
+        history.items += [step_done, *chat(("output", "a", "Sunny")).items]
+        await adapter.chat(chat_ctx=history, tools=[weather]).collect()
+        await adapter.aclose()
+
+        *_, last = claude.requests
+    (calling,) = [m for m in last.body["messages"] if m["content"][-1]["type"] == "tool_use"]
+    assert [block["type"] for block in calling["content"]] == ["thinking", "tool_use"]
 
 
 async def test_a_rejection_that_comes_as_an_event_is_mended_too(make_llm: MakeLLM) -> None:
