@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .content import finite, is_blank, prefill
+from .content import is_blank, prefill, returned
 from .request import Request
+from .server_blocks import matched
 from .thinking import thinking_mode
 
 
@@ -22,17 +23,14 @@ def continued(
         content: The answer's content blocks so far, as the API sent them.
         container: Where its server tools run, unless the request names one itself.
     """
-    # A breakpoint would be one more than counted.
-    blocks = [
-        {key: finite(value) for key, value in block.items() if key != "cache_control"}
-        for block in content
-        if not is_blank(block)
-    ]
-    messages = _appended(request.body["messages"], "assistant", blocks)
+    messages = request.body["messages"]
+    before = messages[-1]["content"][-request.begun :] if request.begun else []
+    blocks = matched([returned(block) for block in content if not is_blank(block)], before)
+    messages = _appended(messages, "assistant", blocks)
     body = request.body | {"messages": messages}
     if container is not None and body.get("container") is None:
         body["container"] = container
-    return replace(request, body=body, begun=request.begun + len(blocks))
+    return replace(request, body=body, begun=request.begun + len(blocks), goes_on=True)
 
 
 def resumed(request: Request, said: str, *, instruction: str) -> Request:
@@ -57,7 +55,8 @@ def resumed(request: Request, said: str, *, instruction: str) -> Request:
     else:
         begun, role, text = 0, "user", ask
     messages = _appended(messages, role, [{"type": "text", "text": text}])
-    return replace(request, body=request.body | {"messages": messages}, go_on=ask, begun=begun)
+    body = request.body | {"messages": messages}
+    return replace(request, body=body, go_on=ask, begun=begun, goes_on=True)
 
 
 def _appended(

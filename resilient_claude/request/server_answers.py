@@ -7,10 +7,11 @@ such an answer are kept here, in memory and not in the history: they are long, a
 in them is no text for a log or a trace. When the loop is closed, nobody asks for them any more:
 what Claude said of them stands for them, and costs no tokens but its own.
 
-They go back in the places that they had, if the history still says what was heard (`placing`). Each
-call needs its result behind it, but one that waits for ours; what has lost the other half, or whose
-tool is not offered any more, is left out, and so is what was forgotten: the oldest of
-`MOST_ANSWERS`, or what is longer than `LONGEST_ANSWER`.
+They go back in the places that they had, if the history still says what was heard (`placing`), and
+what the caller had said before: a gateway may number the calls of each answer anew, and several
+callers may share an adapter. Each call needs its result behind it, but one that waits for ours;
+what has lost the other half, or whose tool is not offered any more, is left out, and so is what was
+forgotten: the oldest of `MOST_ANSWERS`, or what is longer than `LONGEST_ANSWER`.
 
 Source: platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools, "Mixing server tools and
 client tools in one turn".
@@ -22,17 +23,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .content import api_id, finite, is_thinking
+from .content import api_id, is_thinking, returned
 from .models import Model
 from .placing import digest_of, placed
 from .request import Request
+from .server_blocks import has_its_id, is_server_call, is_server_result
 from .thinking import open_loop, prefix_of, thinking_mode
 
 MOST_ANSWERS = 16
 LONGEST_ANSWER = 1024 * 1024
 """Of an answer that is kept, in characters."""
 
-_RESULT = "_tool_result"
 _CODE = ("bash_code_execution", "text_editor_code_execution")
 
 
@@ -44,12 +45,14 @@ class ServerAnswer:
         model: Id of the model that gave it.
         blocks: All of its blocks, of a call of ours the id alone; thinking only where no
             `ThinkingRecord` has it.
+        asked: A digest of what the caller had said before it.
         said: A digest of what was heard of it.
         prefix: What its thinking is bound to.
     """
 
     model: str
     blocks: list[dict[str, Any]] = field(repr=False)
+    asked: str
     said: str
     prefix: str
 
@@ -90,10 +93,11 @@ class ServerAnswers:
             begun = last["content"][-request.begun :]
         elif before.strip():
             begun = [{"type": "text", "text": before}]
-        if not blocks or not all(map(_has_id, blocks)):
+        if not blocks or not all(map(has_its_id, blocks)):
             return
-        kept = [_kept(block) for block in (*begun, *blocks)]
-        answer = ServerAnswer(request.model, kept, digest_of("".join(said)), prefix)
+        kept = [returned(block) for block in (*begun, *blocks)]
+        asked = _asked((request.built or request.body)["messages"])
+        answer = ServerAnswer(request.model, kept, asked, digest_of("".join(said)), prefix)
         self._answers[api_id(call_id)] = answer
         while len(self._answers) > MOST_ANSWERS:
             del self._answers[next(iter(self._answers))]
@@ -114,7 +118,7 @@ def with_server_answers(
     restored = []
     for index in loop:
         answer = answers.of(messages[index]["content"])
-        if answer is None:
+        if answer is None or answer.asked != _asked(messages[:index]):
             continue
         made = body | {"messages": messages}
         keeps = mode != "off" and answer.model == model.id
@@ -129,48 +133,36 @@ def with_server_answers(
     return body | {"messages": messages} if restored else body
 
 
+def _asked(messages: Sequence[Mapping[str, Any]]) -> str:
+    """A digest of what the caller says in *messages*."""
+    contents = [message["content"] for message in messages if message["role"] == "user"]
+    blocks = [block for content in contents if isinstance(content, list) for block in content]
+    return digest_of("".join(str(block.get("text", "")) for block in blocks))
+
+
 def _paired(
     messages: list[dict[str, Any]], restored: list[int], body: Mapping[str, Any]
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """The messages at *restored*, without calls and results that lack the other half."""
     offered = _names(body)
     blocks = [block for index in restored for block in messages[index]["content"]]
-    results = {block["tool_use_id"]: block for block in blocks if _is_result(block)}
+    results = {block["tool_use_id"]: block for block in blocks if is_server_result(block)}
     end = messages[-1]["content"]
     waits = all(block["type"] == "tool_result" for block in end) and len(messages) - 2
     kept: set[str] = set()
     for index in restored:
         content = []
         for block in messages[index]["content"]:
-            if _is_use(block):
+            if is_server_call(block):
                 result = results.get(block["id"])
                 stays = index == waits if result is None else _refers_to(result) <= offered
                 if not stays or _tool_of(block) not in offered:
                     continue
                 kept.add(block["id"])
-            elif _is_result(block) and block["tool_use_id"] not in kept:
+            elif is_server_result(block) and block["tool_use_id"] not in kept:
                 continue
             content.append(block)
         yield index, content
-
-
-def _has_id(block: Mapping[str, Any]) -> bool:
-    """Whether it is known which call *block* is, or is the result of, if it is one of those."""
-    name = "tool_use_id" if _is_result(block) else "id" if _is_use(block) else "type"
-    return isinstance(block.get(name), str)
-
-
-def _kept(block: Mapping[str, Any]) -> dict[str, Any]:
-    """*block* as JSON has it. A breakpoint would be one more than counted."""
-    return {key: finite(value) for key, value in block.items() if key != "cache_control"}
-
-
-def _is_use(block: Mapping[str, Any]) -> bool:
-    return block["type"] in ("server_tool_use", "mcp_tool_use")
-
-
-def _is_result(block: Mapping[str, Any]) -> bool:
-    return str(block["type"]).endswith(_RESULT)
 
 
 def _names(body: Mapping[str, Any]) -> set[str]:

@@ -110,6 +110,17 @@ def test_what_the_api_would_not_take_back_is_left_out() -> None:
     assert continued(full(), [text("")]) == full()
 
 
+def test_a_result_that_nobody_asked_for_is_left_out_in_each_part() -> None:
+    """What translates another model's answers may send one; the API would refuse the request."""
+    request = continued(full(), [FOUND, SEARCH])
+
+    further = continued(request, [FOUND, FOUND, SEARCH])
+
+    assert request.body["messages"][-1] == assistant(SEARCH)
+    assert further.body["messages"][-1] == assistant(SEARCH, FOUND, SEARCH)
+    assert rejected(further) is None
+
+
 @pytest.mark.parametrize(
     ("own", "sent"), [({}, "c1"), ({"container": None}, "c1"), ({"container": "own"}, "own")]
 )

@@ -76,6 +76,18 @@ def test_what_was_found_goes_back_with_the_result_of_our_tool() -> None:
     assert request.body["messages"][1]["content"][1]["input"] == {"query": "menu"}
 
 
+def test_another_caller_s_call_with_the_same_id_gets_nothing_of_it() -> None:
+    """Gateways number the calls of each answer anew, and calls share an adapter."""
+    other = chat(("user", "Weather in Rome?"), CALLS, SUNNY)
+
+    assert kinds(ask(kept(search(id="srv_1"), WEATHER_CALL), chat(ASKS, CALLS, SUNNY))) == [
+        "server_tool_use",
+        "web_search_tool_result",
+        "tool_use",
+    ]
+    assert kinds(ask(kept(search(id="srv_1"), WEATHER_CALL), other)) == ["tool_use"]
+
+
 def test_once_the_loop_is_closed_the_words_stand_for_it() -> None:
     """Results are paid for in every turn that has them."""
     request = ask(kept(*FOUND), chat(*LOOP, ("assistant", "Sunny."), ("user", "Thanks.")))
