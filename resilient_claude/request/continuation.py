@@ -9,7 +9,7 @@ from typing import Any
 
 from .content import is_blank, prefill, returned
 from .request import Request
-from .server_blocks import matched
+from .server_calls import matched
 from .thinking import thinking_mode
 
 

@@ -27,7 +27,7 @@ from .content import api_id, is_thinking, returned
 from .models import Model
 from .placing import digest_of, placed
 from .request import Request
-from .server_blocks import has_its_id, is_server_call, is_server_result
+from .server_calls import has_its_id, is_server_call, is_server_result
 from .thinking import open_loop, prefix_of, thinking_mode
 
 MOST_ANSWERS = 16

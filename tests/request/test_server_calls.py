@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resilient_claude.request.server_blocks import has_its_id, matched
+from resilient_claude.request.server_calls import has_its_id, matched
 
 
 def call(call_id: Any, kind: str = "server_tool_use") -> dict[str, Any]:
