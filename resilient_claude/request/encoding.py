@@ -51,7 +51,7 @@ def encode(body: Mapping[str, Any], known: KnownJson | None = None) -> bytes:
             if isinstance(value, list):
                 parts += (b"[", _encode_items(value, known if key == "messages" else None), b"]")
             else:
-                parts.append(_encode(value))
+                parts.append(_encoded_number(value) if type(value) in _NUMBERS else _encode(value))
         except (TypeError, ValueError, RecursionError) as exc:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
     parts.append(b"}")
@@ -80,6 +80,14 @@ _LASTING = (PlainJson, Definition)
 @lru_cache(maxsize=64)
 def _encoded_key(key: str) -> bytes:
     return _encode(key) + b":"
+
+
+_NUMBERS = (int, bool)
+
+
+@lru_cache(maxsize=64, typed=True)  # 1 is no True
+def _encoded_number(value: int) -> bytes:
+    return _encode(value)
 
 
 def _encode(value: object) -> bytes:

@@ -81,6 +81,7 @@ class Parts:
         self._speculation = speculation
         self._on_thinking = on_thinking
         self._follows_tool = follows_tool
+        self._turn_deadline = record.started + settings.policy.max_turn_s
         self._loop = asyncio.get_running_loop()
         self._attempt: Attempt | None = None
         self._aborted = asyncio.Event()
@@ -223,10 +224,6 @@ class Parts:
     def _note_cache(self, part: Part) -> None:
         miss = self._requests.answered(part.request, self.translator.message, self._loop.time())
         self._record.cache_miss = miss or self._record.cache_miss
-
-    @property
-    def _turn_deadline(self) -> float:
-        return self._record.started + self._settings.policy.max_turn_s
 
     @property
     def _latest(self) -> float:

@@ -270,7 +270,7 @@ class Settled:
         self, items: Sequence[llm.ChatItem], start: int, end: int, gap: Gap = NO_GAP
     ) -> bool:
         """Whether those from *start* to *end*, as far as they are behind a *gap*, are the same."""
-        start, moved = max(start, gap.end), gap.length
+        start, moved = max(start, gap.end), gap.end - gap.start
         return fingerprints_of(items[start - moved : end - moved]) == self.fingerprints[start:end]
 
     def spans_until(self, item: int) -> list[Span]:
