@@ -5,7 +5,6 @@ The rule takes values and returns one. Only `Retries` reads a clock, and takes i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 from tenacity import DoSleep, RetryCallState, Retrying, retry_if_exception_type
@@ -71,7 +70,7 @@ class Retries:
         self._state: RetryCallState | None = None  # made at the first failure
         self._last: Failure | None = None
         self._same = 0  # so many failures in a row were the last one, word for word
-        self._of_kind: Counter[FailureKind] = Counter()
+        self._of_kind: dict[FailureKind, int] = {}  # how many have failed
 
     def wait_after(self, failed: AttemptFailed) -> float:
         """Seconds to wait until the next attempt, now that one has *failed*.
@@ -94,7 +93,7 @@ class Retries:
             failure.root_message,
         )
         self._same = self._same + 1 if same else 1
-        self._of_kind[failure.kind] += 1
+        self._of_kind[failure.kind] = self._of_kind.get(failure.kind, 0) + 1
         state = self._state
         state.set_exception((type(failed), failed, failed.__traceback__))
         verdict = state.retry_object.iter(retry_state=state)

@@ -19,12 +19,7 @@ from resilient_claude.failures.failure import FailureKind, Origin
 from resilient_claude.failures.faults import Fault
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.conversation import Conversation, conversation
-from resilient_claude.request.history.fitting import (
-    MOST_IMAGES,
-    MOST_IMAGES_OF_SHORT,
-    NOT_MEDIA_BYTES,
-    MediaLimits,
-)
+from resilient_claude.request.history.fitting import NOT_MEDIA_BYTES
 from resilient_claude.request.tools.all_tools import AllTools, all_tools
 from resilient_claude.request.tools.choice import with_tool_choice
 from resilient_claude.request.tools.definitions import (
@@ -46,10 +41,6 @@ from .thinking import with_thinking
 
 # SDK 1 marks a beta request in the URL as well; SDK 2, with the API version 2026-10-21, does not.
 _BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
-
-
-_SHORT_CONTEXT_TOKENS = 200_000
-"""Models that read no more take fewer images, and so may those of which it is not known."""
 
 
 class Unbuildable(Fault):
@@ -128,8 +119,8 @@ def _made(
     """The request, how much of it is images and documents, and how long it may be, in bytes."""
     options, model = fixed.options, fixed.model
     offered = tool_definitions(tools, schemas, strict=fixed.strict_tools, recipient=fixed.recipient)
-    limits, own_messages = _media_limits(fixed), "messages" in extra.fields
-    history = _history(fixed, chat_ctx, histories, limits, not_media_bytes)
+    own_messages = "messages" in extra.fields
+    history = _history(fixed, chat_ctx, histories, not_media_bytes)
     everything = all_tools(offered, fixed.body, fixed.toolsets, of_turn="tools" in extra.fields)
     fields = _fields(fixed, history, everything.fields)
     if offered.runs_code:
@@ -166,34 +157,14 @@ def _made(
         repeatable=offered.repeatable,
         preparations=history.preparations,
     )
-    return request, 0 if own_messages else history.media_bytes, limits.request_bytes
-
-
-def _media_limits(fixed: FixedFields) -> MediaLimits:
-    """What of images and documents a request may have, by who is asked and for which model."""
-    tokens, platform = fixed.model.facts.context_tokens or 0, fixed.platform
-    images = MOST_IMAGES if tokens > _SHORT_CONTEXT_TOKENS else MOST_IMAGES_OF_SHORT
-    return _limits(
-        images, platform.image_chars, platform.request_bytes, fetches=platform.media_urls
-    )
-
-
-@lru_cache(maxsize=64)
-def _limits(images: int, image_chars: int, request_bytes: int, *, fetches: bool) -> MediaLimits:
-    return MediaLimits(
-        images=images,
-        image_chars=image_chars,
-        request_bytes=request_bytes,
-        fetches=fetches,
-        counts_documents=not fetches,
-    )
+    media_bytes = 0 if own_messages else history.media_bytes
+    return request, media_bytes, fixed.media_limits.request_bytes
 
 
 def _history(
     fixed: FixedFields,
     chat_ctx: llm.ChatContext,
     histories: HistoryCache,
-    limits: MediaLimits,
     not_media_bytes: int,
 ) -> Conversation:
     """What *chat_ctx* becomes; raises Unbuildable."""
@@ -204,7 +175,7 @@ def _history(
             fixed.model,
             histories,
             cut=cut,
-            limits=limits,
+            limits=fixed.media_limits,
             not_media_bytes=not_media_bytes,
         )
     except Exception as exc:  # a history may hold anything, and must not end the call
@@ -251,7 +222,8 @@ def _completed(
             body = with_server_answers(body, answers, model)
         body, no_thinking = with_thinking(body, history.calls, model)
     body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
-    body = body | stand_ins
+    if stand_ins:
+        body = body | stand_ins
     if caching is not None or history.system_breakpoints or history.breakpoints:
         own_system = body.get("system") is not history.system
         marks = Marks(
@@ -279,6 +251,8 @@ def _adjustments(
 
 
 def _betas(fixed: FixedFields, offered: ToolDefinitions) -> tuple[str, ...]:
+    if not (offered.betas or offered.mcp_servers):  # as in most turns
+        return fixed.betas
     betas = dict.fromkeys((*fixed.betas, *offered.betas))
     if offered.mcp_servers and not any(beta.startswith("mcp-client-") for beta in betas):
         betas[MCP_BETA] = None
@@ -291,8 +265,13 @@ def _headers(fixed: FixedFields, betas: Sequence[str]) -> dict[str, str]:
     return overridden({"anthropic-beta": ",".join(betas)}, fixed.headers)
 
 
-def _in_sdk_order(body: dict[str, Any], *, last: Sequence[str]) -> dict[str, Any]:
+def _in_sdk_order(body: dict[str, Any], *, last: tuple[str, ...]) -> dict[str, Any]:
+    return {key: body[key] for key in _sdk_order(tuple(body), last)}
+
+
+@lru_cache(maxsize=64)
+def _sdk_order(fields: tuple[str, ...], last: tuple[str, ...]) -> tuple[str, ...]:
     """The order of `create()`: required fields, the others by name, what it does not know."""
     first = ("max_tokens", "messages", "model")
-    between = sorted(body.keys() - {*first, *last})
-    return {key: body[key] for key in (*first, *between, *last) if key in body}
+    between = sorted({*fields} - {*first, *last})
+    return tuple(key for key in (*first, *between, *last) if key in fields)

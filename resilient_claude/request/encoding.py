@@ -47,17 +47,18 @@ def encode(body: Mapping[str, Any], known: KnownJson | None = None) -> bytes:
     parts = [b"{"]
     for key, value in body.items():
         try:
+            parts += (b"," if len(parts) > 1 else b"", _encoded_key(key))
             if isinstance(value, list):
-                text = _encode_list(value, known if key == "messages" else None)
+                parts += (b"[", _encode_items(value, known if key == "messages" else None), b"]")
             else:
-                text = _encode(value)
-            parts += (b"," if len(parts) > 1 else b"", _encoded_key(key), text)
+                parts.append(_encoded_number(value) if type(value) in _NUMBERS else _encode(value))
         except (TypeError, ValueError, RecursionError) as exc:
             raise TypeError(f"{key} cannot be sent as JSON") from exc
-    return b"".join((*parts, b"}"))
+    parts.append(b"}")
+    return b"".join(parts)
 
 
-def _encode_list(items: list[Any], known: KnownJson | None) -> bytes:
+def _encode_items(items: list[Any], known: KnownJson | None) -> bytes:
     """The tools, or the messages: up to what is new, earlier requests have encoded them."""
     texts: list[bytes] = []
     count = 0
@@ -70,7 +71,7 @@ def _encode_list(items: list[Any], known: KnownJson | None) -> bytes:
             texts.append(_encode(items[at:])[1:-1])
             break
         texts.append(text)
-    return b"[%b]" % b",".join(texts)
+    return b",".join(texts)
 
 
 _LASTING = (PlainJson, Definition)
@@ -79,6 +80,14 @@ _LASTING = (PlainJson, Definition)
 @lru_cache(maxsize=64)
 def _encoded_key(key: str) -> bytes:
     return _encode(key) + b":"
+
+
+_NUMBERS = (int, bool)
+
+
+@lru_cache(maxsize=64, typed=True)  # 1 is no True
+def _encoded_number(value: int) -> bytes:
+    return _encode(value)
 
 
 def _encode(value: object) -> bytes:

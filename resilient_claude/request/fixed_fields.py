@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .extra import NOTHING, Extra, overridden
+from .history.fitting import ANY_LIMITS, MOST_IMAGES, MOST_IMAGES_OF_SHORT, MediaLimits
 from .model_facts import ModelFacts, facts_of
 from .models import Model
 from .options import UNSET, RequestOptions
@@ -37,6 +38,8 @@ MAX_TOKENS = 1024
 """Default of `max_tokens` where nothing thinks: an answer that takes some four minutes to say."""
 MAX_TOKENS_THINKING = 8192
 """Likewise where Claude thinks before it speaks: the limit counts both."""
+_SHORT_CONTEXT_TOKENS = 200_000
+"""Models that read no more take fewer images, and so may those of which it is not known."""
 _PASSED_ON = ("speed", "service_tier", "inference_geo", "stop_sequences", "mcp_servers")
 _MERGED = ("metadata", "output_config")
 
@@ -58,6 +61,7 @@ class FixedFields:
         notes: What is to be done with what its thinking says.
         platform: Where requests go.
         recipient: Who is asked, as far as the tools depend on it.
+        media_limits: What of images and documents it may have.
     """
 
     options: RequestOptions
@@ -72,6 +76,7 @@ class FixedFields:
     notes: Literal["speak", "event", "off"] = "off"
     platform: Platform = ANTHROPIC
     recipient: Recipient = field(default=Recipient(facts_of("", None)), repr=False)
+    media_limits: MediaLimits = ANY_LIMITS
 
     @classmethod
     def of(
@@ -128,6 +133,7 @@ class FixedFields:
             notes=_notes(options.progress, body, model.facts),
             platform=platform,
             recipient=Recipient(model.facts, model.id, platform),
+            media_limits=_media_limits(model.facts, platform),
         )
 
     def with_extra(self, extra: Extra) -> FixedFields:
@@ -261,6 +267,17 @@ def _max_tokens(body: Mapping[str, Any], model: Model) -> int:
     wanted = MAX_TOKENS_THINKING + (budget if isinstance(budget, int) else 0)
     most = model.facts.max_output_tokens
     return wanted if most is None else min(wanted, most)
+
+
+def _media_limits(facts: ModelFacts, platform: Platform) -> MediaLimits:
+    is_short = (facts.context_tokens or 0) <= _SHORT_CONTEXT_TOKENS
+    return MediaLimits(
+        images=MOST_IMAGES_OF_SHORT if is_short else MOST_IMAGES,
+        image_chars=platform.image_chars,
+        request_bytes=platform.request_bytes,
+        fetches=platform.media_urls,
+        counts_documents=not platform.media_urls,
+    )
 
 
 def _toolsets(servers: Any) -> tuple[dict[str, Any], ...]:

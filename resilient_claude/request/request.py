@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, Literal
 
 from resilient_claude.failures.faults import Fault
@@ -72,6 +71,7 @@ class Request:
     repeatable: Sequence[str] = field(default=(), repr=False)
     preparations: tuple[Callable[[], object], ...] = field(default=(), compare=False, repr=False)
     remake: Callable[[], Request | Fault] | None = field(default=None, compare=False, repr=False)
+    _content: bytes | None = field(default=None, init=False, compare=False, repr=False)
 
     def content(self) -> bytes:
         """The body as the SDK would encode it; encoded once.
@@ -79,11 +79,10 @@ class Request:
         Raises:
             TypeError: A field of the body is not JSON; the message names the field.
         """
+        if self._content is None:
+            object.__setattr__(self, "_content", encode(self.body, self.known_json))
+        assert self._content is not None
         return self._content
-
-    @cached_property
-    def _content(self) -> bytes:
-        return encode(self.body, self.known_json)
 
     def as_called(self, name: str, arguments: str) -> tuple[str, str]:
         """The name and the arguments of a call in the answer, as the agent knows them."""

@@ -112,9 +112,9 @@ class IncomingMessage:
         """
         state = self.state
         steps = _STEPS[state]
+        if not steps:
+            return  # the message is finished; whatever follows it is none of it
         for event in events:
-            if not steps:
-                break  # the message is finished; whatever follows it is none of it
             kind: Kind = event["type"]
             try:
                 if kind == "message_delta" and _delta_of(event).get("stop_reason"):
@@ -134,6 +134,8 @@ class IncomingMessage:
             if following is not state:
                 self.state = state = following
                 steps = _STEPS[state]
+                if not steps:
+                    return
 
     def _without_step(self, kind: Kind, event: Event) -> None:
         """The present state has no step for *event*: it is a fault, or it is passed over."""
@@ -164,7 +166,8 @@ class IncomingMessage:
             block = self._begin_without_start(index, kind)
         if kind == "text_delta" and block.type == "text":  # as with almost every token
             text = delta["text"]
-            if find_audible(text):
+            # The end of most tokens tells it sooner than a search.
+            if (text[-1:].isalnum() and text.isascii()) or find_audible(text):
                 self.progress += 1
                 self._said = block.counts = True
             elif not text:

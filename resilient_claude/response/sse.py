@@ -199,6 +199,8 @@ _TYPES = {
 }
 """The types of the events that make a message, by the name that the event line gives them."""
 
+_FIRST_LINES = {b"event: " + name: name for name in _TYPES}
+
 
 def _decode(block: bytes) -> Event | None:
     """What one event says, None if it says nothing. Data without a `type` gets the event's name.
@@ -207,8 +209,9 @@ def _decode(block: bytes) -> Event | None:
         Fault: a part of the message has no data, or its data is not a JSON object of its type.
     """
     first, _, second = block.partition(b"\n")
-    if first[:7] == b"event: " and second[:6] == b"data: " and b"\n" not in second:
-        name, data = first[7:].strip(), second[6:]  # as Claude writes almost every event
+    known = _FIRST_LINES.get(first)
+    if known is not None and second[:6] == b"data: " and b"\n" not in second:
+        name, data = known, second[6:]  # as Claude writes almost every event
     else:
         name, value = _fields_of(block)
         if value is None:

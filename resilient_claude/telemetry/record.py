@@ -157,7 +157,7 @@ class TurnRecord:
     @property
     def heard(self) -> bool:
         """Whether anything was handed on that the caller hears or that has an effect."""
-        return self.text_chars > 0 or self.tool_calls > 0
+        return bool(self.said) or self.tool_calls > 0
 
     @property
     def silence_s(self) -> float | None:

@@ -36,11 +36,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 from resilient_claude.failures.evidence import Evidence
 from resilient_claude.failures.failure import Phase
@@ -62,8 +61,7 @@ THINKING_S = 2.0
 """From when on an application is told that Claude thinks, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mute:
+class Mute(NamedTuple):
     """What to do about a Claude who thinks, before the caller has heard a word.
 
     Attributes:

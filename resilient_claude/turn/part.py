@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from resilient_claude.request.request import Request
 from resilient_claude.response.text_filters import AfterPrefill, Join, TextFilter, ThinkingTags
@@ -12,8 +12,7 @@ MAX_PAUSES = 5
 """How often a turn that server tools paused is continued."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One request of a turn.
 
     Attributes:

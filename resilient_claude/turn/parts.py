@@ -13,7 +13,6 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 from resilient_claude.failures.causes import root_cause
 from resilient_claude.failures.evidence import Evidence
@@ -82,6 +81,7 @@ class Parts:
         self._speculation = speculation
         self._on_thinking = on_thinking
         self._follows_tool = follows_tool
+        self._turn_deadline = record.started + settings.policy.max_turn_s
         self._loop = asyncio.get_running_loop()
         self._attempt: Attempt | None = None
         self._aborted = asyncio.Event()
@@ -136,7 +136,7 @@ class Parts:
         follows = self._record.said[-1][-1:] if self._record.said else ""
         # It made progress until now: the caller's silence is not that of a Claude who is lost.
         self._record.silent_since = self._loop.time()
-        return replace(part, request=request, pauses=part.pauses + 1, follows=follows)
+        return part._replace(request=request, pauses=part.pauses + 1, follows=follows)
 
     def _resume_wait_s(self, failed: AttemptFailed) -> float | None:
         """Seconds to wait before the answer is resumed; None if it may not be."""
@@ -226,10 +226,6 @@ class Parts:
         self._record.cache_miss = miss or self._record.cache_miss
 
     @property
-    def _turn_deadline(self) -> float:
-        return self._record.started + self._settings.policy.max_turn_s
-
-    @property
     def _latest(self) -> float:
         """When the last attempt may start."""
         silent_since, policy = self._record.silent_since, self._settings.policy
@@ -243,7 +239,7 @@ class Parts:
         if attempt.translator.output_started or self._loop.time() >= self._latest:
             return None
         request = self._requests.repair(part.request, attempt.error, self._repairs)
-        return None if request is None else replace(part, request=request)
+        return None if request is None else part._replace(request=request)
 
     def _relieved(self, part: Part, failed: AttemptFailed) -> Part | None:
         """*part* with more room for the answer, if all there was has gone into thinking."""
@@ -262,7 +258,7 @@ class Parts:
             return None
         self._has_relieved = True
         request = self._requests.less_thinking(part.request)
-        return None if request is None else replace(part, request=request)
+        return None if request is None else part._replace(request=request)
 
     def _policy_of(self, part: Part) -> RetryPolicy:
         policy, failed = self._settings.policy, len(self._record.failed) - len(self._repairs)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 from typing import Any
 
-from livekit.agents import llm, utils
+from livekit.agents import llm
 from livekit.agents.llm import ChatContext, Tool
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
 from livekit.agents.utils import aio
@@ -64,7 +65,7 @@ class ResilientClaudeStream(llm.LLMStream):
         model = requests.model
         asked = model if isinstance(request, Fault) else request.asked
         self._record = TurnRecord(
-            turn_id=utils.shortuuid("turn_"),
+            turn_id=f"turn_{secrets.token_hex(6)}",
             model=model.id,
             provider=settings.target.provider,
             started=self._now(),

@@ -6,16 +6,16 @@ span (see `formatter`), which is made anew in every turn, since its items often 
 Whether the settled ones are still the same is told without a Python call per item:
 
 - The items are the same objects, which a comparison of lists sees at once. (The first one is made
-  anew by livekit in every turn: it is looked at.)
+  anew by livekit in every turn: it is looked at.) So it does where the oldest items are gone, or
+  the oldest but the first: applications that keep the last hundred items do this in every turn.
 - The contents of their messages, which are lists that applications change in place, are still
   equal to copies of them. So is what their images show and their audio says.
 - The fingerprints of some (`item_fingerprint`): of those that settled last, and of a sample of the
   others, another one in each turn.
 
-If something is not the same, fingerprints tell what has happened to the history. The spans before
-the change are used again; and those behind it, when items are gone (applications that keep the
-last hundred items do this in every turn) or one item is another one (instructions that tell the
-time): then only the spans around the change are made anew.
+If something else has changed, the fingerprints of all items tell what it was. The spans before the
+change are used again; and those behind it, when items are gone or one item is another one
+(instructions that tell the time): then only the spans around the change are made anew.
 
 A conversation is recognised by the second item, since the first one is often everybody's system
 message. The one that was not asked for longest loses its place.
@@ -72,6 +72,8 @@ class HistoryCache:
 
     Attributes:
         small: Images that were made smaller.
+        systems: The blocks that were made of the system's texts, by these, and after which of them
+            breakpoints are.
         rewritten: Messages of which something did not fit into the last request, by their `id()`:
             they, and what was sent in their place.
     """
@@ -79,6 +81,7 @@ class HistoryCache:
     def __init__(self) -> None:
         self._conversations: list[_Conversation] = []  # the one that was asked for last comes first
         self.small = SmallPictures()
+        self.systems: dict[tuple[object, ...], tuple[list[PlainJson], list[int]]] = {}
         self.rewritten: dict[int, tuple[PlainJson, PlainJson]] = {}
 
     def history(self, chat_ctx: llm.ChatContext) -> History:
@@ -220,17 +223,30 @@ def _follow(settled: Settled, spans: Sequence[Span]) -> bool:
 
 def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
     """What of *settled* still holds for *items*, and what is between."""
-    last, now = settled.fingerprints, fingerprints_of(items)
+    gap = settled.gap_in(items)
+    if gap is None or settled.is_entangled:
+        return _compared(settled, items)
+    behind = settled.place_from(gap.end)
+    begin = items[: behind.item - gap.length]
+    spans = spans_of(begin, {}, first=True)
+    if behind.span == len(settled.spans) or not _may_settle(spans):
+        return _compared(settled, items)
+    settled.begin_with(spans, begin, behind)
+    return Settled() if settled.is_entangled else settled
+
+
+def _compared(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
+    """The same, found out by the fingerprints of all items."""
     if settled.shows_others():
         return Settled()
+    last, now = settled.fingerprints, fingerprints_of(items)
     change, start, end, goes_on = difference(last, now)
     if change is Change.GROWN:  # by copies
         return Settled.of(settled.spans, items, last)
-    before, at = settled.spans_until(start)
-    head = Settled.of(before, items, last)
+    head, place = _head(settled, start, items), settled.place_from(end)
     if change is Change.EDITED or settled.is_entangled:
         return head
-    behind, begin = settled.spans_from(end)
+    behind, begin = settled.spans[place.span :], place.item
     until = goes_on + begin - end  # where, in *items*, what is behind begins
     count = _common(last[begin:], now[until:])
     too_many = sum(span.count for span in behind) - count
@@ -238,15 +254,29 @@ def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
         too_many -= behind.pop().count
     if not behind:
         return head
-    ids = ChainMap(dict[str, int](), head.ids)
-    between = spans_of(items[at:until], ids, first=not before)
-    if not _follow(head, between) or not _ends_with_answer(between):
-        return head
-    if any(span.unread for span in between):
-        return head
-    head.add(between, items, [*map(snapshot, now[at:until])])
-    head.add(behind, items, last[begin:])
-    return Settled.of(before, items, last) if head.is_entangled else head
+    if _bridge(head, items, until=until):
+        head.add(behind, items, last[begin:])
+    return _head(settled, start, items) if head.is_entangled else head
+
+
+def _head(settled: Settled, start: int, items: Sequence[llm.ChatItem]) -> Settled:
+    """What of *settled* ends before item *start*, or with it."""
+    return Settled.of(settled.spans_until(start), items, settled.fingerprints)
+
+
+def _bridge(head: Settled, items: Sequence[llm.ChatItem], *, until: int) -> bool:
+    """Add to *head* what *items* become up to *until*; whether a span may begin behind that."""
+    ids, new = ChainMap(dict[str, int](), head.ids), items[head.count : until]
+    between = spans_of(new, ids, first=not head.spans)
+    if not _follow(head, between) or not _may_settle(between):
+        return False
+    head.add(between, items, [*map(snapshot, fingerprints_of(new))])
+    return True
+
+
+def _may_settle(spans: Sequence[Span]) -> bool:
+    """Whether nothing in *spans* will change any more, and another one may begin behind them."""
+    return _ends_with_answer(spans) and not any(span.unread for span in spans)
 
 
 def _ends_with_answer(spans: Sequence[Span]) -> bool:

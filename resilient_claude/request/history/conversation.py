@@ -7,24 +7,22 @@ item in a call's history would otherwise fail every later turn of that call.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from livekit.agents import llm
 
 from resilient_claude.request.content import prefill
 from resilient_claude.request.models import Model
 
-from .cache import HistoryCache
+from .cache import MOST_CONVERSATIONS, HistoryCache
 from .fitting import ANY_LIMITS, NOT_MEDIA_BYTES, Fitting, MediaLimits, Medium, fitted, rewritten
 from .media import read_picture
 from .plain_json import KnownJson, PlainJson
 from .writer import NOBODY_SPOKE, SystemText
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(NamedTuple):
     """What a chat context has become.
 
     Attributes:
@@ -101,10 +99,10 @@ def conversation(
         names |= dict.fromkeys(span.names)
         breakpoints += [(before + at, block) for at, block in span.breakpoints]
         before += len(span.messages)
-    system, ends = _system(texts, cut=cut)
+    system, ends = _system(texts, histories, cut=cut)
     return Conversation(
         messages=messages,
-        system=system,
+        system=[*system],
         shared=1 if len(system) > 1 else 0,
         system_breakpoints=ends,
         breakpoints=breakpoints,
@@ -144,16 +142,27 @@ def _prepared(
     )
 
 
-def _system(texts: list[SystemText], *, cut: bool) -> tuple[list[dict[str, Any]], list[int]]:
-    """The blocks of the system, and after which of them breakpoints are."""
-    if len(texts) == 1 and not texts[0].breakpoint:  # as in most calls
-        text = texts[0].text
-        return ([] if text.isspace() else [PlainJson(type="text", text=text)]), []
+def _system(
+    texts: list[SystemText], histories: HistoryCache, *, cut: bool
+) -> tuple[list[PlainJson], list[int]]:
+    """The blocks of the system, and after which of them breakpoints are; made once."""
+    key = (cut, *texts)
+    made = histories.systems.get(key)
+    if made is None:
+        if len(histories.systems) == MOST_CONVERSATIONS:
+            histories.systems.clear()
+        made = histories.systems[key] = _made_system(texts, cut=cut)
+    return made
+
+
+def _made_system(texts: list[SystemText], *, cut: bool) -> tuple[list[PlainJson], list[int]]:
     ends = [at for at, text in enumerate(texts) if text.breakpoint]
     if not cut and not ends and len(texts) > 1:
         texts = [SystemText("".join(text.text for text in texts))]
-    blocks: list[dict[str, Any]] = [
-        PlainJson(type="text", text=text.text) for text in texts if not text.text.isspace()
+    blocks = [
+        PlainJson(type="text", text=text.text).encoded()
+        for text in texts
+        if not text.text.isspace()
     ]
     return blocks, ends
 

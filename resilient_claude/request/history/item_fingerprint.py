@@ -32,24 +32,18 @@ ItemFingerprint: TypeAlias = tuple[Any, ...]
 _Reader: TypeAlias = Callable[[llm.ChatItem], ItemFingerprint]
 
 
-class _Readers(dict[str, _Reader]):
-    """What reads a fingerprint, by the item's type."""
-
-    def __missing__(self, kind: str) -> _Reader:
-        return attrgetter("type", "id")
-
-
-# The content comes last: `snapshot` relies on it.
-_READERS = _Readers(
-    message=attrgetter("type", "role", "id", "content"),
-    function_call=attrgetter("type", "id", "group_id", "call_id", "name", "arguments"),
-    function_call_output=attrgetter("type", "call_id", "output", "is_error"),
-)
+# By the item's type. A message's content comes last: `snapshot` relies on it.
+_READERS: dict[str, _Reader] = {
+    "message": attrgetter("type", "role", "id", "content"),
+    "function_call": attrgetter("type", "id", "group_id", "call_id", "name", "arguments"),
+    "function_call_output": attrgetter("type", "call_id", "output", "is_error"),
+}
+_read_any = attrgetter("type", "id")
 
 
 def fingerprints_of(items: Sequence[llm.ChatItem]) -> list[ItemFingerprint]:
     """The fingerprints of *items*, one by one."""
-    return [_READERS[item.type](item) for item in items]
+    return [_READERS.get(item.type, _read_any)(item) for item in items]
 
 
 def snapshot(fingerprint: ItemFingerprint) -> ItemFingerprint:

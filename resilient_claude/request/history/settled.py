@@ -2,21 +2,21 @@
 
 Theory of operation: see `cache`. Everything here is kept so that a turn, which asks whether it is
 still so and for all of it, does not look at each item in Python: lists that are compared as a
-whole, and the messages' JSON in pieces of `_PIECE` messages, since joining one piece per message
-would take as long as encoding them.
+whole, and cut where items are gone; and the messages' JSON in pieces of `_PIECE` messages, since
+joining one piece per message would take as long as encoding them.
 
 Invariant: `messages` and what was handed out of it only grow. Other spans make another object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from livekit.agents import llm
 
 from .fitting import Medium
-from .item_fingerprint import ItemFingerprint, fingerprints_of
+from .item_fingerprint import ItemFingerprint, fingerprints_of, snapshot
 from .media import Watched, state_of
 from .plain_json import KnownJson, PlainJson
 from .writer import Span, SystemText
@@ -30,6 +30,35 @@ _PIECE = 32
 
 SEEN_AT_ONCE = _RECENT + _SAMPLED
 """Among how many settled items nothing goes unseen for a turn."""
+
+
+class Gap(NamedTuple):
+    """Items that are gone, from *start* up to *end*."""
+
+    start: int
+    end: int
+
+    @property
+    def length(self) -> int:
+        """How many there are."""
+        return self.end - self.start
+
+
+NO_GAP = Gap(0, 0)
+
+
+class Place(NamedTuple):
+    """Where a span begins.
+
+    Attributes:
+        span: How many spans stand before it.
+        item: How many items.
+        message: How many messages.
+    """
+
+    span: int
+    item: int
+    message: int
 
 
 class Settled:
@@ -70,7 +99,10 @@ class Settled:
         self._watched: list[Watched] = []
         self._states: list[tuple[Any, ...]] = []
         self._next_sample = 0
-        self._pieces: list[bytes] = []
+        self._json: list[bytes] = []  # of the messages, in pieces
+        self._sizes: list[int] = []  # of how many messages each piece is
+        self._singles = 0  # pieces at the end that are of one message each
+        self._encoded = 0  # of how many messages all pieces are
 
     @classmethod
     def of(
@@ -106,29 +138,66 @@ class Settled:
             fingerprints: Snapshots of those of the items that are not settled yet; more than needed
                 is fine.
         """
-        count = self.count + sum(span.count for span in spans)
-        added = items[self.count : count]
+        count = self.count
         for span in spans:
+            count += span.count
             if span.breakpoints:
                 before = len(self.messages)
                 self.breakpoints += [(before + at, block) for at, block in span.breakpoints]
             self.messages += span.messages
             self.system += span.system
-            if span.ids or span.unanswered or span.unasked or span.left_out or span.watched:
-                self._add_more_than_words(span)
+        for span in _more_than_words(spans):
+            self._add_more_than_words(span)
         self.spans += spans
+        added = items[self.count : count]
         self.fingerprints += fingerprints[: len(added)]
+        contents = _contents_of(added)
+        self._contents += contents
+        self._copies += map(list, contents)
+        self._add_items(added)
+
+    def begin_with(
+        self, spans: Sequence[Span], items: Sequence[llm.ChatItem], behind: Place
+    ) -> None:
+        """Let *spans*, which *items* have become, stand in place of all before *behind*."""
+        front = Settled.of(spans, items, [*map(snapshot, fingerprints_of(items))])
+        gone, end = self.spans[: behind.span], behind.item
+        contents = len(_contents_of(self._items[:end]))
+        self._identities.difference_update(map(id, self._items[:end]))
+        self._identities |= front._identities
+        self.spans[: behind.span] = front.spans
+        self.fingerprints[:end] = front.fingerprints
+        self._items[:end] = front._items
+        self._but_the_first = self._items[1:]
+        self._contents[:contents] = front._contents
+        self._copies[:contents] = front._copies
+        self.count += front.count - end
+        self._next_sample = max(0, self._next_sample + front.count - end)
+        self.system = front.system
+        moved = len(front.messages) - behind.message
+        self.breakpoints = front.breakpoints + [
+            (at + moved, block) for at, block in self.breakpoints if at >= behind.message
+        ]
+        self._replace_json(front.messages, behind.message)
+        # Another list, since what was handed out of the last one does not change.
+        self.messages = front.messages + self.messages[behind.message :]
+        if _more_than_words([*gone, *spans]):
+            self._look_for_more_than_words()
+
+    def _add_items(self, added: Sequence[llm.ChatItem]) -> None:
         self._items += added
         self._but_the_first += added if self.count else added[1:]
         self._identities.update(map(id, added))
-        contents = [
-            item.content
-            for item in added
-            if item.type == "message" and isinstance(item.content, list)
-        ]
-        self._contents += contents
-        self._copies += map(list, contents)
-        self.count = count
+        self.count += len(added)
+
+    def _look_for_more_than_words(self) -> None:
+        for known in (self.ids, self.names, self.unanswered, self.left_out):
+            known.clear()
+        for found in (self.media, self._watched, self._states):
+            found.clear()
+        self._is_entangled = False
+        for span in _more_than_words(self.spans):
+            self._add_more_than_words(span)
 
     def _add_more_than_words(self, span: Span) -> None:
         taken = not self.ids.keys().isdisjoint(span.ids)
@@ -153,14 +222,36 @@ class Settled:
         middle, last = count // 2, count - 1
         if middle and (items[middle] is not known[middle] or items[last] is not known[last]):
             return False
-        if items[0] is not known[0] and fingerprints_of(items[:1]) != self.fingerprints[:1]:
+        if items[0] is not known[0] and not self._are_same(items, 0, 1):
             return False
+        return items[1:count] == self._but_the_first and self._are_as_they_were(items, NO_GAP)
+
+    def gap_in(self, items: Sequence[llm.ChatItem]) -> Gap | None:
+        """Which of these are gone from *items*, which begin with the others, as they were.
+
+        None if anything else has happened, or none of them is gone. Seen at once are those that are
+        gone in front or behind the first one, as where the last hundred items are kept.
+        """
+        start = 1 if self._are_same(items, 0, 1) else 0
+        if len(items) <= start or items[start] not in self:
+            return None
+        known, end = self._items, start
+        while end < self.count and known[end] is not items[start]:
+            end += 1
+        gap = Gap(start, end)
+        until = self.count - gap.length
+        if not start < end < self.count or len(items) < until or items[until - 1] is not known[-1]:
+            return None
+        is_rest_same = items[start:until] == known[end:] and self._are_as_they_were(items, gap)
+        return gap if is_rest_same else None
+
+    def _are_as_they_were(self, items: Sequence[llm.ChatItem], gap: Gap) -> bool:
+        """Whether nothing has changed inside of these, but that there is a *gap* in *items*."""
         return (
-            items[1:count] == self._but_the_first
-            and self._contents == self._copies
+            self._contents == self._copies
             and not self.shows_others()
-            and self._are_same(items, max(0, count - _RECENT), count)
-            and self._are_same(items, *self._sample())
+            and self._are_same(items, self.count - _RECENT, self.count, gap)
+            and self._are_same(items, *self._sample(), gap)
         )
 
     def shows_others(self) -> bool:
@@ -169,42 +260,80 @@ class Settled:
 
     def _sample(self) -> tuple[int, int]:
         """Which of the others are compared this time: from where to where."""
-        start = self._next_sample if self._next_sample < self.count - _RECENT else 0
+        start, others = self._next_sample, self.count - _RECENT
+        if start >= others or others <= _SAMPLED:
+            start = 0
         self._next_sample = start + _SAMPLED
         return start, min(self._next_sample, self.count)
 
-    def _are_same(self, items: Sequence[llm.ChatItem], start: int, end: int) -> bool:
-        return fingerprints_of(items[start:end]) == self.fingerprints[start:end]
+    def _are_same(
+        self, items: Sequence[llm.ChatItem], start: int, end: int, gap: Gap = NO_GAP
+    ) -> bool:
+        """Whether those from *start* to *end*, as far as they are behind a *gap*, are the same."""
+        start, moved = max(start, gap.end), gap.end - gap.start
+        return fingerprints_of(items[start - moved : end - moved]) == self.fingerprints[start:end]
 
-    def spans_until(self, item: int) -> tuple[list[Span], int]:
-        """The spans that end before *item* or with it, and where the last of them ends."""
+    def spans_until(self, item: int) -> list[Span]:
+        """The spans that end before *item* or with it."""
         end, spans = 0, list[Span]()
         for span in self.spans:
-            if end + span.count > item:
+            end += span.count
+            if end > item:
                 break
             spans.append(span)
-            end += span.count
-        return spans, end
+        return spans
 
-    def spans_from(self, item: int) -> tuple[list[Span], int]:
-        """The spans that begin with *item* or later, and where the first of them begins."""
-        begin = 0
-        for index, span in enumerate(self.spans):
+    def place_from(self, item: int) -> Place:
+        """Where the first span begins that begins with *item* or later; else the end of all."""
+        begin = message = 0
+        for number, span in enumerate(self.spans):
             if begin >= item:
-                return self.spans[index:], begin
+                return Place(number, begin, message)
             begin += span.count
-        return [], begin
+            message += len(span.messages)
+        return Place(len(self.spans), begin, message)
 
     def known_json(self, whole: list[Any]) -> KnownJson:
         """The JSON of these messages, which *whole* begins with."""
-        count = len(self.messages)
-        for start in range(len(self._pieces) * _PIECE, count - _PIECE + 1, _PIECE):
-            self._pieces.append(b",".join(_texts(self.messages[start : start + _PIECE])))
-        pieces = len(self._pieces)
-        rest = self.messages[pieces * _PIECE :]
-        texts, sizes = [*self._pieces, *_texts(rest)], [_PIECE] * pieces + [1] * len(rest)
-        return KnownJson(whole, self.messages, count, texts, sizes)
+        for message in self.messages[self._encoded :]:
+            self._json.append(_json_of(message))
+            self._sizes.append(1)
+            self._singles += 1
+            if self._singles == _PIECE:
+                self._json[-_PIECE:] = [b",".join(self._json[-_PIECE:])]
+                self._sizes[-_PIECE:] = [_PIECE]
+                self._singles = 0
+        self._encoded = len(self.messages)
+        return KnownJson(whole, self.messages, self._encoded, [*self._json], [*self._sizes])
+
+    def _replace_json(self, messages: Sequence[PlainJson], end: int) -> None:
+        """Let the JSON of *messages* stand in place of that of all before message *end*."""
+        known = number = 0
+        while known < end and number < len(self._sizes):
+            known += self._sizes[number]
+            number += 1
+        single = [*messages, *self.messages[end:known]]  # also what is left of a piece
+        self._json[:number] = map(_json_of, single)
+        self._sizes[:number] = [1] * len(single)
+        self._encoded += len(single) - known
+        self._singles = min(self._singles, len(self._sizes) - len(single))
 
 
-def _texts(messages: Sequence[PlainJson]) -> list[bytes]:
-    return [message.json or message.encoded().json or b"" for message in messages]
+def _more_than_words(spans: Iterable[Span]) -> list[Span]:
+    """Those of *spans* in which there is anything else."""
+    return [
+        span
+        for span in spans
+        if span.ids or span.unanswered or span.unasked or span.left_out or span.watched
+    ]
+
+
+def _json_of(message: PlainJson) -> bytes:
+    return message.json or message.encoded().json or b""
+
+
+def _contents_of(items: Iterable[llm.ChatItem]) -> list[list[Any]]:
+    """The contents of the messages among *items*, as far as they are lists."""
+    return [
+        item.content for item in items if item.type == "message" and isinstance(item.content, list)
+    ]

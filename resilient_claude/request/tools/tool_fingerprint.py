@@ -27,7 +27,7 @@ from __future__ import annotations
 import copy
 import weakref
 from collections.abc import Sequence
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from .server_tool import ServerTool
@@ -35,16 +35,12 @@ from .server_tool import ServerTool
 ToolFingerprint: TypeAlias = tuple[Any, ...]
 """The things that a definition was made of; to be compared, and nothing else."""
 
-_FUNCTION_PARTS = ("__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__")
-_TOOL_PARTS = ("info.name", "info.description", "__name__", "__doc__", "__annotations__")
-
-_read_function = attrgetter(*_FUNCTION_PARTS)
-# Those of the tool and of its function. The function's attributes come last: if it has any, it may
-# wrap another function.
-_read_tool = attrgetter(
-    *_TOOL_PARTS, *(f"__wrapped__.{part}" for part in (*_FUNCTION_PARTS, "__dict__"))
+_read_tool = attrgetter("__name__", "__doc__", "__annotations__")
+_read_info = attrgetter("name", "description")
+_read_function = attrgetter(
+    "__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__"
 )
-_attributes_in = itemgetter(-1)
+_info_of, _function_of = attrgetter("info"), attrgetter("__wrapped__")
 
 # What reading raises where a tool or its function is not what it usually is.
 _UNSEEN = (AttributeError, KeyError, TypeError)
@@ -53,15 +49,12 @@ _UNSEEN = (AttributeError, KeyError, TypeError)
 def fingerprint_of(tool: Any) -> ToolFingerprint | None:
     """What the definition of *tool* is made of; None if not all of it can be seen."""
     try:
-        *parts, attributes = _read_tool(tool)
-        parts.append(vars(tool).get("__signature__"))
-        while attributes:
-            parts.append(attributes.get("__signature__"))
-            wrapped = attributes.get("__wrapped__")
-            if wrapped is None:
-                break
-            parts += _read_function(wrapped)
-            attributes = vars(wrapped)
+        parts = [*_read_tool(tool), *_read_info(tool.info), vars(tool).get("__signature__")]
+        function = tool.__wrapped__
+        while function is not None:
+            attributes = vars(function)
+            parts += (*_read_function(function), attributes.get("__signature__"))
+            function = attributes.get("__wrapped__")
     except _UNSEEN:
         return None
     return tuple(parts)
@@ -79,18 +72,24 @@ def fingerprint_of_all(tools: Sequence[Any]) -> ToolFingerprint | None:
     servers: list[Any] = []
     try:
         try:
-            parts = tuple(map(_read_tool, tools))
+            functions = [*map(_function_of, tools)]
         except AttributeError:  # as a server tool's, which never changes
             servers = [weakref.ref(tool) for tool in tools if isinstance(tool, ServerTool)]
             tools = [tool for tool in tools if not isinstance(tool, ServerTool)]
-            parts = tuple(map(_read_tool, tools))
-        functions = [weakref.ref(vars(tool)["__wrapped__"]) for tool in tools]
+            functions = [*map(_function_of, tools)]
+        if any(map(vars, functions)):  # they may wrap others
+            return None
+        signatures = [attributes.get("__signature__") for attributes in map(vars, tools)]
+        return (
+            *map(_read_tool, tools),
+            *map(_read_info, map(_info_of, tools)),
+            *map(_read_function, functions),
+            *map(weakref.ref, functions),
+            *signatures,
+            *servers,
+        )
     except _UNSEEN:
         return None
-    if any(map(_attributes_in, parts)):
-        return None
-    signatures = [vars(tool).get("__signature__") for tool in tools]
-    return *parts, *functions, *signatures, *servers
 
 
 def function_of(tool: Any) -> Any:
