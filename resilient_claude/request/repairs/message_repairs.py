@@ -53,7 +53,7 @@ def about_thinking_blocks(request: Request, error: ApiError) -> str | None:
         for block in reversed(content_of(message)):
             if is_thinking(block):
                 return _sealed(block)
-    return "" if _misses_thinking(request) else None
+    return "" if misses_thinking(request) else None
 
 
 def mend_thinking_blocks(request: Request, about: str) -> Mended | None:
@@ -68,7 +68,7 @@ def mend_thinking_blocks(request: Request, about: str) -> Mended | None:
         if at is None:
             return None
         made = with_messages(request, [*_unthought(messages[: at + 1]), *messages[at + 1 :]])
-    if _misses_thinking(made):
+    if misses_thinking(made):
         made = replace(made, body={k: v for k, v in made.body.items() if k != "thinking"})
     if made is request:
         return None
@@ -97,7 +97,7 @@ def _unthought(messages: list[Any]) -> list[Any]:
     return kept
 
 
-def _misses_thinking(request: Request) -> bool:
+def misses_thinking(request: Request) -> bool:
     """Whether manual thinking is asked for in a loop of tools whose last step has none."""
     messages = messages_of(request)
     if len(messages) < 2 or thinking_mode(request.body, request.asked) != "manual":
