@@ -10,7 +10,7 @@ from typing import Any
 
 from livekit.agents import llm
 
-from .content import is_thinking, without
+from .content import is_thinking, unthought, without
 from .models import Model
 from .placing import digest_of, placed
 
@@ -135,10 +135,11 @@ def with_thinking(
         # `thinking`": github.com/tailcallhq/forgecode/issues/1853
         return body, None
     found = _found(body["messages"], loop, calls, model)
-    if mode == "manual" and loop[0] not in found:
-        without = {key: value for key, value in body.items() if key != "thinking"}
+    begins = body["messages"][loop[0]]["content"][0]  # with thinking, where server tools ran
+    if mode == "manual" and loop[0] not in found and not is_thinking(begins):
+        left = {key: value for key, value in body.items() if key != "thinking"}
         return (
-            without,
+            left | {"messages": unthought(body["messages"])},
             "not sent: the tool calls it follows on have no thinking that could be put back",
         )
     return _put_back(body, found, are_bound=mode == "adaptive"), None

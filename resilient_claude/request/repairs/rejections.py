@@ -155,12 +155,14 @@ SERVER_BLOCKS = Repair(
     # tools and client tools in one turn" (without a corresponding);
     # github.com/anthropics/claude-code/issues/95406 (unexpected);
     # github.com/anthropics/anthropic-sdk-typescript/issues/964 (`container_id is required`);
-    # github.com/BerriAI/litellm/pull/31672 (results that are not the API's own).
+    # github.com/BerriAI/litellm/pull/31672 (results that are not the API's own);
+    # platform.claude.com/docs/en/agents-and-tools/tool-use/tool-search-tool (tool reference).
     words=_said(
         r"tool use with id \W?\w{1,100}\W? was found without a corresponding",
         r"unexpected \W?tool_use_id\W? found in \W?\w+_tool_result",
         "container_id is required",
         r"Invalid \W?encrypted_(?:content|index)\W? in",
+        r"Tool reference \W?[\w.-]{1,128}\W? not found",
     ),
     about=servers.about_server_blocks,
     mend=servers.mend_server_blocks,
