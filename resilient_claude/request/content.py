@@ -11,6 +11,9 @@ from typing import Any
 THINKING_BLOCKS = ("thinking", "redacted_thinking")
 """The types of the blocks that hold signed thinking."""
 
+GO_ON = {"text": ".", "type": "text"}
+"""What a user says, as livekit has it, where the assistant has spoken last and cannot go on."""
+
 _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
 
