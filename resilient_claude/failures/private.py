@@ -50,7 +50,7 @@ def private_texts(
 
 _SPOKEN = {
     *("text", "content", "thinking", "input", "cited_text", "title", "context"),
-    *("stdout", "stderr", "source", "citations"),
+    *("stdout", "stderr", "lines", "source", "citations", "url"),
 }
 """The fields below which there is speech; in `input`, everything is."""
 
@@ -117,6 +117,9 @@ _OPEN_HEADERS = {
 _CONVERSATION = {"messages", "system", "tools", "model"}
 _SECRET_NAME = re.compile(r"(?i)token$|secret|password|api_?key|authorization|credential|cookie")
 
+# As in `https://host/mcp/s/KEY/mcp`, which is how servers without a header for it do it.
+_KEY_IN_PATH = re.compile(r"(?<=[^/]/)[^/?#\s]{16,}")
+
 
 def _secrets_in(
     body: Mapping[str, Any], headers: Mapping[str, str], query: Mapping[str, object]
@@ -142,6 +145,7 @@ def _named_secrets(name: str, value: object) -> Iterator[str]:
             if at:
                 yield from user.split(":")
             yield from re.findall(r"[?&][^=&#\s]*=([^&#\s]+)", value)
+            yield from _KEY_IN_PATH.findall(value)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             inner = name if _SECRET_NAME.search(name) or name == "headers" else str(key)

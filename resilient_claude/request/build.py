@@ -37,7 +37,7 @@ from .given import or_default
 from .models import Model
 from .request import Adjustment, Request
 from .server_answers import ServerAnswers, with_server_answers
-from .thinking import with_thinking
+from .thinking import with_thinking, without_prefill
 
 # SDK 1 marks a beta request in the URL as well; SDK 2, with the API version 2026-10-21, does not.
 _BETA_QUERY = {"beta": "true"} if anthropic.__version__.startswith("1.") else {}
@@ -221,6 +221,7 @@ def _completed(
         if answers:
             body = with_server_answers(body, answers, model)
         body, no_thinking = with_thinking(body, history.calls, model)
+        body = without_prefill(body, model)
     body, other_choice = with_tool_choice(body, model, choice=choice, parallel=parallel)
     if stand_ins:
         body = body | stand_ins

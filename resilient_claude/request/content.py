@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 THINKING_BLOCKS = ("thinking", "redacted_thinking")
 """The types of the blocks that hold signed thinking."""
+
+GO_ON = {"text": ".", "type": "text"}
+"""What a user says, as livekit has it, where the assistant has spoken last and cannot go on."""
 
 _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -17,6 +20,18 @@ _NOT_IN_AN_ID = re.compile(r"[^a-zA-Z0-9_-]")
 def is_thinking(block: object) -> bool:
     """Whether *block* holds signed thinking."""
     return isinstance(block, dict) and block.get("type") in THINKING_BLOCKS
+
+
+def unthought(messages: Sequence[Any]) -> list[Any]:
+    """*messages* without signed thinking; one that holds nothing else is left out."""
+    kept = []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        if not isinstance(content, list) or not any(map(is_thinking, content)):
+            kept.append(message)
+        elif left := [block for block in content if not is_thinking(block)]:
+            kept.append({**message, "content": left})
+    return kept
 
 
 def is_blank(block: Mapping[str, Any]) -> bool:

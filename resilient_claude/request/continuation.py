@@ -24,7 +24,8 @@ def continued(
         container: Where its server tools run, unless the request names one itself.
     """
     messages = request.body["messages"]
-    before = messages[-1]["content"][-request.begun :] if request.begun else []
+    # A call beside one of ours has run only now: its result comes in the message after it.
+    before = [block for message in messages for block in _blocks(message)]
     blocks = matched([returned(block) for block in content if not is_blank(block)], before)
     messages = _appended(messages, "assistant", blocks)
     body = request.body | {"messages": messages}
@@ -57,6 +58,11 @@ def resumed(request: Request, said: str, *, instruction: str) -> Request:
     messages = _appended(messages, role, [{"type": "text", "text": text}])
     body = request.body | {"messages": messages}
     return replace(request, body=body, go_on=ask, begun=begun, goes_on=True)
+
+
+def _blocks(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    content = message["content"]
+    return content if isinstance(content, list) else []
 
 
 def _appended(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .argument_checks import HEADER_NAME
@@ -36,11 +36,11 @@ class Extra:
         no_timeout: Why there is no `timeout_s` although one was given.
     """
 
-    fields: dict[str, Any]
+    fields: dict[str, Any] = field(repr=False)
     body_only: tuple[str, ...]
     sampling: dict[str, Any]
-    headers: dict[str, str]
-    query: dict[str, object]
+    headers: dict[str, str] = field(repr=False)
+    query: dict[str, object] = field(repr=False)
     betas: tuple[str, ...]
     timeout_s: float | None
     no_timeout: str | None

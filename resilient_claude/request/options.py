@@ -132,8 +132,10 @@ class RequestOptions:
         default=None, metadata=_checked_by(lambda name, value: api_tool_choice(value))
     )
     parallel_tool_calls: bool | None = field(default=None, metadata=_checked_by(check_parallel))
-    user: str | None = field(default=None, metadata=_checked_by(_check_user))
-    metadata: Mapping[str, Any] | None = field(default=None, metadata=_checked_by(check_metadata))
+    user: str | None = field(default=None, repr=False, metadata=_checked_by(_check_user))
+    metadata: Mapping[str, Any] | None = field(
+        default=None, repr=False, metadata=_checked_by(check_metadata)
+    )
     speed: Literal["standard", "fast"] | None = field(
         default=None, metadata=_checked_by(one_of("standard", "fast"))
     )
@@ -147,13 +149,15 @@ class RequestOptions:
         ),
     )
     mcp_servers: Sequence[Mapping[str, Any]] | None = field(
-        default=None, metadata=_checked_by(check_mcp_servers)
+        default=None, repr=False, metadata=_checked_by(check_mcp_servers)
     )
     betas: Sequence[str] | None = field(default=None, metadata=_checked_by(check_betas))
     extra_headers: Mapping[str, str] | None = field(
-        default=None, metadata=_checked_by(check_headers)
+        default=None, repr=False, metadata=_checked_by(check_headers)
     )
-    extra_body: Mapping[str, Any] | None = field(default=None, metadata=_checked_by(check_mapping))
+    extra_body: Mapping[str, Any] | None = field(
+        default=None, repr=False, metadata=_checked_by(check_mapping)
+    )
     strict_tool_schema: bool = True
 
     def __post_init__(self) -> None:

@@ -35,7 +35,7 @@ def matched(
 
     Args:
         blocks: Of an answer.
-        before: What the same message begins with.
+        before: All that stands before them, in their message and in earlier ones.
     """
     calls: set[Any] = {block.get("id") for block in before if is_server_call(block)}
     calls -= {block.get("tool_use_id") for block in before if is_server_result(block)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from livekit.agents import llm
 
-from .content import is_thinking, without
+from .content import GO_ON, is_thinking, unthought, without
 from .models import Model
 from .placing import digest_of, placed
 
@@ -135,12 +135,11 @@ def with_thinking(
         # `thinking`": github.com/tailcallhq/forgecode/issues/1853
         return body, None
     found = _found(body["messages"], loop, calls, model)
-    if mode == "manual" and loop[0] not in found:
-        without = {key: value for key, value in body.items() if key != "thinking"}
-        return (
-            without,
-            "not sent: the tool calls it follows on have no thinking that could be put back",
-        )
+    begins = body["messages"][loop[0]]["content"][0]  # with thinking, where server tools ran
+    if mode == "manual" and loop[0] not in found and not is_thinking(begins):
+        left = {key: value for key, value in body.items() if key != "thinking"}
+        why = "not sent: the tool calls it follows on have no thinking that could be put back"
+        return left | {"messages": unthought(body["messages"])}, why
     return _put_back(body, found, are_bound=mode == "adaptive"), None
 
 
@@ -196,6 +195,17 @@ def _put_back(
         else:
             messages[index] = {**messages[index], "content": content}
     return body | {"messages": messages}
+
+
+def without_prefill(body: dict[str, Any], model: Model) -> dict[str, Any]:
+    """*body* with a word behind the assistant's last one, if it thinks before it answers.
+
+    "You can't pre-fill the assistant response while thinking is on", the page above says.
+    """
+    messages = body["messages"]
+    if messages[-1]["role"] != "assistant" or thinking_mode(body, model) == "off":
+        return body
+    return {**body, "messages": [*messages, {"role": "user", "content": [GO_ON]}]}
 
 
 def asks_for_thinking(body: Mapping[str, Any]) -> bool:

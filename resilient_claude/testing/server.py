@@ -47,8 +47,9 @@ class SimulatedClaude:
         default: What every request after the steps gets.
         rejects: Parts of a request that it does not take, as an older model, a platform or a
             gateway may not: `prefill`, `forced_tool`, `sampling`, `thinking`, `effort`,
-            `strict_tools`, `betas`, `thinking_blocks`, `images`. A request with one of them gets a
-            documented 400 in place of its step, which it consumes all the same.
+            `strict_tools`, `betas`, `thinking_blocks`, `images`, `container`, `server_blocks`. A
+            request with one of them gets a documented 400 (a container a 404) in place of its step,
+            which it consumes all the same.
         cache: Have a prompt cache: what a request reads from it and writes to it is in the usage of
             its answer, in place of the answer's own counts of the prompt.
         platform: Whose endpoint it is: its paths, its limits, and Bedrock's binary framing. Pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from itertools import chain
 
 from livekit.agents import llm
 
@@ -213,7 +214,11 @@ class Attempt:
     def _private(self) -> Private:
         """What must not appear in a message: secrets, and the conversation as it was so far."""
         request = self._request
-        return private_texts(request.body, request.headers, request.query).plus(
+        sent = private_texts(request.body, request.headers, request.query).plus(
             secrets=credentials_of(self._client),
             speech=("".join(self._said), *self.translator.message.texts()),
         )
+        if request.built is None or request.built is request.body:
+            return sent
+        mended = private_texts(request.built, {}, {})  # an attempt before may have sent more
+        return Private(chain(sent.secrets, mended.secrets), chain(sent.speech, mended.speech))

@@ -5,8 +5,11 @@ model are known to be rejected for (`as_taken`), and sent. If it is rejected for
 is mended (`repair`) and sent again, which the turn does at once and without a wait, as long as
 
 - nothing of an answer was heard, and the budget of silence is not used up;
-- it was not mended for that kind of reason before, nor for `MOST_REPAIRS` others, in this turn;
+- it was not mended for that very reason before, nor `MOST_REPAIRS` times for others, in this turn;
 - it has not been mended in vain, in this turn or in an earlier one of the process.
+
+Where one of a kind was not all, as with the second of two images, the next is mended too, and then
+all that are left of the kind: each rejection names one, and the caller waits meanwhile.
 
 What helped is remembered at once, so that turns that run at the same time, and those that follow,
 do not ask in vain. If the rejection comes back word for word from a request that has no such part
@@ -47,7 +50,9 @@ from .cache_watch import CacheWatch
 from .remembered import OF_THIS_PROCESS, Remembered
 
 MOST_REPAIRS = 5
-"""How many times a turn's request is mended; each for another kind of reason."""
+"""How many times a turn's request is mended; each for another reason."""
+_EACH_BY_ITSELF = 2
+"""How many reasons of one kind are mended one by one."""
 
 
 class TurnRequests:
@@ -242,8 +247,9 @@ class TurnRequests:
                 if earlier.repair is repair:  # it was not that
                     remembered.keep(*asked, earlier, helped=False)
             return None
-        is_done = len(done) >= MOST_REPAIRS or any(one.repair is cause.repair for one in done)
-        if is_done or remembered.is_in_vain(*asked, cause):
+        if sum(one.repair is cause.repair for one in done) >= _EACH_BY_ITSELF:
+            cause = cause_of(request, replace(error, message=""), cause.repair) or cause
+        if len(done) >= MOST_REPAIRS or cause in done or remembered.is_in_vain(*asked, cause):
             return None
         done.append(cause)
         remembered.keep(*asked, cause)

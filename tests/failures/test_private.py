@@ -17,6 +17,7 @@ def test_the_speech_in_a_request_is_found_wherever_it_is() -> None:
         {"role": "user", "content": "first"},
         {"role": "user", "content": [{"type": "text", "text": "spoken"}]},
         {"role": "user", "content": ({"type": "image", "source": {"data": "iVBORw0KGgo="}},)},
+        {"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "https"}}]},
         {"role": "assistant", "content": [{"thinking": "hm", "signature": "c2ln"}]},
         {
             "role": "assistant",
@@ -43,7 +44,7 @@ def test_the_speech_in_a_request_is_found_wherever_it_is() -> None:
     ]
 
     assert sorted(texts_in(messages)) == sorted(
-        ["first", "spoken", "hm", "Ada", "4929123456789012", "x", "booked", "a contract"]
+        ["first", "spoken", "https", "hm", "Ada", "4929123456789012", "x", "booked", "a contract"]
     )
 
 
@@ -91,7 +92,7 @@ def test_the_secrets_of_a_request() -> None:
         "mcp_servers": [
             {
                 "name": "calendar",
-                "url": "https://user:word@mcp.example/sse?key=in-the-url",
+                "url": "https://user:word@mcp.example/s/0123456789abcdef/sse?key=in-the-url",
                 "authorization_token": "mcp-token",
                 "headers": {"x-tenant": "in-a-header"},
             }
@@ -106,7 +107,7 @@ def test_the_secrets_of_a_request() -> None:
     assert sorted(private.secrets) == sorted(
         [
             *("tenant-7", "Basic abc", "in-the-query", "123456", "b", "caller-7"),
-            *("user", "word", "in-the-url", "mcp-token", "in-a-header"),
+            *("user", "word", "in-the-url", "0123456789abcdef", "mcp-token", "in-a-header"),
         ]
     )
     assert [*private.speech] == ["spoken", "You are a receptionist."]

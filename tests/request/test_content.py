@@ -10,6 +10,7 @@ from resilient_claude.request.content import (
     is_blank,
     is_thinking,
     prefill,
+    unthought,
 )
 
 
@@ -59,3 +60,16 @@ def test_an_id_has_the_characters_that_the_api_takes(call_id: str, sent: str) ->
 def test_numbers_that_json_lacks_are_null() -> None:
     """Python reads them, and the API does not."""
     assert finite({"a": [float("nan"), float("-inf"), 1.5, "x"]}) == {"a": [None, None, 1.5, "x"]}
+
+
+def test_thinking_is_taken_out_of_messages_and_others_stay_the_objects_that_they_are() -> None:
+    """Requests share their messages, and know their JSON by the object."""
+    plain, text = {"role": "user", "content": "Hi."}, {"type": "text", "text": "So."}
+    thought = {"type": "thinking", "thinking": "", "signature": "s"}
+    both = {"role": "assistant", "content": [thought, text]}
+    alone = {"role": "assistant", "content": [thought]}
+
+    left = unthought([plain, both, alone])
+
+    assert left == [plain, {"role": "assistant", "content": [text]}]
+    assert left[0] is plain

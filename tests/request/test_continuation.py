@@ -22,12 +22,14 @@ from tests.support.builders import (
     assistant,
     breakpoints,
     build,
+    call,
     chat,
     rejected,
     result,
     text,
     user,
 )
+from tests.support.server_tools import WebSearch
 
 from .test_thinking import MANUAL, THOUGHT
 
@@ -198,3 +200,19 @@ def test_nothing_said_is_nothing_to_go_on_with() -> None:
     request = full()
 
     assert resumed(request, " \n", instruction=INSTRUCTION) is request
+
+
+def test_what_came_of_a_call_of_the_message_before_goes_back_after_a_pause() -> None:
+    """A tool that was called together with ours runs when the results of ours have come."""
+    waits = [
+        user("Weather?"),
+        assistant(call("a"), SEARCH),
+        user(result("a", "Sunny")),
+    ]
+    request = build(tools=[weather, WebSearch()], extra={"messages": waits})
+    again = {**SEARCH, "id": "srv_2"}
+
+    further = continued(request, [FOUND, again])
+
+    assert further.body["messages"] == [*waits, assistant(FOUND, again)]
+    assert rejected(further) is None

@@ -88,6 +88,36 @@ def test_another_caller_s_call_with_the_same_id_gets_nothing_of_it() -> None:
     assert kinds(ask(kept(search(id="srv_1"), WEATHER_CALL), other)) == ["tool_use"]
 
 
+MANUAL: dict[str, Any] = {
+    "thinking": {"type": "enabled", "budget_tokens": 1024},
+    "max_tokens": 4096,
+}
+
+
+def test_manual_thinking_around_a_search_goes_back_with_it() -> None:
+    """The loop begins with it, so that it can be asked for again."""
+    content = (Thought("a"), search(id="srv_1"), Thought("b"), WEATHER_CALL)
+
+    request = ask(kept(*content, **MANUAL), chat(ASKS, CALLS, SUNNY), **MANUAL)
+
+    assert kinds(request) == [
+        *("thinking", "server_tool_use", "web_search_tool_result", "thinking", "tool_use")
+    ]
+    assert request.body["thinking"] == MANUAL["thinking"]
+
+
+def test_where_manual_thinking_cannot_be_asked_for_none_goes_back() -> None:
+    """A loop that begins without it; and without thinking, the API takes none of it."""
+    content = ("I look. ", search(id="srv_1"), Thought("b"), WEATHER_CALL)
+
+    request = ask(
+        kept(*content, **MANUAL), chat(ASKS, ("assistant", "I look."), CALLS, SUNNY), **MANUAL
+    )
+
+    assert kinds(request) == ["text", "server_tool_use", "web_search_tool_result", "tool_use"]
+    assert "thinking" not in request.body
+
+
 def test_once_the_loop_is_closed_the_words_stand_for_it() -> None:
     """Results are paid for in every turn that has them."""
     request = ask(kept(*FOUND), chat(*LOOP, ("assistant", "Sunny."), ("user", "Thanks.")))

@@ -22,9 +22,11 @@ from tests.support.builders import (
     PREFILL,
     SAMPLING,
     assistant,
+    build,
     call,
     chat,
     messages_of,
+    rejected,
     result,
     text,
     user,
@@ -257,6 +259,19 @@ def test_manual_thinking_is_left_out_where_a_loop_does_not_begin_with_it(first: 
     assert reason == (
         "not sent: the tool calls it follows on have no thinking that could be put back"
     )
+
+
+@pytest.mark.parametrize(("thinking", "ends_with"), [(MANUAL, "user"), (None, "assistant")])
+def test_nobody_thinks_behind_words_of_the_assistant_s(thinking: Any, ends_with: str) -> None:
+    """As after `say()` and a reply that nobody asked for: a model that goes on with its words does
+    so without thinking alone.
+    """
+    chat_ctx = chat(ASK, ("assistant", "One moment."))
+
+    request = build(chat_ctx, model=PREFILL, max_tokens=4096, thinking=thinking)
+
+    assert request.body["messages"][-1]["role"] == ends_with
+    assert rejected(request) is None
 
 
 def test_manual_thinking_need_not_come_again_within_a_loop() -> None:

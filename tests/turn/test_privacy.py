@@ -13,6 +13,7 @@ import pytest
 from livekit.agents import __version__ as livekit_version
 
 from resilient_claude import ResilientClaudeLLM, failure_of
+from resilient_claude.request.extra import Extra
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
 from resilient_claude.transport.connector import HANDSHAKE_ENDED
 from tests.support.adapters import KEY, MakeLLM, shrunk_policy
@@ -91,6 +92,62 @@ async def test_no_secret_of_a_request_comes_back(
     assert failure.kind == "rejected"
     assert SECRET not in printed
     assert "[redacted]" in printed
+
+
+SIGNED_URL = f"https://pictures.example/a.png?signature={SECRET}"
+SERVER = {"name": "m", "url": "https://m.example", "authorization_token": SECRET}
+UNKNOWN_BETA = HttpError(400, message="Unexpected value(s) `b-1` for the `anthropic-beta` header")
+
+
+async def test_a_picture_s_url_does_not_come_back(
+    make_llm: MakeLLM, lines: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who has it may look at the picture."""
+    said = {"role": "user", "content": [{"type": "text", "text": "Look:"}]}
+    said["content"].append({"type": "image", "source": {"type": "url", "url": SIGNED_URL}})  # type: ignore[attr-defined]
+    error = HttpError(400, message=f"messages.0: cannot download {SIGNED_URL}")
+    with SimulatedClaude(default=error, strict=False) as claude:
+        printed, _ = await everything_of(
+            make_llm(claude), lines, caplog, extra_kwargs={"messages": [said]}
+        )
+
+    assert SECRET not in printed
+    assert "messages.0: cannot download" in printed
+
+
+async def test_what_was_taken_out_of_a_request_stays_private(
+    make_llm: MakeLLM, lines: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rejection of the mended request may speak of the one before."""
+    steps = (UNKNOWN_BETA, HttpError(400, message=f"no server with the token {SECRET}"))
+    with SimulatedClaude(*steps, strict=False) as claude:
+        adapter = make_llm(claude, mcp_servers=[SERVER], betas=["mcp-client-2025-11-20"])
+        printed, _ = await everything_of(adapter, lines, caplog)
+
+        assert ["mcp_servers" in request.body for request in claude.requests] == [True, False]
+    assert SECRET not in printed
+    assert "no server with the token [redacted]" in printed
+
+
+async def test_what_chat_raises_shows_no_argument_of_the_constructor(make_llm: MakeLLM) -> None:
+    """Tools that capture local variables, as structlog's tracebacks do, show our frames."""
+    secrets: dict[str, Any] = {
+        "extra_headers": {"x-tenant": SECRET},
+        "extra_body": {"tenant": SECRET},
+        "mcp_servers": [SERVER],
+        "user": SECRET,
+    }
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, **secrets)
+        shown = []
+        for wrong in ({"stop_sequences": {object()}}, {"messages": {1, object()}}):
+            with pytest.raises(TypeError) as raised:
+                adapter.chat(chat_ctx=conversation(), extra_kwargs=wrong)
+            shown += [repr(f.f_locals) for f, _ in traceback.walk_tb(raised.tb)][1:]
+        shown += [repr(adapter._requests._fixed), repr(Extra.of(secrets))]
+        await adapter.aclose()
+
+    assert SECRET not in "".join(shown)
 
 
 CLIENTS: dict[str, Callable[[], dict[str, Any]]] = {

@@ -29,6 +29,8 @@ from tests.support.adapters import MakeLLM, shrunk_policy
 from tests.support.builders import NEWEST, PREFILL, chat
 from tests.support.lines import Lines
 from tests.support.listening import Heard, conversation, read_stream
+from tests.support.pictures import data_url, png
+from tests.support.server_tools import CodeExecution, WebSearch, search
 from tests.test_session import BookingDesk, call, said
 from tests.turn.test_thinking_limit import ALL_USED_UP
 
@@ -47,6 +49,24 @@ def shown() -> llm.ChatContext:
     return chat(
         ("user", "Look:", llm.ImageContent(image=PNG)), ("assistant", "I see."), ("user", "?")
     )
+
+
+def searched() -> list[dict[str, Any]]:
+    """Messages in which a tool of Anthropic's has run."""
+    return [
+        {"role": "user", "content": "Menu?"},
+        {"role": "assistant", "content": [*search(id="srvtoolu_1").blocks("")]},
+        {"role": "user", "content": "Well?"},
+    ]
+
+
+def with_code() -> dict[str, Any]:
+    """A history whose code ran in a container, and the tool that runs more of it."""
+    said = llm.ChatMessage(
+        role="assistant", content=["So."], extra={"claude": {"container": "container_1"}}
+    )
+    history = chat(("user", "Sum?"), said, ("user", "And now?"))
+    return {"chat_ctx": history, "tools": [CodeExecution()]}
 
 
 def body_has(name: str) -> Callable[[Any], bool]:
@@ -178,6 +198,17 @@ CASES = {
         ),
         said=SAID["TOOL_PAIRS"][0],
     ),
+    "a container": Reason(
+        "container", "container", body_has("container"), {}, with_code, said=SAID["CONTAINER"][0]
+    ),
+    "blocks of server tools": Reason(
+        "server_blocks",
+        "chat_ctx",
+        says("srvtoolu_1"),
+        {},
+        lambda: {"extra_kwargs": {"messages": searched()}, "tools": [WebSearch()]},
+        said=SAID["SERVER_BLOCKS"][1],
+    ),
 }
 
 
@@ -202,6 +233,8 @@ OTHERS: dict[Repair, Any] = {
     rejections.BETAS: ("other-2026-01-01",),
     rejections.THINKING_BLOCKS: "of another block",
     rejections.IMAGES: ("of another image",),
+    rejections.CONTAINER: "of another container",
+    rejections.SERVER_BLOCKS: "of another block",
 }
 """What is known of each of them, and has nothing to do with any case."""
 
@@ -341,6 +374,31 @@ async def test_several_reasons_are_mended_one_after_the_other(
     assert [line["argument"] for line in lines.named("claude.request_adjusted")] == [
         *("effort", "tool_choice", "strict_tool_schema")
     ]
+
+
+async def test_the_second_of_a_kind_is_mended_as_well(make_llm: MakeLLM) -> None:
+    """Each rejection names one: two arguments, or two pictures, cost the first turn."""
+    with SimulatedClaude(rejects=["sampling"]) as claude:
+        adapter = make_llm(claude, temperature=0.5, top_k=5)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        asked = [{"temperature", "top_k"} & request.body.keys() for request in claude.requests]
+    assert (heard.text, heard.error) == ("Hello.", None)
+    assert asked == [{"temperature", "top_k"}, {"top_k"}, set()]
+
+
+async def test_from_the_third_on_all_of_the_kind_are_left_out(make_llm: MakeLLM) -> None:
+    """The caller waits meanwhile: ten pictures, one by one, would be ten requests."""
+    looks = [llm.ImageContent(image=data_url(png(width=1 + at))) for at in range(10)]
+    with SimulatedClaude(rejects=["images"]) as claude:
+        adapter = make_llm(claude)
+        heard = await read_stream(adapter.chat(chat_ctx=chat(("user", "Look:", *looks))))
+        await adapter.aclose()
+
+        left = [json.dumps(request.body).count('"type": "image"') for request in claude.requests]
+    assert (heard.text, heard.error) == ("Hello.", None)
+    assert left == [10, 9, 8, 0]
 
 
 async def test_what_did_not_help_takes_nothing_from_what_did(make_llm: MakeLLM) -> None:

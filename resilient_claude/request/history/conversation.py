@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from livekit.agents import llm
 
-from resilient_claude.request.content import prefill
+from resilient_claude.request.content import GO_ON, prefill
 from resilient_claude.request.models import Model
 
 from .cache import MOST_CONVERSATIONS, HistoryCache
@@ -126,7 +126,7 @@ def _end(messages: list[dict[str, Any]], model: Model) -> None:
     final = messages[-1]
     if final["role"] == "assistant" and not model.accepts_prefill:
         # As livekit would, had it known what the repairs leave over.
-        messages.append({"role": "user", "content": [{"text": ".", "type": "text"}]})
+        messages.append({"role": "user", "content": [GO_ON]})
     elif final["role"] == "assistant" and final["content"][-1]["type"] == "text":
         *blocks, last = final["content"]
         messages[-1] = {**final, "content": [*blocks, {**last, "text": prefill(last["text"])}]}

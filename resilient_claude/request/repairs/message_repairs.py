@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from resilient_claude.failures.api_errors import ApiError
-from resilient_claude.request.content import is_thinking
+from resilient_claude.request.content import is_thinking, unthought
 from resilient_claude.request.history.fitting import stand_in
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.thinking import thinking_mode
@@ -53,7 +53,7 @@ def about_thinking_blocks(request: Request, error: ApiError) -> str | None:
         for block in reversed(content_of(message)):
             if is_thinking(block):
                 return _sealed(block)
-    return "" if _misses_thinking(request) else None
+    return "" if misses_thinking(request) else None
 
 
 def mend_thinking_blocks(request: Request, about: str) -> Mended | None:
@@ -67,8 +67,8 @@ def mend_thinking_blocks(request: Request, about: str) -> Mended | None:
         at = _message_with(messages, lambda block: is_thinking(block) and _sealed(block) == about)
         if at is None:
             return None
-        made = with_messages(request, [*_unthought(messages[: at + 1]), *messages[at + 1 :]])
-    if _misses_thinking(made):
+        made = with_messages(request, [*unthought(messages[: at + 1]), *messages[at + 1 :]])
+    if misses_thinking(made):
         made = replace(made, body={k: v for k, v in made.body.items() if k != "thinking"})
     if made is request:
         return None
@@ -82,22 +82,10 @@ def _sealed(block: Any) -> str:
 
 def without_thinking_blocks(request: Request) -> Request:
     """*request* without any signed thinking in its messages."""
-    return with_messages(request, _unthought(messages_of(request)))
+    return with_messages(request, unthought(messages_of(request)))
 
 
-def _unthought(messages: list[Any]) -> list[Any]:
-    kept = []
-    for message in messages:
-        content = content_of(message)
-        left = [block for block in content if not is_thinking(block)]
-        if len(left) == len(content):
-            kept.append(message)
-        elif left:
-            kept.append({**message, "content": left})
-    return kept
-
-
-def _misses_thinking(request: Request) -> bool:
+def misses_thinking(request: Request) -> bool:
     """Whether manual thinking is asked for in a loop of tools whose last step has none."""
     messages = messages_of(request)
     if len(messages) < 2 or thinking_mode(request.body, request.asked) != "manual":

@@ -25,6 +25,7 @@ from resilient_claude.request.tools.strict import TOO_COMPLEX
 from . import field_repairs as fields
 from . import image_repairs as images
 from . import message_repairs as messages
+from . import server_repairs as servers
 from .repair import Cause, Repair
 
 
@@ -136,6 +137,36 @@ TOOL_PAIRS = Repair(
     about=messages.about_tool_pairs,
     mend=messages.mend_tool_pairs,
 )
+CONTAINER = Repair(
+    # Sources: platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool, "Errors"
+    # ("requests that reference it return an error ... Send the request again without the
+    # `container` parameter"); github.com/pydantic/pydantic-ai/issues/7833 and 5167.
+    words=_said(
+        r"\bcontainer\b[^.]{0,100}\b(?:not found|expired|does not exist|no longer)",
+        r"\b(?:expired|unknown|no such) container\b",
+        r"(?<![\w.])container(?:\.id)?: ",
+    ),
+    codes=frozenset({"container_expired"}),
+    about=servers.about_container,
+    mend=servers.mend_container,
+)
+SERVER_BLOCKS = Repair(
+    # Sources: platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools, "Mixing server
+    # tools and client tools in one turn" (without a corresponding);
+    # github.com/anthropics/claude-code/issues/95406 (unexpected);
+    # github.com/anthropics/anthropic-sdk-typescript/issues/964 (`container_id is required`);
+    # github.com/BerriAI/litellm/pull/31672 (results that are not the API's own);
+    # platform.claude.com/docs/en/agents-and-tools/tool-use/tool-search-tool (tool reference).
+    words=_said(
+        r"tool use with id \W?\w{1,100}\W? was found without a corresponding",
+        r"unexpected \W?tool_use_id\W? found in \W?\w+_tool_result",
+        "container_id is required",
+        r"Invalid \W?encrypted_(?:content|index)\W? in",
+        r"Tool reference \W?[\w.-]{1,128}\W? not found",
+    ),
+    about=servers.about_server_blocks,
+    mend=servers.mend_server_blocks,
+)
 
 REPAIRS = (
     PREFILL,
@@ -148,6 +179,8 @@ REPAIRS = (
     THINKING_BLOCKS,
     IMAGES,
     TOOL_PAIRS,
+    CONTAINER,
+    SERVER_BLOCKS,
 )
 """Every reason for which a request is mended and sent again."""
 
@@ -164,8 +197,14 @@ def repair_for(error: ApiError) -> Repair | None:
     return next(by_code, None) or next(by_words, None)
 
 
-def cause_of(request: Request, error: ApiError) -> Cause | None:
-    """Why *request* was rejected with *error*, if it is known, and may be mended."""
-    repair = repair_for(error)
+def cause_of(request: Request, error: ApiError, repair: Repair | None = None) -> Cause | None:
+    """Why *request* was rejected with *error*, if it is known, and may be mended.
+
+    Args:
+        request: What was sent.
+        error: What the API said to it; without words, all that a *repair* may mend is rejected.
+        repair: The kind of reason, where the *error* does not tell.
+    """
+    repair = repair or repair_for(error)
     about = None if repair is None else repair.about(request, error)
     return None if repair is None or about is None else Cause(repair, about)

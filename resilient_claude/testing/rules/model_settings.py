@@ -89,6 +89,31 @@ def check_thinking(body: dict[str, Any], betas: str) -> None:
         _check_budget(thinking, body["max_tokens"])
 
 
+def check_begins_with_thinking(
+    thinking: object, turns: list[tuple[str, list[dict[str, Any]]]]
+) -> None:
+    """Check that an answer which goes on, or a loop of tools, begins with manual thinking.
+
+    Source: platform.claude.com/docs/en/build-with-claude/thinking, "Thinking with tool use" and
+    "Response prefill and forced tool use". Assumed: of a loop of tools, its first step is meant.
+    """
+    if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
+        return
+    at, first = len(turns) - 1, None
+    if turns[at][0] == "assistant":
+        first, at = at, at - 1
+    while at > 0 and turns[at][1] and turns[at][1][0]["type"] == "tool_result":
+        first, at = at - 1, at - 2
+    blocks = [] if first is None else turns[first][1]
+    if blocks and blocks[0]["type"] not in ("thinking", "redacted_thinking"):
+        raise InvalidRequestError(
+            f"messages.{first}.content.0.type: Expected `thinking` or `redacted_thinking`, but "
+            f"found `{blocks[0]['type']}`. When `thinking` is enabled, a final `assistant` message "
+            "must start with a thinking block (preceeding the lastmost set of `tool_use` and "
+            "`tool_result` blocks)."
+        )
+
+
 def _check_betas(thinking: dict[str, Any], kind: str, betas: str) -> None:
     display = thinking.get("display")
     if display is not None:

@@ -19,6 +19,8 @@ Part: TypeAlias = Literal[
     "betas",
     "thinking_blocks",
     "images",
+    "container",
+    "server_blocks",
 ]
 """What of a request it may not take."""
 
@@ -153,6 +155,26 @@ def _images(body: dict[str, Any], headers: Mapping[str, str]) -> HttpError | Non
     return None
 
 
+def _container(body: dict[str, Any], headers: Mapping[str, str]) -> HttpError | None:
+    container = body.get("container")
+    # Source: github.com/pydantic/pydantic-ai/issues/7833, and that project's tests.
+    message = f"Container not found: {container}"
+    return None if container is None else HttpError(404, message=message)
+
+
+def _server_blocks(body: dict[str, Any], headers: Mapping[str, str]) -> HttpError | None:
+    for path, block in _blocks(body):
+        kind = str(block.get("type"))
+        if kind.endswith("_tool_result"):
+            # Source: github.com/anthropics/claude-code/issues/95406
+            return _error(
+                f"{path}: unexpected `tool_use_id` found in `{kind}` blocks: "
+                f"{block.get('tool_use_id')}. Each `{kind}` block must have a corresponding "
+                "`server_tool_use` block before it."
+            )
+    return None
+
+
 def _blocks(body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every block of the messages, and those in results of tools, with their paths."""
     for at, message in enumerate(body["messages"]):
@@ -175,4 +197,6 @@ _RULES: dict[Part, Callable[[dict[str, Any], Mapping[str, str]], HttpError | Non
     "betas": _betas,
     "thinking_blocks": _thinking_blocks,
     "images": _images,
+    "container": _container,
+    "server_blocks": _server_blocks,
 }

@@ -24,9 +24,13 @@ def check_server_blocks(tools: list[dict[str, Any]], turns: list[CheckedMessage]
             if block["type"] in _USES:
                 waiting[block.get("id", "")] = index, str(block.get("name"))
             elif block["type"].endswith(_RESULT):
-                # Assumed wording.
+                # Source: github.com/anthropics/claude-code/issues/95406
                 if waiting.pop(str(block.get("tool_use_id")), None) is None:
-                    raise InvalidRequestError(f"{path}: unexpected `tool_use_id`, no call has it")
+                    raise InvalidRequestError(
+                        f"{path}: unexpected `tool_use_id` found in `{block['type']}` blocks: "
+                        f"{block.get('tool_use_id')}. Each `{block['type']}` block must have a "
+                        "corresponding `server_tool_use` block before it."
+                    )
                 _check_result(block, path, [str(tool.get("name")) for tool in tools])
     for call_id, (index, name) in waiting.items():
         if not _may_be_run(turns, index):

@@ -14,7 +14,13 @@ from .abilities import accepts_sampling
 from .content_blocks import NEW_VERSION, check_block
 from .many_images import check_media
 from .messages import check_messages
-from .model_settings import check_effort, check_max_tokens, check_speed, check_thinking
+from .model_settings import (
+    check_begins_with_thinking,
+    check_effort,
+    check_max_tokens,
+    check_speed,
+    check_thinking,
+)
 from .shapes import InvalidRequestError, check_choice, check_keys, check_type, require_type
 from .tools import check_caching, check_tools
 
@@ -137,6 +143,7 @@ def _check_body(body: dict[str, Any], headers: Mapping[str, str]) -> None:
         check_thinking(body, betas)
     _check_system(body.get("system", ""), version)
     turns = check_messages(messages, model=model, version=version)
+    check_begins_with_thinking(body.get("thinking"), turns)
     check_media(turns, model)
     check_tools(body, turns)
     check_caching(body)

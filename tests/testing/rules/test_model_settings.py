@@ -147,3 +147,40 @@ def test_a_beta_header_permits_what_needs_it(value: dict[str, Any], beta: str) -
     """One beta opens its own door, and no other."""
     assert error_of(value, {**HEADERS, "anthropic-beta": beta}) is None
     assert error_of(value, {**HEADERS, "anthropic-beta": "other-2026-01-01"}) is not None
+
+
+THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
+CALL = {"type": "tool_use", "id": "a", "name": "book", "input": {}}
+BOOKED = {"type": "tool_result", "tool_use_id": "a", "content": "ok"}
+BOOK = {"name": "book", "input_schema": {"type": "object"}}
+
+
+def thinking_in(*contents: Any) -> dict[str, Any]:
+    """A conversation of turns about, with manual thinking."""
+    roles = ("user", "assistant")
+    messages = [{"role": roles[at % 2], "content": each} for at, each in enumerate(contents)]
+    return asked("claude-haiku-4-5", thinking=BUDGET, messages=messages, tools=[BOOK])
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [("Hi.", "So"), ("Hi.", [CALL], [BOOKED]), ("Hi.", [CALL], [BOOKED], [{**CALL, "id": "b"}])],
+    ids=["a prefill", "a loop of tools", "another step"],
+)
+def test_manual_thinking_is_not_put_behind_what_did_not_think(contents: Any) -> None:
+    """Neither behind a prefill nor within a loop of tools."""
+    contents = (*contents, [{**BOOKED, "tool_use_id": "b"}]) if len(contents) == 4 else contents
+
+    check_refused(thinking_in(*contents), "Expected `thinking` or `redacted_thinking`, but found")
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        ("Hi.", "Hello.", "And?"),
+        ("Hi.", [THOUGHT, CALL], [BOOKED]),
+        ("Hi.", [CALL], [BOOKED], "Done.", "And?"),
+    ],
+)
+def test_it_is_asked_for_where_an_answer_begins_or_has_begun_with_it(contents: Any) -> None:
+    assert error_of(thinking_in(*contents)) is None

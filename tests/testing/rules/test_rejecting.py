@@ -23,6 +23,14 @@ WITH: dict[Part, dict[str, Any]] = {
         "messages": [USER, {"role": "assistant", "content": [{"type": "thinking"}]}, USER]
     },
     "images": {"messages": [{"role": "user", "content": [PICTURE]}]},
+    "container": {"container": "container_1"},
+    "server_blocks": {
+        "messages": [
+            USER,
+            {"role": "assistant", "content": [{"type": "web_fetch_tool_result"}]},
+            USER,
+        ]
+    },
 }
 IN_A_RESULT = {"type": "tool_result", "content": [{"type": "text", "text": "Look:"}, PICTURE]}
 
@@ -30,7 +38,9 @@ IN_A_RESULT = {"type": "tool_result", "content": [{"type": "text", "text": "Look
 def words(part: Part, body: Any, **headers: str) -> str | None:
     """What is said to a request with this body, if it is rejected."""
     error = rejection([part], headers, {"messages": [USER], **body} if body is not None else None)
-    return None if error is None else str(error.body["error"]["message"])  # type: ignore[index, call-overload]
+    if error is None or error.body is None:
+        return None if error is None else error.message
+    return str(error.body["error"]["message"])  # type: ignore[index, call-overload]
 
 
 @pytest.mark.parametrize("part", WITH)
@@ -77,7 +87,7 @@ def test_adaptive_thinking_has_words_of_its_own() -> None:
 @pytest.mark.parametrize("body", [None, [], {}, {"messages": []}, {"messages": [7, {}]}])
 def test_a_body_of_another_shape_is_for_the_rules(body: Any) -> None:
     """They have words for it."""
-    assert [rejection([part], {}, body) for part in get_args(Part)] == [None] * 9
+    assert [rejection([part], {}, body) for part in get_args(Part)] == [None] * 11
 
 
 def test_a_part_that_is_none_is_an_error() -> None:

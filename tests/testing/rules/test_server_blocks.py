@@ -39,7 +39,10 @@ UNPAIRED = "was found without a corresponding `web_search_tool_result` block"
 INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "no result": (asked(USE), UNPAIRED),
     "words behind the results": (asked(USE, CALL, after=(LATE,)), UNPAIRED),
-    "no call": (asked(FOUND), "no call has it"),
+    "no call": (
+        asked(FOUND),
+        "unexpected `tool_use_id` found in `web_search_tool_result`",
+    ),
     "not encrypted": (
         asked(USE, {**FOUND, "content": [{**FOUND["content"][0], "encrypted_content": ""}]}),
         "`encrypted_content` is missing",
