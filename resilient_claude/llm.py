@@ -80,8 +80,8 @@ class ResilientClaudeLLM(
         client: a client of the SDK to use instead: Bedrock, Vertex, a proxy, your own transport.
             It needs no API key here, and it is yours to close. Its own key and address count: an
             `api_key` or `base_url` beside it is one warning.
-        model_like: id of the model that *model* is like, where its id does not say so: an ARN, a
-            deployment, a gateway's alias.
+        model_like: id of the model that *model* is like, with its version, where its own id does
+            not say so: an ARN, a deployment, a gateway's alias.
         thinking: what the API takes, such as `{"type": "adaptive"}`; None sends nothing. Default:
             what lets the model speak early, see docs/parameters.md.
         effort: how much Claude puts into an answer; None sends nothing. Default: "low" for models
@@ -103,7 +103,7 @@ class ResilientClaudeLLM(
             and the beta are added.
         betas: names of betas to switch on.
         extra_headers: headers of every request.
-        extra_body: fields of every request's body, beyond these arguments.
+        extra_body: fields of every request's body, beyond these arguments; not the model.
         parallel_tool_calls: whether Claude may call several tools at once.
         tool_choice: "auto", "required", "none" or a named function.
         caching: "ephemeral" caches tools, instructions and the conversation at the API for five

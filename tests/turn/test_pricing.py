@@ -38,7 +38,7 @@ def test_what_the_application_says_counts() -> None:
     ("prices", "message"),
     [
         (Prices(input=1, output=2), "prices must be a dict, such as .*, got Prices"),
-        ({1: Prices(input=1, output=2)}, "prices must be a dict, such as .*, got dict"),
+        ({1: Prices(input=1, output=2)}, "prices must have ids of models for keys, got 1"),
         ({"alias": (1, 2)}, r"prices\['alias'\] must be Prices, got tuple"),
     ],
 )
