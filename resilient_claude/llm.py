@@ -43,7 +43,7 @@ from resilient_claude.telemetry.log import (
 from resilient_claude.transport.sdk import platform_asked, tells_cache_misses
 from resilient_claude.transport.target import ApiKey, Target
 from resilient_claude.turn.livekit_internals import call_alone, handlers_of
-from resilient_claude.turn.pricing import check_prices
+from resilient_claude.turn.pricing import check_prices, prices_of
 from resilient_claude.turn.rehearsal import Rehearsal, check_tools
 from resilient_claude.turn.requests import TurnRequests
 from resilient_claude.turn.settings import TurnSettings
@@ -80,8 +80,8 @@ class ResilientClaudeLLM(
         client: a client of the SDK to use instead: Bedrock, Vertex, a proxy, your own transport.
             It needs no API key here, and it is yours to close. Its own key and address count: an
             `api_key` or `base_url` beside it is one warning.
-        model_like: id of the model that *model* is like, where its id does not say so: an ARN, a
-            deployment, a gateway's alias.
+        model_like: id of the model that *model* is like, with its version, where its own id does
+            not say so: an ARN, a deployment, a gateway's alias.
         thinking: what the API takes, such as `{"type": "adaptive"}`; None sends nothing. Default:
             what lets the model speak early, see docs/parameters.md.
         effort: how much Claude puts into an answer; None sends nothing. Default: "low" for models
@@ -103,13 +103,14 @@ class ResilientClaudeLLM(
             and the beta are added.
         betas: names of betas to switch on.
         extra_headers: headers of every request.
-        extra_body: fields of every request's body, beyond these arguments.
+        extra_body: fields of every request's body, beyond these arguments; not the model.
         parallel_tool_calls: whether Claude may call several tools at once.
         tool_choice: "auto", "required", "none" or a named function.
         caching: "ephemeral" caches tools, instructions and the conversation at the API for five
             minutes after their last use, `{"type": "ephemeral", "ttl": "1h"}` for an hour.
         prices: what models cost, by their ids, where it is not what Anthropic asks or not known:
-            `{"my-alias": Prices(input=3, output=15)}`. `TurnEnded.cost_usd` is made of them.
+            `{"my-alias": Prices(input=3, output=15)}`, written as in *model*.
+            `TurnEnded.cost_usd` is made of them.
         timeout: `Timeouts`, the clocks of one attempt. An `httpx2.Timeout`, as the plugin takes
             it, is translated: its `connect` is `connect_s`, its `read` every other clock; so is
             a number of seconds, which is both.
@@ -244,11 +245,19 @@ class ResilientClaudeLLM(
         self._question_model()
 
     def _question_model(self) -> None:
-        """One line if Anthropic's own API is unlikely to know the model, or not for long."""
+        """One line if Anthropic's own API is unlikely to know the model, or not for long.
+
+        And one if there are prices, but not of it.
+        """
         if self.provider.endswith("anthropic.com") and (meant := did_you_mean(self.model)):
             model_unknown(self._log, model=self.model, suggestion=meant)
         model = self._requests.model
         ENDING_MODELS.tell_if_known(self._log, model.id, model.facts.retires, date.today())
+        given = self._settings.prices
+        if given and model.id not in given:
+            count = "Anthropic's count" if prices_of(model, given) else "it has no cost"
+            reason = f"have none of {model.id}, as it is written in model=: {count}"
+            request_adjusted(self._log, "prices", reason, model=model.id)
 
     @property
     def model(self) -> str:

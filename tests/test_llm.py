@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from livekit.agents import function_tool, llm
+from livekit.agents.metrics import LLMMetrics
 
 from resilient_claude import ResilientClaudeLLM, RetryPolicy, Timeouts, failure_of
 from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude
@@ -417,3 +418,31 @@ def test_an_argument_that_is_none_is_one_that_is_not_given(base_url: str | None)
     adapter = ResilientClaudeLLM(api_key=KEY, base_url=base_url, max_tokens=None)
 
     assert adapter.provider == "api.anthropic.com"
+
+
+# --- what livekit is told of a turn ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named_in", ["the constructor", "extra_kwargs"])
+async def test_livekit_counts_the_tokens_of_a_turn_under_the_model_that_was_asked(
+    make_llm: MakeLLM, named_in: str
+) -> None:
+    """It looks when the turn is over: an update meanwhile made them another model's, and its bill.
+
+    A session sums them up by model in its usage.
+    """
+    extra = {"model": "claude-haiku-4-5"} if named_in == "extra_kwargs" else {}
+    told: list[LLMMetrics] = []
+    with SimulatedClaude(GREETING) as claude:
+        adapter = make_llm(claude, model="claude-opus-5-5" if extra else "claude-haiku-4-5")
+        adapter.on("metrics_collected", told.append)
+        async with adapter.chat(chat_ctx=conversation(), extra_kwargs=extra) as stream:
+            async for _ in stream:
+                adapter.update_options(model="claude-sonnet-5-5")
+        await until(lambda: bool(told))
+        await adapter.aclose()
+
+    (metrics,) = told
+    assert metrics.metadata is not None
+    assert metrics.metadata.model_name == claude.requests[0].body["model"] == "claude-haiku-4-5"
+    assert metrics.label == adapter.label

@@ -24,11 +24,12 @@ from livekit.agents import (
     function_tool,
     llm,
 )
+from livekit.agents.metrics import LLMModelUsage
 from livekit.agents.types import APIConnectOptions
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from pydantic import Field
 
-from resilient_claude import ResilientClaudeLLM, Timeouts, failure_of
+from resilient_claude import ResilientClaudeLLM, Timeouts, TurnEnded, failure_of
 from resilient_claude.failures.faults import Fault
 from resilient_claude.request.tools.names import api_key, api_name
 from resilient_claude.testing import (
@@ -575,3 +576,26 @@ async def test_tools_of_others_work_and_the_hopeless_ones_mute_nobody(
         "sent without 'hopeless': it takes string, and not an object",
         "sent without 'untyped': its schema cannot be built (KeyError: 'x')",
     ]
+
+
+async def test_a_session_s_usage_is_what_the_turns_say_of_each_model(make_llm: MakeLLM) -> None:
+    """Who sums up by either finds the same; an attempt of which nothing was heard is in neither."""
+    turns: list[TurnEnded] = []
+    broken = Break("reset", at="block_start", answer=Answer("Hello.", input_tokens=50))
+    with SimulatedClaude(broken, Answer("Hello.", input_tokens=30), Answer("Well.")) as claude:
+        adapter = make_llm(claude, model="claude-haiku-5-5")
+        adapter.on("claude_turn_ended", turns.append)
+        async with call(adapter) as session:
+            await session.run(user_input="Hello?")
+            adapter.update_options(model="claude-sonnet-5-5")
+            await session.run(user_input="And now?")
+            used = [each for each in session.usage.model_usage if isinstance(each, LLMModelUsage)]
+            usage = {each.model: each for each in used}
+
+    assert [turn.model for turn in turns] == ["claude-haiku-5-5", "claude-sonnet-5-5"]
+    assert turns[0].wasted_tokens > 0
+    for turn in turns:
+        assert (usage[turn.model].input_tokens, usage[turn.model].output_tokens) == (
+            turn.usage.prompt_tokens,
+            turn.usage.completion_tokens,
+        )

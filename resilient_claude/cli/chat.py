@@ -4,12 +4,13 @@ Theory of operation. The prompt blocks, so the event loop runs only while an ans
 `asyncio.Runner` lives as long as the conversation and is run once per answer. Ctrl-C is barge-in:
 during an answer it cancels that answer and what was heard of it stays in the history, at the
 prompt it only says how to leave. A line of the log that comes in the middle of a sentence waits
-for the end of it, lest it be read as a part of it.
+for the end of it, lest it be read as a part of it. What ends a turn is said once, by its error.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from livekit.agents import APIError, llm
 from rich.console import Console
@@ -37,7 +38,7 @@ def converse(claude: ResilientClaudeLLM, system: str | None) -> None:
     conversation.note(
         f"{claude.model} at {claude.provider}; /quit ends, Ctrl-C interrupts an answer"
     )
-    with captured(conversation.log), asyncio.Runner() as runner:
+    with captured(conversation.log, without=_says_what_the_error_says), asyncio.Runner() as runner:
         while (line := conversation.ask()) is not None:
             try:
                 runner.run(conversation.answer(line))
@@ -121,6 +122,13 @@ class Chat:
         held, self._held = self._held, []
         for line in held:
             self._console.print(Text(line, style="dim"))
+
+
+def _says_what_the_error_says(record: logging.LogRecord) -> bool:
+    """Whether it tells of the failure that ends the turn: that is read once, as its error."""
+    event = getattr(record, "event", "")
+    last = event == "claude.attempt_failed" and getattr(record, "wait_s", None) is None
+    return last or event in ("claude.call_failed", "claude.call_interrupted")
 
 
 async def _see_closed_connections() -> None:

@@ -15,17 +15,23 @@ from resilient_claude.telemetry.log import LOGGER_NAME
 
 
 @contextmanager
-def captured(show: Callable[[str], None]) -> Iterator[None]:
+def captured(
+    show: Callable[[str], None],
+    *,
+    without: Callable[[logging.LogRecord], bool] = lambda record: False,
+) -> Iterator[None]:
     """Give every log line of this package, and every warning of livekit, to *show* alone.
 
     Afterwards logging is as it was before.
 
     Args:
         show: Is called with each line.
+        without: Whether a line is left out.
     """
     livekit, ours = logging.getLogger("livekit"), logging.getLogger(LOGGER_NAME)
     before = livekit.propagate, livekit.level, ours.level
     handler = _LineHandler(show)
+    handler.addFilter(lambda record: not without(record))
     livekit.addHandler(handler)
     livekit.propagate = False
     livekit.setLevel(logging.WARNING)

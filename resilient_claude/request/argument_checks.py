@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
+from .field_shapes import check_shapes
 from .given import is_int
 from .model_facts import EVERY_EFFORT, ThinkingType
 
@@ -30,7 +31,12 @@ _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _NOT_IN_BODY = {
     "stream": "only streams are read here",
     "messages": "they are made of the chat context",
+    "model": "give model=, by which the rest of the request is made",
 }
+# Source: the API reference, "Create a Message", `metadata.user_id`.
+_MAX_USER_CHARS = 256
+# Source: anthropic/types/output_config_param.py and json_output_format_param.py.
+_OUTPUT_CONFIG = ("effort", "format")
 
 
 def one_of(*values: str) -> Callable[[str, Any], None]:
@@ -49,6 +55,11 @@ def alternatives(values: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+def listed(names: Iterable[str]) -> str:
+    """*names* in a row, such as "a, b"."""
+    return ", ".join(sorted(names))
+
+
 def check_mapping(name: str, value: object) -> None:
     """Check that *value* is a dict that JSON can hold."""
     if not isinstance(value, Mapping):
@@ -59,9 +70,15 @@ def check_mapping(name: str, value: object) -> None:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as exc:
         raise TypeError(f"{name} must hold nothing but JSON: {exc}") from exc
+
+
+def check_extra_body(name: str, value: Any) -> None:
+    """Check that *value* holds fields of a body, and none that is sent otherwise."""
+    check_mapping(name, value)
     for key, why in _NOT_IN_BODY.items():
-        if name == "extra_body" and key in value:
+        if key in value:
             raise ValueError(f"{name} must not have {key!r}: {why}")
+    check_shapes(value, name)
 
 
 def check_thinking(name: str, value: Any) -> None:
@@ -70,6 +87,8 @@ def check_thinking(name: str, value: Any) -> None:
     kind = value.get("type")
     if kind not in THINKING_TYPES:
         raise ValueError(f"{name} must have the type {alternatives(THINKING_TYPES)}, got {kind!r}")
+    if "effort" in value:
+        raise ValueError(f"{name} must not have an effort: that is an argument of its own")
     display = value.get("display")
     if display is not None:
         if kind not in ("adaptive", "enabled"):
@@ -84,6 +103,11 @@ def check_thinking(name: str, value: Any) -> None:
         raise ValueError(
             f'{name} of the type "enabled" must have budget_tokens >= {MIN_THINKING_TOKENS}, '
             f"got {budget!r}"
+        )
+    if kind != "enabled" and "budget_tokens" in value:
+        raise ValueError(
+            f'{name} of the type "{kind}" must not have budget_tokens, got {budget!r}: '
+            "what limits it is the effort"
         )
 
 
@@ -103,15 +127,44 @@ def check_caching(name: str, value: Any) -> None:
 def check_output_config(name: str, value: Any) -> None:
     """Check the format of the answer, and the effort in it."""
     check_mapping(name, value)
+    if unknown := value.keys() - _OUTPUT_CONFIG:
+        raise ValueError(
+            f"{name} must have nothing but effort and format, got {listed(unknown)}: what is newer "
+            "than this release goes into extra_body"
+        )
     if value.get("effort") is not None:
         one_of(*EVERY_EFFORT)(f"{name}['effort']", value["effort"])
+    wanted = value.get("format")
+    if wanted is None:
+        return
+    given = wanted if isinstance(wanted, Mapping) else {}
+    if given.get("type") != "json_schema" or not isinstance(given.get("schema"), Mapping):
+        raise ValueError(
+            f"{name}['format'] must be a dict such as "
+            f'{{"type": "json_schema", "schema": {{...}}}}, got {wanted!r}'
+        )
+
+
+def check_user(name: str, value: Any) -> None:
+    """Check that *value* is an opaque id. It is not shown: it may be what it must not be."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, got {type(value).__name__}")
+    if "@" in value:
+        raise ValueError(
+            f"{name} must be an opaque id, and not an address or a name, since it is sent to"
+            " Anthropic: got one with an @"
+        )
+    if len(value) > _MAX_USER_CHARS:
+        raise ValueError(f"{name} must have at most {_MAX_USER_CHARS} characters, got {len(value)}")
 
 
 def check_metadata(name: str, value: Any) -> None:
     """Check that *value* holds what the API knows of: an opaque id. It is not shown."""
     check_mapping(name, value)
     if unknown := value.keys() - {"user_id"}:
-        raise ValueError(f"{name} must have nothing but user_id, got {', '.join(sorted(unknown))}")
+        raise ValueError(f"{name} must have nothing but user_id, got {listed(unknown)}")
+    if value.get("user_id") is not None:
+        check_user(f"{name}['user_id']", value["user_id"])
 
 
 def check_stop_sequences(name: str, value: Any) -> None:
@@ -133,8 +186,9 @@ def check_strings(name: str, value: object) -> None:
     """Check that *value* is a list of strings, and not one string."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise TypeError(f"{name} must be a list of strings, got {type(value).__name__}")
-    if not all(isinstance(each, str) for each in value):
-        raise TypeError(f"{name} must be a list of strings")
+    for each in value:
+        if not isinstance(each, str):
+            raise TypeError(f"{name} must be a list of strings, got {type(each).__name__} in it")
 
 
 def check_headers(name: str, value: object) -> None:
@@ -142,23 +196,11 @@ def check_headers(name: str, value: object) -> None:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, got {type(value).__name__}")
     for key, header in value.items():
-        if not isinstance(key, str) or not isinstance(header, str):
-            raise TypeError(f"{name} must have strings for names and values")
+        if not isinstance(key, str):
+            raise TypeError(f"{name} must have strings for keys, got {type(key).__name__}")
         if not HEADER_NAME.fullmatch(key):
             raise ValueError(f"{name} must have names of headers for keys, got {key!r}")
+        if not isinstance(header, str):
+            raise TypeError(f"{name}[{key!r}] must be a str, got {type(header).__name__}")
         if not _HEADER_VALUE.fullmatch(header):
             raise ValueError(f"{name}[{key!r}] has a character that no header has")
-
-
-def check_mcp_servers(name: str, value: Any) -> None:
-    """Check that *value* is a list of servers. What they hold is not shown: it may be a token."""
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise TypeError(f"{name} must be a list of dicts, got {type(value).__name__}")
-    names = []
-    for server in value:
-        check_mapping(name, server)
-        if not all(isinstance(server.get(key), str) for key in ("name", "url")):
-            raise ValueError(f"{name} must each have a name and a url")
-        names.append(server["name"])
-    if len({*names}) < len(names):
-        raise ValueError(f"{name} must have names of their own")

@@ -18,6 +18,14 @@ _HEADER_ARGUMENTS = {
     "user_profile_id": "anthropic-user-profile-id",
     "workspace_id": "anthropic-workspace-id",
 }
+# Arguments of the constructor that the API calls otherwise, or has none of.
+_NOT_OF_THE_API = {
+    "effort": 'give output_config={"effort": ...}',
+    "user": 'give metadata={"user_id": ...}',
+    "caching": "give it to the constructor or to update_options()",
+    "progress": "give it to the constructor",
+    "model_like": "give it to the constructor or to update_options(), with its model",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,9 @@ class Extra:
         if not isinstance(extra_kwargs, Mapping):
             raise TypeError(f"extra_kwargs must be a mapping, got {type(extra_kwargs).__name__}")
         extra = {key: value for key, value in extra_kwargs.items() if not is_absent(value)}
+        for key in _NOT_OF_THE_API.keys() & extra.keys():
+            where = f"which is no argument of messages.create: {_NOT_OF_THE_API[key]}"
+            raise TypeError(f"extra_kwargs must not have {key!r}, {where}")
         headers = {
             _HEADER_ARGUMENTS[key]: extra.pop(key) for key in _HEADER_ARGUMENTS & extra.keys()
         }
@@ -67,13 +78,7 @@ class Extra:
         for key in extra_body:
             if not isinstance(key, str):
                 raise TypeError(f"extra_body must have strings for keys, got {key!r}")
-        betas = extra.pop("betas", None) or ()
-        if isinstance(betas, str) or not isinstance(betas, Iterable):
-            raise TypeError(f"betas must be a list of strings, got {type(betas).__name__}")
-        betas = tuple(betas)
-        if not all(isinstance(beta, str) for beta in betas):
-            raise TypeError("betas must be a list of strings")
-        _checked({"anthropic-beta": ",".join(betas)})
+        betas = _popped_betas(extra)
         timeout = extra.pop("timeout", None)
         no_timeout = None
         if timeout is not None and not is_number(timeout):
@@ -83,18 +88,30 @@ class Extra:
             raise ValueError(f"timeout must be > 0, got {timeout!r}")
         sampling = {name: extra.pop(name) for name in SAMPLING if name in extra}
         fields = {name: _plain(name, value) for name, value in (extra | extra_body).items()}
-        if fields.get("stream", True) is not True:
-            raise ValueError("stream must stay true: only streams are read here")
-        if not isinstance(fields.get("model", ""), str):
-            raise TypeError(f"model must be a string, got {type(fields['model']).__name__}")
-        if not isinstance(fields.get("metadata", {}), Mapping):
-            raise TypeError(f"metadata must be a dict, got {type(fields['metadata']).__name__}")
+        _check_fields(fields)
         last = tuple(key for key in extra_body if key not in extra)
         return cls(fields, last, sampling, headers, query, betas, timeout, no_timeout)
 
 
 NOTHING = Extra({}, (), {}, {}, {}, (), None, None)
 """That of most turns: nobody may change it."""
+
+
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    """Check those of which the rest of the request depends.
+
+    Raises:
+        TypeError: one of them has the wrong type.
+        ValueError: one of them has a value that cannot be sent.
+    """
+    if fields.get("stream", True) is not True:
+        raise ValueError("stream must stay true: only streams are read here")
+    if not isinstance(fields.get("model", ""), str):
+        raise TypeError(f"model must be a string, got {type(fields['model']).__name__}")
+    if fields.get("model") == "":
+        raise ValueError("model must not be empty: leave it out for the adapter's own")
+    if not isinstance(fields.get("metadata", {}), Mapping):
+        raise TypeError(f"metadata must be a dict, got {type(fields['metadata']).__name__}")
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -108,7 +125,8 @@ def _plain(name: str, value: Any) -> Any:
     try:
         return json.loads(ENCODER.encode(value))
     except (TypeError, ValueError, RecursionError) as exc:
-        raise TypeError(f"{name} cannot be sent as JSON") from exc
+        hint = ": objects go into the agent's tools" if name == "tools" else ""
+        raise TypeError(f"{name} cannot be sent as JSON{hint}") from exc
 
 
 def _checked(headers: Mapping[str, Any]) -> Mapping[str, str]:
@@ -143,3 +161,15 @@ def _popped_mapping(extra: dict[str, Any], key: str) -> dict[str, Any]:
     if value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{key} must be a dict, got {type(value).__name__}")
     return {k: v for k, v in (value or {}).items() if not is_absent(v)}
+
+
+def _popped_betas(extra: dict[str, Any]) -> tuple[str, ...]:
+    betas = extra.pop("betas", None) or ()
+    if isinstance(betas, str) or not isinstance(betas, Iterable):
+        raise TypeError(f"betas must be a list of strings, got {type(betas).__name__}")
+    betas = tuple(betas)
+    for beta in betas:
+        if not isinstance(beta, str):
+            raise TypeError(f"betas must be a list of strings, got {type(beta).__name__} in it")
+    _checked({"anthropic-beta": ",".join(betas)})
+    return betas

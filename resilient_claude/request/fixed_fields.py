@@ -201,7 +201,8 @@ def _thinking(
         kind = facts.voice_thinking
         if kind is None:
             return {}
-        effort = (body.get("output_config") or {}).get("effort")
+        config = body.get("output_config")
+        effort = config.get("effort") if isinstance(config, Mapping) else None
         if kind != "adaptive" and effort and effort not in facts.efforts_without_thinking:
             kind = "adaptive"  # who asks for that much effort asks for thinking
         thinking = {"type": kind}

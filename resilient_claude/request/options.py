@@ -17,18 +17,20 @@ from livekit.agents.llm import ToolChoice
 from .argument_checks import (
     check_betas,
     check_caching,
+    check_extra_body,
     check_headers,
-    check_mapping,
-    check_mcp_servers,
     check_metadata,
     check_output_config,
     check_stop_sequences,
     check_thinking,
+    check_user,
     one_of,
 )
 from .given import is_absent, is_int, is_number
 from .model_facts import EVERY_EFFORT, Effort
+from .models import Model
 from .tools.choice import api_tool_choice, check_parallel
+from .tools.server_tool_checks import check_mcp_servers
 
 _Check: TypeAlias = Callable[[str, Any], object]
 """Raises ValueError or TypeError, naming the argument, if its value cannot be sent."""
@@ -49,21 +51,9 @@ def _must_be(what: str, is_right: Callable[[Any], bool]) -> Mapping[str, _Check]
     return _checked_by(check)
 
 
-def _check_user(name: str, value: Any) -> None:
-    """The value is not shown: it may be what it must not be."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, got {type(value).__name__}")
-    if "@" in value:
-        raise ValueError(
-            f"{name} must be an opaque id, and not an address or a name, since it is sent to"
-            " Anthropic: got one with an @"
-        )
-    if len(value) > _MAX_USER_CHARS:
-        raise ValueError(f"{name} must have at most {_MAX_USER_CHARS} characters, got {len(value)}")
-
-
-# Source: the API reference, "Create a Message", `metadata.user_id`.
-_MAX_USER_CHARS = 256
+def _check_strict(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"_{name} must be a bool, got {value!r}")
 
 
 class Unset(Enum):
@@ -90,7 +80,10 @@ class RequestOptions:
     )
     model_like: str | None = field(
         default=None,
-        metadata=_must_be("a model id without white space", lambda value: _is_model_id(value)),
+        metadata=_must_be(
+            'the id of a Claude with its version, such as "claude-haiku-4-5"',
+            lambda value: _is_model_id(value) and Model.parse(value).is_named,
+        ),
     )
     max_tokens: int | None = field(
         default=None, metadata=_must_be("an int >= 1", lambda value: is_int(value) and value >= 1)
@@ -132,7 +125,7 @@ class RequestOptions:
         default=None, metadata=_checked_by(lambda name, value: api_tool_choice(value))
     )
     parallel_tool_calls: bool | None = field(default=None, metadata=_checked_by(check_parallel))
-    user: str | None = field(default=None, repr=False, metadata=_checked_by(_check_user))
+    user: str | None = field(default=None, repr=False, metadata=_checked_by(check_user))
     metadata: Mapping[str, Any] | None = field(
         default=None, repr=False, metadata=_checked_by(check_metadata)
     )
@@ -156,9 +149,9 @@ class RequestOptions:
         default=None, repr=False, metadata=_checked_by(check_headers)
     )
     extra_body: Mapping[str, Any] | None = field(
-        default=None, repr=False, metadata=_checked_by(check_mapping)
+        default=None, repr=False, metadata=_checked_by(check_extra_body)
     )
-    strict_tool_schema: bool = True
+    strict_tool_schema: bool = field(default=True, metadata=_checked_by(_check_strict))
 
     def __post_init__(self) -> None:
         for option in fields(self):

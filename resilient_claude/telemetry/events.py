@@ -84,6 +84,7 @@ class TurnEnded:
         server_tools: what tools that Anthropic runs were called for, and what came of it.
         citations: what the words of the answer rely on.
         container: id of the container that code ran in; the following turns get it as well.
+        model: id of the model that was asked.
     """
 
     turn_id: str
@@ -113,6 +114,7 @@ class TurnEnded:
     server_tools: tuple[ServerToolCall, ...] = ()
     citations: tuple[Citation, ...] = field(default=(), repr=False)
     container: str | None = None
+    model: str = ""
 
     @classmethod
     def of(cls, record: TurnRecord) -> TurnEnded:
@@ -150,6 +152,7 @@ class TurnEnded:
             server_tools=record.server_work.calls,
             citations=record.server_work.citations,
             container=record.container,
+            model=record.model,
         )
 
 

@@ -56,6 +56,7 @@ class SimulatedClaude:
             `base_url` to the SDK's client for that platform, such as `AsyncAnthropicBedrock`.
 
     Raises:
+        TypeError: One of *steps* is none, or *rejects* is one name instead of a list.
         ValueError: *rejects* names something else, or there is no such platform.
     """
 
@@ -201,7 +202,12 @@ class SimulatedClaude:
         self._ledger.heal()
 
     def age_cache(self, seconds: float) -> None:
-        """Let *seconds* pass for the prompt cache: what is not used for its ttl is gone."""
+        """Let *seconds* pass for the prompt cache: what is not used for its ttl is gone.
+
+        Raises:
+            TypeError: It is no number.
+            ValueError: It is negative.
+        """
         self._ledger.age_cache(seconds)
 
     def wait_for_requests(self, n: int, timeout_s: float = 5.0) -> list[RecordedRequest]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from livekit.agents import APIError, llm
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions
@@ -25,6 +25,26 @@ def once(conn_options: APIConnectOptions) -> APIConnectOptions:
     if conn_options is DEFAULT_API_CONNECT_OPTIONS:
         return _ONCE
     return replace(conn_options, max_retry=0)
+
+
+class AsAsked:
+    """An LLM as livekit's metrics and spans of one turn see it: with the model that is asked.
+
+    They read it when the turn is over. By then `update_options()` may have chosen another one, and
+    a model in `extra_kwargs` is the LLM's at no time.
+    """
+
+    def __init__(self, asked: llm.LLM[Any], model: str) -> None:
+        self._asked = asked
+        self.model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._asked, name)
+
+
+def as_asked(claude: llm.LLM[Any], model: str) -> llm.LLM[Any]:
+    """*claude*, for a turn that asks *model*."""
+    return cast("llm.LLM[Any]", AsAsked(claude, model))
 
 
 def channel_of(stream: llm.LLMStream) -> aio.Chan[llm.ChatChunk]:

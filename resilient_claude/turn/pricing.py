@@ -15,12 +15,14 @@ def check_prices(prices: object) -> Mapping[str, Prices]:
     Raises:
         TypeError: it is no dict of `Prices` by the ids of models.
     """
-    if not isinstance(prices, Mapping) or not all(isinstance(name, str) for name in prices):
+    if not isinstance(prices, Mapping):
         raise TypeError(
             'prices must be a dict, such as {"claude-x": Prices(input=3, output=15)}, '
             f"got {type(prices).__name__}"
         )
     for name, price in prices.items():
+        if not isinstance(name, str):
+            raise TypeError(f"prices must have ids of models for keys, got {name!r}")
         if not isinstance(price, Prices):
             raise TypeError(f"prices[{name!r}] must be Prices, got {type(price).__name__}")
     return {**prices}

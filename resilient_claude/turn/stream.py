@@ -24,6 +24,7 @@ from resilient_claude.telemetry.record import TurnRecord
 from resilient_claude.telemetry.reporter import Reporter
 
 from .livekit_internals import (
+    as_asked,
     channel_of,
     once,
     report_recoverable,
@@ -57,16 +58,21 @@ class ResilientClaudeStream(llm.LLMStream):
         logger: Any,
         emit: Callable[[str, Any], None],
     ) -> None:
-        super().__init__(claude, chat_ctx=chat_ctx, tools=tools, conn_options=once(conn_options))
+        model = requests.model
+        asked = model if isinstance(request, Fault) else request.asked
+        super().__init__(
+            as_asked(claude, asked.id),
+            chat_ctx=chat_ctx,
+            tools=tools,
+            conn_options=once(conn_options),
+        )
         self._output = Output(channel_of(self))
         task_of(self).add_done_callback(lambda _: self._output.chunks.close())
         self._now = asyncio.get_running_loop().time
         self._speculation = Speculation(speech_of_this_task())
-        model = requests.model
-        asked = model if isinstance(request, Fault) else request.asked
         self._record = TurnRecord(
             turn_id=f"turn_{secrets.token_hex(6)}",
-            model=model.id,
+            model=asked.id,
             provider=settings.target.provider,
             started=self._now(),
             prices=prices_of(asked, settings.prices),

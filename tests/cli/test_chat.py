@@ -140,6 +140,26 @@ def test_a_failed_turn_prints_its_cause_and_the_chat_goes_on(
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [HttpError(401, message="bad key")],
+        [HttpError(529, message="bad day"), HttpError(400, message="bad key")],
+        [Break("end", at="text"), HttpError(400, message="bad key")],
+    ],
+    ids=["at once", "after another", "behind words"],
+)
+def test_what_ends_a_turn_is_said_once(
+    chat: Chat, simulated_claude: SimulatedClaude, steps: list[Any]
+) -> None:
+    """The attempt, the turn and the error tell the same three times; nobody reads all of it."""
+    simulated_claude.script(*steps)
+
+    result = chat("Hello?")
+
+    assert result.output.count("bad key") == 1
+
+
 def test_the_log_waits_for_the_end_of_the_answer(
     chat: Chat, simulated_claude: SimulatedClaude
 ) -> None:
@@ -151,11 +171,7 @@ def test_the_log_waits_for_the_end_of_the_answer(
 
     answer = lines.index("you    claude One two ")
     assert lines[answer + 1].startswith("attempt 1 failed: truncated (")
-    assert lines[answer + 2].startswith("attempt 2 failed: rejected (caller), HTTP 400, ")
-    assert lines[answer + 3].startswith(
-        "the answer broke off after 8 characters: rejected (caller)"
-    )
-    assert "broke off after 8 characters and 0 tool calls (2 attempts" in lines[answer + 4]
+    assert "broke off after 8 characters and 0 tool calls (2 attempts" in lines[answer + 2]
 
 
 def test_an_answer_that_broke_off_is_gone_on_with(

@@ -21,3 +21,15 @@ def test_captured_leaves_logging_as_it_was() -> None:
 
     assert lines == ["recovered after 2 attempts", "careful"]
     assert [(each.level, each.propagate, list(each.handlers)) for each in loggers] == before
+
+
+def test_what_is_said_elsewhere_can_be_left_out() -> None:
+    """`chat` prints the error that a lost turn ends with, and need not log it as well."""
+    log = logging.getLogger("livekit.plugins.resilient_claude")
+    lines: list[str] = []
+
+    with captured(lines.append, without=lambda record: getattr(record, "event", "") == "lost"):
+        log.error("no answer", extra={"event": "lost"})
+        log.warning("attempt 1 failed", extra={"event": "failed"})
+
+    assert lines == ["attempt 1 failed"]

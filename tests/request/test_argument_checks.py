@@ -8,12 +8,13 @@ from resilient_claude.request.argument_checks import (
     alternatives,
     check_caching,
     check_headers,
-    check_mcp_servers,
     check_metadata,
     one_of,
 )
+from resilient_claude.request.tools.server_tool_checks import check_mcp_servers
 
 SECRET = "sk-secret-4711"
+SHOP = {"type": "url", "name": "shop", "url": "https://shop.example/mcp"}
 
 
 def test_alternatives_are_words_for_people() -> None:
@@ -36,9 +37,12 @@ def test_a_choice_takes_only_what_it_lists() -> None:
     [
         (check_headers, {"x-key": f"{SECRET}\n"}),
         (check_headers, {"x-key": [SECRET]}),
-        (check_mcp_servers, [{"name": "shop", "authorization_token": SECRET}]),
-        (check_mcp_servers, [{"name": "a", "url": SECRET}, {"name": "a", "url": SECRET}]),
+        (check_mcp_servers, [{"type": "url", "name": "a", "url": SECRET}]),
+        (check_mcp_servers, [{**SHOP, "authorization_token": f"Bearer {SECRET}"}]),
+        (check_mcp_servers, [{**SHOP, "authorization_token": f"{SECRET} "}]),
+        (check_mcp_servers, [{**SHOP, "url": f"https://{SECRET}"}] * 2),
         (check_metadata, {"name": SECRET}),
+        (check_metadata, {"user_id": f"{SECRET}@desk.example"}),
     ],
 )
 def test_what_may_be_secret_is_not_shown(check: object, value: object) -> None:

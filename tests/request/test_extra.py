@@ -174,7 +174,22 @@ CYCLE["cycle"] = CYCLE
         ({"thinking": object()}, TypeError, "thinking cannot be sent as JSON"),
         ({"output_config": {"secret": b"secret"}}, TypeError, "output_config cannot be .*"),
         ({"extra_body": {"x": float("inf")}}, TypeError, "x cannot be sent as JSON"),
-        ({"tools": [{"name": {1, 2}, "x": object()}]}, TypeError, "tools cannot be sent as JSON"),
+        (
+            {"tools": [{"name": {1, 2}, "x": object()}]},
+            TypeError,
+            "tools cannot be sent as JSON: objects go into the agent's tools",
+        ),
+        ({"model": ""}, ValueError, "model must not be empty: leave it out for the adapter's own"),
+        (
+            {"effort": "low"},
+            TypeError,
+            "extra_kwargs must not have 'effort', which is no argument of messages.create: give "
+            r'output_config=\{"effort": ...\}',
+        ),
+        ({"user": "secret"}, TypeError, "extra_kwargs must not have 'user', .*metadata=.*"),
+        ({"caching": "secret"}, TypeError, "extra_kwargs must not have 'caching', .*update_o.*"),
+        ({"progress": "secret"}, TypeError, "extra_kwargs must not have 'progress', .*"),
+        ({"model_like": "secret"}, TypeError, "extra_kwargs must not have 'model_like', .*"),
     ],
 )
 def test_bad_extra_kwargs_are_refused_by_name_without_their_value(

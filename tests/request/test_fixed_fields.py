@@ -218,6 +218,17 @@ def test_what_is_no_object_is_sent_as_it_is(held: Any) -> None:
     assert (fixed.body["output_config"], fixed.body["thinking"]) == (held, held)
 
 
+@pytest.mark.parametrize("model", ["claude-haiku-5-5", "claude-sonnet-5-5", "claude-opus-5-5"])
+def test_the_default_of_thinking_stands_beside_an_output_config_that_is_no_object(
+    model: str,
+) -> None:
+    """Its effort, which decides on thinking by default, cannot be read: that is no crash."""
+    fixed = fields(model).with_extra(Extra.of({"output_config": "low"}))
+
+    assert fixed.body["output_config"] == "low"
+    assert fixed.body["thinking"]["type"] == fields(model).body["thinking"]["type"]
+
+
 # --- what else is sent ----------------------------------------------------------------------------
 
 

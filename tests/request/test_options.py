@@ -62,6 +62,8 @@ OTHER: dict[str, Any] = {
 """Of every field a value that is not its default."""
 
 CACHINGS = '"ephemeral" or {"type": "ephemeral", "ttl": "1h"}'
+A_CLAUDE = 'the id of a Claude with its version, such as "claude-haiku-4-5"'
+A_FORMAT = 'a dict such as {"type": "json_schema", "schema": {...}}'
 EFFORTS = '"low", "medium", "high", "xhigh" or "max"'
 SERVER = {"type": "url", "name": "shop", "url": "https://shop.example/mcp"}
 
@@ -214,12 +216,30 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
             {"type": "ephemeral", "ttl": "2h"},
             "caching['ttl'] must be \"5m\" or \"1h\", got '2h'",
         ),
-        ("model_like", "", "model_like must be a model id without white space, got ''"),
+        ("model_like", "", f"model_like must be {A_CLAUDE}, got ''"),
+        ("model_like", "claude-sonnet", f"model_like must be {A_CLAUDE}, got 'claude-sonnet'"),
+        ("model_like", "gpt-5-5", f"model_like must be {A_CLAUDE}, got 'gpt-5-5'"),
         ("effort", "extreme", f"effort must be {EFFORTS}, got 'extreme'"),
         (
             "output_config",
             {"effort": "off"},
             f"output_config['effort'] must be {EFFORTS}, got 'off'",
+        ),
+        (
+            "output_config",
+            {"efort": "low"},
+            "output_config must have nothing but effort and format, got efort: what is newer than "
+            "this release goes into extra_body",
+        ),
+        (
+            "output_config",
+            {"format": "json"},
+            f"output_config['format'] must be {A_FORMAT}, got 'json'",
+        ),
+        (
+            "output_config",
+            {"format": {"type": "json_schema"}},
+            f"output_config['format'] must be {A_FORMAT}, got {{'type': 'json_schema'}}",
         ),
         ("progress", "loud", 'progress must be "speak", "event" or "off", got \'loud\''),
         ("speed", "slow", 'speed must be "standard" or "fast", got \'slow\''),
@@ -238,6 +258,17 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
         ("betas", ["a,b"], "betas must be names of betas, got 'a,b'"),
         ("metadata", {"name": "Ada"}, "metadata must have nothing but user_id, got name"),
         (
+            "metadata",
+            {"user_id": "ada@desk.example"},
+            "metadata['user_id'] must be an opaque id, and not an address or a name, since it is "
+            "sent to Anthropic: got one with an @",
+        ),
+        (
+            "metadata",
+            {"user_id": "u" * 257},
+            "metadata['user_id'] must have at most 256 characters, got 257",
+        ),
+        (
             "extra_headers",
             {"a b": "c"},
             "extra_headers must have names of headers for keys, got 'a b'",
@@ -252,8 +283,29 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
             {"stream": False},
             "extra_body must not have 'stream': only streams are read here",
         ),
-        ("mcp_servers", [{"name": "a"}], "mcp_servers must each have a name and a url"),
-        ("mcp_servers", [SERVER, SERVER], "mcp_servers must have names of their own"),
+        (
+            "extra_body",
+            {"model": "claude-x"},
+            "extra_body must not have 'model': give model=, by which the rest of the request is "
+            "made",
+        ),
+        ("mcp_servers", [{"name": "a"}], 'mcp_servers[0] must have the type "url", got None'),
+        (
+            "mcp_servers",
+            [SERVER, {**SERVER, "name": "my shop"}],
+            "mcp_servers[1]['name'] must be 1 to 64 letters, digits, underscores or hyphens, got "
+            "'my shop'",
+        ),
+        (
+            "mcp_servers",
+            [{**SERVER, "url": "http://shop.example"}],
+            "mcp_servers[0]['url'] must begin with https://, and hold no white space",
+        ),
+        (
+            "mcp_servers",
+            [SERVER, SERVER],
+            "mcp_servers must have names of their own, got 'shop' twice",
+        ),
         (
             "thinking",
             {"type": "on"},
@@ -274,6 +326,17 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
             "thinking",
             {"type": "enabled", "budget_tokens": 100},
             'thinking of the type "enabled" must have budget_tokens >= 1024, got 100',
+        ),
+        (
+            "thinking",
+            {"type": "adaptive", "budget_tokens": 2000},
+            'thinking of the type "adaptive" must not have budget_tokens, got 2000: what limits it '
+            "is the effort",
+        ),
+        (
+            "thinking",
+            {"type": "adaptive", "effort": "low"},
+            "thinking must not have an effort: that is an argument of its own",
         ),
         (
             "tool_choice",
@@ -304,10 +367,16 @@ def test_bad_option_is_refused_with_its_name_and_value(
         ({"extra_body": {"a": {1}}}, "extra_body must hold nothing but JSON"),
         ({"extra_body": {1: 2}}, "extra_body must have strings for keys"),
         ({"extra_headers": "x: y"}, "extra_headers must be a dict, got str"),
-        ({"extra_headers": {"x": 1}}, "extra_headers must have strings for names and values"),
+        ({"extra_headers": {"x": 1}}, "extra_headers['x'] must be a str, got int"),
+        ({"extra_headers": {1: "x"}}, "extra_headers must have strings for keys, got int"),
+        ({"extra_body": {"tools": "x"}}, "extra_body['tools'] must be a list of dicts, got str"),
+        ({"extra_body": {"output_config": "x"}}, "extra_body['output_config'] must be a dict"),
+        ({"metadata": {"user_id": 7}}, "metadata['user_id'] must be a str, got int"),
         ({"stop_sequences": "END"}, "stop_sequences must be a list of strings, got str"),
-        ({"betas": [1]}, "betas must be a list of strings"),
+        ({"betas": [1]}, "betas must be a list of strings, got int in it"),
         ({"mcp_servers": "https://x"}, "mcp_servers must be a list of dicts, got str"),
+        ({"mcp_servers": [7]}, "mcp_servers[0] must be a dict, got int"),
+        ({"_strict_tool_schema": "no"}, "_strict_tool_schema must be a bool, got 'no'"),
         ({"parallel_tool_calls": 0}, "parallel_tool_calls must be a bool, got 0"),
     ],
 )

@@ -15,6 +15,8 @@ from resilient_claude.request.warming import static_text, warming_request
 from tests.request.tools.test_definitions import WEATHER, weather
 from tests.support.builders import EPHEMERAL, SAMPLING, rejected, text, user
 
+FORMAT = {"type": "json_schema", "schema": {"type": "object"}}
+
 
 def warming(model: str = SAMPLING, tools: tuple[Any, ...] = (), **options: Any) -> Request:
     fixed = FixedFields.of(RequestOptions(model=model, **options))
@@ -45,10 +47,10 @@ def test_it_is_the_first_turns_up_to_where_the_caller_speaks() -> None:
         ({"tool_choice": "required", "tools": (weather,)}, ()),
         ({"stop_sequences": ["END"], "temperature": 0.2}, ("temperature",)),
         (
-            {"model": "claude-sonnet-5-5", "output_config": {"format": {"type": "json_schema"}}},
+            {"model": "claude-sonnet-5-5", "output_config": {"format": FORMAT}},
             ("thinking", "output_config"),
         ),
-        ({"output_config": {"format": {"type": "json_schema"}}}, ()),
+        ({"output_config": {"format": FORMAT}}, ()),
     ],
 )
 def test_what_asks_for_output_is_left_out_and_what_is_rendered_stays(

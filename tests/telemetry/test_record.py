@@ -95,6 +95,7 @@ def test_a_turn_of_which_nothing_became() -> None:
         usage=NOTHING_USED,
         wasted_tokens=0,
         cost_usd=0.0,
+        model="m",
     )
 
 
@@ -126,6 +127,7 @@ def test_a_turn_of_two_parts_with_a_failed_attempt() -> None:
         usage=used(20, 6),
         wasted_tokens=13,
         cache_hit_ratio=0.0,
+        model="m",
     )
 
 

@@ -9,10 +9,18 @@ from typing import Any
 
 import anthropic
 import pytest
-from livekit.agents import function_tool, llm
+from livekit.agents import APIError, function_tool, llm
 
-from resilient_claude import ResilientClaudeLLM, failure_of
-from resilient_claude.testing import Answer, Break, HttpError, SimulatedClaude, SseError, ToolUse
+from resilient_claude import ResilientClaudeLLM, Timeouts, failure_of
+from resilient_claude.testing import (
+    Answer,
+    Break,
+    HttpError,
+    Raw,
+    SimulatedClaude,
+    SseError,
+    ToolUse,
+)
 from resilient_claude.testing.rules.endpoints import ENDPOINTS, PlatformName
 from tests.support.adapters import shrunk_policy
 from tests.support.lines import Lines
@@ -247,3 +255,71 @@ async def test_a_cache_is_warmed_on_every_platform(platform: PlatformName) -> No
 
     assert warmed.written_tokens > 0
     assert request.path.rpartition("/")[2] in ("messages", "invoke", f"{MODEL}:rawPredict")
+
+
+KIND = "Be kind. " * 2000
+
+
+@EVERY
+async def test_a_turn_reads_what_warming_wrote_on_every_platform(platform: PlatformName) -> None:
+    """Warming that writes something else than turns read is money for nothing."""
+    context = llm.ChatContext.empty()
+    context.add_message(role="system", content=KIND)
+    context.add_message(role="user", content="Hello?")
+    with SimulatedClaude(platform=platform, cache=True) as claude:
+        async with adapter_at(claude, platform, caching="ephemeral", temperature=0.2) as adapter:
+            warmed = await adapter.warm_cache(KIND, [book])
+            again = await adapter.warm_cache(KIND, [book])
+            heard = await read_stream(adapter.chat(chat_ctx=context, tools=[book]))
+
+    assert heard.error is None
+    assert heard.usage is not None
+    assert heard.usage.cache_read_tokens == warmed.written_tokens > 0
+    assert (again.written_tokens, again.read_tokens) == (0, warmed.written_tokens)
+
+
+@EVERY
+async def test_warming_asks_for_no_answer_on_every_platform(platform: PlatformName) -> None:
+    """Of the clients that rewrite a body, none may ask for a stream in the body or the path."""
+    with SimulatedClaude(platform=platform, cache=True) as claude:
+        async with adapter_at(claude, platform, tool_choice="required") as adapter:
+            await adapter.warm_cache(KIND, [book])
+        (request,) = claude.requests
+
+    assert request.body["max_tokens"] == 0
+    assert not {"stream", "tool_choice"} & request.body.keys()
+    assert "stream" not in request.path
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [(HttpError(529), "overloaded"), (HttpError(401), "auth"), (Raw(b"<html>"), "malformed")],
+    ids=["529", "401", "a page"],
+)
+async def test_warming_that_fails_is_one_request_and_says_why_on_every_platform(
+    platform: PlatformName, fault: Any, kind: str
+) -> None:
+    """The client's own retries would be billed, and would keep a worker waiting."""
+    with SimulatedClaude(default=fault, platform=platform) as claude:
+        async with adapter_at(claude, platform) as adapter:
+            with pytest.raises(APIError, match="warming the cache failed") as caught:
+                await adapter.warm_cache(KIND, [book])
+
+        assert len(claude.requests) == 1
+    failure = failure_of(caught.value)
+    assert failure is not None
+    assert failure.kind == kind
+
+
+@EVERY
+async def test_warming_that_is_never_answered_ends_on_every_platform(
+    platform: PlatformName,
+) -> None:
+    """A client of a cloud has a time-out of ten minutes of its own."""
+    clocks = Timeouts(connect_s=0.2, first_token_s=0.02)
+    silent = Break("stall", at="headers")
+    with SimulatedClaude(default=silent, platform=platform) as claude:
+        async with adapter_at(claude, platform, timeout=clocks) as adapter:
+            with pytest.raises(APIError, match="warming the cache failed: timeout"):
+                await adapter.warm_cache(KIND, [book])

@@ -9,7 +9,10 @@ import pytest
 from resilient_claude import Prices, ResilientClaudeLLM
 from resilient_claude.request.model_facts import MODELS
 from resilient_claude.request.models import Model
+from resilient_claude.testing import SimulatedClaude
 from resilient_claude.turn.pricing import prices_of
+from tests.support.adapters import MakeLLM
+from tests.support.lines import Lines
 
 
 def test_every_model_with_a_price_has_prices() -> None:
@@ -38,7 +41,7 @@ def test_what_the_application_says_counts() -> None:
     ("prices", "message"),
     [
         (Prices(input=1, output=2), "prices must be a dict, such as .*, got Prices"),
-        ({1: Prices(input=1, output=2)}, "prices must be a dict, such as .*, got dict"),
+        ({1: Prices(input=1, output=2)}, "prices must have ids of models for keys, got 1"),
         ({"alias": (1, 2)}, r"prices\['alias'\] must be Prices, got tuple"),
     ],
 )
@@ -46,3 +49,37 @@ def test_prices_that_are_none_are_refused(prices: Any, message: str) -> None:
     """By the constructor, with what they should be."""
     with pytest.raises(TypeError, match=message):
         ResilientClaudeLLM(api_key="k", prices=prices)
+
+
+@pytest.mark.parametrize(
+    ("model", "count"),
+    [
+        ("eu.anthropic.claude-haiku-4-5-20251001-v1:0", "Anthropic's count"),
+        ("my-alias", "it has no cost"),
+    ],
+)
+async def test_prices_of_other_models_alone_are_a_line(
+    make_llm: MakeLLM, lines: Lines, model: str, count: str
+) -> None:
+    """Written otherwise than the model, they would be of no use, and the sum wrong, in silence."""
+    given = {"claude-haiku-4-5": Prices(input=1.1, output=5.5)}
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, model=model, prices=given)
+        await adapter.aclose()
+
+    (line,) = lines.named("claude.request_adjusted")
+    assert line["argument"] == "prices"
+    assert line["reason"] == f"have none of {model}, as it is written in model=: {count}"
+
+
+async def test_prices_of_the_model_asked_are_no_line(make_llm: MakeLLM, lines: Lines) -> None:
+    """Until it moves to one that has none."""
+    given = {"claude-haiku-4-5": Prices(input=1.1, output=5.5)}
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude, model="claude-haiku-4-5", prices=given)
+        before = [*lines.named("claude.request_adjusted")]
+        adapter.update_options(model="claude-haiku-5-5")
+        await adapter.aclose()
+
+    assert before == []
+    assert len(lines.named("claude.request_adjusted")) == 1

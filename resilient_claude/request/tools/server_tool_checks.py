@@ -99,7 +99,7 @@ def check_location(name: str, value: object) -> dict[str, str]:
         raise ValueError(f"{name} must have one or more of {', '.join(_LOCATION)}, got {got}")
     for key, each in location.items():
         if not isinstance(each, str) or not each.strip():
-            raise ValueError(f"{name}[{key!r}] must be a string that is not blank")
+            raise ValueError(f"{name}[{key!r}] must be a string that is not blank, got {each!r}")
     country = location.get("country")
     if country is not None and not re.fullmatch(r"[A-Z]{2}", country):
         raise ValueError(
@@ -139,5 +139,27 @@ def check_token(name: str, value: object) -> None:
         return
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, got {type(value).__name__}")
+    if not value:
+        raise ValueError(f"{name} must not be empty: leave it out if the server wants none")
+    if value.lower().startswith("bearer "):
+        raise ValueError(f"{name} must be the token alone, without the word in front of it")
     if not re.fullmatch(r"[\x21-\x7e]+", value):
         raise ValueError(f"{name} must hold no white space, and nothing but ASCII")
+
+
+def check_mcp_servers(name: str, value: object) -> None:
+    """Check that *value* is a list of servers. A URL or a token is not shown: it may be secret."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise TypeError(f"{name} must be a list of dicts, got {type(value).__name__}")
+    names: set[object] = set()
+    for index, server in enumerate(value):
+        each = f"{name}[{index}]"
+        check_mapping(each, server)
+        if server.get("type") != "url":
+            raise ValueError(f'{each} must have the type "url", got {server.get("type")!r}')
+        check_server_name(f"{each}['name']", server.get("name"))
+        check_server_url(f"{each}['url']", server.get("url"))
+        check_token(f"{each}['authorization_token']", server.get("authorization_token"))
+        if server["name"] in names:
+            raise ValueError(f"{name} must have names of their own, got {server['name']!r} twice")
+        names.add(server["name"])

@@ -51,8 +51,11 @@ def check_parts(parts: Collection[Part]) -> tuple[Part, ...]:
     """Return *parts*.
 
     Raises:
+        TypeError: It is one name instead of a list.
         ValueError: One of them is none.
     """
+    if isinstance(parts, str):
+        raise TypeError(f"rejects must be a list of names, got {parts!r}")
     for part in parts:
         if part not in _RULES:
             raise ValueError(f"rejects must be of {get_args(Part)}, got {part!r}")

@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from .server_tools import Cited, ServerToolUse
-from .thoughts import Note, Thought
+from .thoughts import Note, Thought, check_not_negative
 
 _NOT_NEGATIVE = (
     "piece_s",
@@ -49,11 +49,20 @@ class ToolUse:
         name: The tool's name.
         input: The arguments, sent as JSON in several pieces of which the first is empty.
         id: The call's id; a new `toolu_...` for every request when None.
+
+    Raises:
+        TypeError: *name* is no text, or *input* no dict.
     """
 
     name: str
     input: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"name must be a str, got {self.name!r}")
+        if not isinstance(self.input, Mapping):
+            raise TypeError(f"input must be a dict, got {self.input!r}: events= takes any JSON")
 
 
 Part: TypeAlias = str | Thought | Note | ToolUse | ServerToolUse | Cited
@@ -97,7 +106,7 @@ class Answer:
             character, rather than one per event. Before a wait or a break, the rest goes out.
 
     Raises:
-        TypeError: *text* is no text, or *tools* is one tool call instead of a list.
+        TypeError: *text* is no text, *tools* no list of tool calls, or a number is none.
         ValueError: A number is negative, or *text* and *pieces* disagree, or *content* is not
             alone or holds something else.
     """
@@ -130,11 +139,10 @@ class Answer:
             raise TypeError(
                 f"text must be a str, got {self.text!r}: tool calls go into tools=[...]"
             )
-        if isinstance(self.tools, ToolUse):
+        if isinstance(self.tools, ToolUse) or not all(isinstance(t, ToolUse) for t in self.tools):
             raise TypeError(f"tools must be a list of ToolUse, got {self.tools!r}")
         for name in _NOT_NEGATIVE:
-            if (getattr(self, name) or 0) < 0:
-                raise ValueError(f"{name} must be >= 0, got {getattr(self, name)}")
+            check_not_negative(name, getattr(self, name) or 0)
         if self.drip_bytes is not None and self.drip_bytes < 1:
             raise ValueError(f"drip_bytes must be >= 1, got {self.drip_bytes}")
         if self.line_end not in ("\n", "\r\n", "\r"):
@@ -184,7 +192,7 @@ class HttpError:
             none at all when None, as on a proxy's error page.
 
     Raises:
-        TypeError: *status* is no int.
+        TypeError: *status* is no int, or *headers* is no dict of texts.
         ValueError: *status* is a success, for which there is `Raw`, or none at all.
     """
 
@@ -198,6 +206,7 @@ class HttpError:
     def __post_init__(self) -> None:
         if not isinstance(self.status, int):
             raise TypeError(f"status must be an int, got {self.status!r}")
+        _check_headers(self.headers)
         if not 300 <= self.status <= 599:
             raise ValueError(
                 f"status must be from 300 to 599, got {self.status}: Raw takes any other"
@@ -220,9 +229,28 @@ class Raw:
         status: The HTTP status.
         content_type: The `content-type` header.
         headers: More response headers.
+
+    Raises:
+        TypeError: *body* is no bytes and no text, *status* is no int, or *headers* is no dict of
+            texts.
     """
 
     body: bytes | str
     status: int = 200
     content_type: str = "text/html"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.body, bytes | str):
+            raise TypeError(f"body must be bytes or a str, got {self.body!r}")
+        if not isinstance(self.status, int):
+            raise TypeError(f"status must be an int, got {self.status!r}")
+        _check_headers(self.headers)
+
+
+def _check_headers(headers: object) -> None:
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"headers must be a dict, got {headers!r}")
+    for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"headers[{name!r}] must be a str, got {value!r}")

@@ -119,7 +119,7 @@ class Break:
         if not 1 <= self.after_pieces <= len(reached):
             raise ValueError(
                 f"after_pieces must be 1 to {len(reached)}, the {self.at!r} pieces of the answer, "
-                f"got {self.after_pieces}"
+                f"got {self.after_pieces} (2 unless it is given)"
             )
         return reached[self.after_pieces - 1]
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .thoughts import check_not_negative
+
 
 @dataclass(frozen=True)
 class ServerToolUse:
@@ -25,6 +27,7 @@ class ServerToolUse:
             another tool as well: then there is the result alone.
 
     Raises:
+        TypeError: *lasts_s* is no number.
         ValueError: *lasts_s* is negative, there is a result and an error, or a result without a
             call has no id.
     """
@@ -39,8 +42,7 @@ class ServerToolUse:
     was_called_before: bool = False
 
     def __post_init__(self) -> None:
-        if self.lasts_s < 0:
-            raise ValueError(f"lasts_s must be >= 0, got {self.lasts_s}")
+        check_not_negative("lasts_s", self.lasts_s)
         if self.result is not None and self.error is not None:
             raise ValueError("result and error are given: a call has one of them")
         if self.was_called_before and (self.id is None or not self.is_finished):

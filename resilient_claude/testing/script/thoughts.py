@@ -23,6 +23,7 @@ class Thought:
         lasts_s: Seconds until it is thought; a ping comes meanwhile.
 
     Raises:
+        TypeError: *text* is no text, or *lasts_s* no number.
         ValueError: *lasts_s* is negative.
     """
 
@@ -30,8 +31,8 @@ class Thought:
     lasts_s: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.lasts_s < 0:
-            raise ValueError(f"lasts_s must be >= 0, got {self.lasts_s}")
+        _check_text(self.text)
+        check_not_negative("lasts_s", self.lasts_s)
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,33 @@ class Note:
 
     Attributes:
         text: What it tells.
+
+    Raises:
+        TypeError: *text* is no text.
     """
 
     text: str
+
+    def __post_init__(self) -> None:
+        _check_text(self.text)
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a str, got {text!r}")
+
+
+def check_not_negative(name: str, value: object) -> None:
+    """Check that *value*, given as *name*, is a number of things or of seconds.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is negative.
+    """
+    if not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if value < 0:
+        raise ValueError(f"{name} must be >= 0, got {value}")
 
 
 def seal(text: str, before: Iterable[Mapping[str, Any]]) -> str:

@@ -13,6 +13,7 @@ from resilient_claude.testing.rules.rejecting import Part, rejection
 from resilient_claude.testing.rules.validation import validate
 from resilient_claude.testing.script.answers import Answer, HttpError, Raw
 from resilient_claude.testing.script.breaks import Break, Step
+from resilient_claude.testing.script.thoughts import check_not_negative
 from resilient_claude.testing.script.wire import message_id
 
 from .http1 import RecordedRequest, RequestHead, record
@@ -92,6 +93,7 @@ class Ledger:
 
     def age_cache(self, seconds: float) -> None:
         """Let *seconds* pass for the prompt cache alone."""
+        check_not_negative("seconds", seconds)
         with self._changed:
             self._aged_s += seconds
 
@@ -168,5 +170,6 @@ class Ledger:
 
 def _checked(step: Step) -> Step:
     if not isinstance(step, Answer | HttpError | Raw | Break):
-        raise TypeError(f"a step is an Answer, HttpError, Raw or Break, got {step!r}")
+        hint = ": pass each step by itself, as *steps" if isinstance(step, list | tuple) else ""
+        raise TypeError(f"a step is an Answer, HttpError, Raw or Break, got {step!r}{hint}")
     return step

@@ -88,17 +88,17 @@ async def play_other(
         await channel.send(http1.head(404, response_ids(endpoint, serial)))
         return
     headers, _ = as_plain(endpoint, request.path, request.headers, None)
-    error = validate_headers(headers) if strict else None
     path = request.path.removeprefix(endpoint.base_path).rstrip("/")
     base, _, name = path.partition("/v1/models/")
-    asks = request.method == "GET" and endpoint.lists_models
-    if error is None and asks and (name or base == "/v1/models"):
+    # What is asked where there is nothing is a 404, whatever its headers are.
+    error = HttpError(404, message=f"Not found: {request.path}")
+    if request.method == "GET" and endpoint.lists_models and (name or base == "/v1/models"):
+        wrong = validate_headers(headers) if strict else None
         body = model(name) if name else model_list()
-        if body is not None:
+        if wrong is None and body is not None:
             await send_json(channel, 200, response_ids(endpoint, serial), body)
             return
-        error = HttpError(404, message=f"model: {name}")
-    error = error or HttpError(404, message="Not found")
+        error = wrong or HttpError(404, message=f"model: {name}")
     await send_error(channel, error, serial=serial, endpoint=endpoint)
 
 

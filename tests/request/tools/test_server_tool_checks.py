@@ -37,6 +37,17 @@ WRONG: dict[str, tuple[Any, dict[str, Any], str]] = {
     "variant": (ToolSearch, {"variant": "exact"}, 'variant must be "bm25" or "regex"'),
     "name": (ToolSearch, {"always_loaded": [""]}, "got a blank one"),
     "server": (McpServer, {"name": "my shop", "url": "https://a.example"}, "got 'my shop'"),
+    "number": (WebSearch, {"user_location": {"city": 7}}, "a string that is not blank, got 7"),
+    "no token": (
+        McpServer,
+        {"name": "s", "url": "https://a.example", "authorization_token": ""},
+        "leave it out if the server wants none",
+    ),
+    "a header": (
+        McpServer,
+        {"name": "s", "url": "https://a.example", "authorization_token": "Bearer x"},
+        "must be the token alone",
+    ),
     "http": (McpServer, {"name": "shop", "url": "http://a.example"}, "must begin with https://"),
     "lists": (
         McpServer,

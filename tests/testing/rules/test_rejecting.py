@@ -43,6 +43,12 @@ def words(part: Part, body: Any, **headers: str) -> str | None:
     return str(error.body["error"]["message"])  # type: ignore[index, call-overload]
 
 
+def test_one_name_is_no_list_of_names() -> None:
+    """It would be one of letters, and the message about the first of them."""
+    with pytest.raises(TypeError, match="rejects must be a list of names, got 'effort'"):
+        check_parts("effort")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("part", WITH)
 def test_a_request_with_the_part_is_rejected_and_no_other_one(part: Part) -> None:
     """Else no request could be mended."""

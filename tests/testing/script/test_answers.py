@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from resilient_claude.testing import Answer, HttpError, ToolUse
+from resilient_claude.testing import Answer, HttpError, Note, Raw, ServerToolUse, Thought, ToolUse
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,22 @@ def test_an_impossible_answer_is_refused(changes: dict[str, Any], message: str) 
         (lambda: Answer(tools=cast(Any, ToolUse("x"))), "tools must be a list of ToolUse"),
         (lambda: HttpError(cast(Any, "529")), "status must be an int, got '529'"),
         (lambda: HttpError(200), "status must be from 300 to 599, got 200: Raw takes"),
+        (lambda: Answer(tools=cast(Any, ["x"])), "tools must be a list of ToolUse, got .'x'."),
+        (lambda: Answer(tools=cast(Any, "x")), "tools must be a list of ToolUse, got 'x'"),
+        (lambda: Answer("a", piece_s=cast(Any, "1")), "piece_s must be a number, got '1'"),
+        (lambda: Thought("Hm.", lasts_s=cast(Any, "1")), "lasts_s must be a number, got '1'"),
+        (lambda: ServerToolUse("a", lasts_s=cast(Any, "1")), "lasts_s must be a number, got '1'"),
+        (lambda: Thought(cast(Any, 5)), "text must be a str, got 5"),
+        (lambda: Note(cast(Any, 5)), "text must be a str, got 5"),
+        (lambda: ToolUse(cast(Any, print)), "name must be a str, got <built-in"),
+        (lambda: ToolUse("x", cast(Any, '{"a": 1}')), "input must be a dict, got '{"),
+        (lambda: Raw(cast(Any, {"a": 1})), "body must be bytes or a str, got {'a': 1}"),
+        (lambda: Raw("", status=cast(Any, "200")), "status must be an int, got '200'"),
+        (
+            lambda: HttpError(429, headers=cast(Any, {"retry-after": 3})),
+            r"headers\['retry-after'\] must be a str, got 3",
+        ),
+        (lambda: Raw("", headers=cast(Any, [("a", "b")])), "headers must be a dict, got "),
     ],
 )
 def test_a_step_of_the_wrong_shape_is_refused(make: Callable[[], object], message: str) -> None:

@@ -121,6 +121,7 @@ def test_a_client_that_leaves_in_a_pause_frees_the_connection() -> None:
         ("POST", "/v1/messages/count_tokens", 404, b'"not_found_error"'),
         ("GET", "/v1/messages", 404, b'"not_found_error"'),
         ("GET", "/v1/modelsettings", 404, b'"not_found_error"'),
+        ("POST", "/v1/v1/messages", 404, b"Not found: /v1/v1/messages"),
     ],
 )
 def test_other_requests_consume_no_step(method: str, path: str, status: int, text: bytes) -> None:
