@@ -122,8 +122,7 @@ class Announcer:
 
     def answered(self, now: float, *, asked_again: bool) -> None:
         """The caller hears the answer from now on."""
-        waited_s, lines = self._wait.waited_s(now), self._wait.hold_lines
-        self._wait.heard()
+        waited_s, lines = self._wait.heard(now)
         self.meter.ended(now, "answered", lines)
         self._emit(
             "answered", Answered(waited_s=waited_s, hold_lines=lines, asked_again=asked_again)

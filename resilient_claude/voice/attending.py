@@ -20,6 +20,7 @@ from .recordings import played
 from .reply import ReplyStep
 from .stats import FirstTokens
 from .wait import Action, CallerWait, State
+from .wakes import Wakes
 
 POLL_S = 0.05
 """How often a step looks whether it was committed: no event says so."""
@@ -56,7 +57,7 @@ class Attending:
         self._session = session
         self._arguments = arguments
         self._step_of = step_of
-        self._wakes: set[asyncio.Future[None]] = set()
+        self._wakes = Wakes()
         self._attached = True
 
     def detach(self) -> None:
@@ -73,26 +74,14 @@ class Attending:
 
     def wake(self, step: ReplyStep) -> asyncio.Future[None]:
         """Done when something may be due, or has happened."""
-        loop = asyncio.get_running_loop()
+        now = self.now()
         self.check_commit()
-        wake: asyncio.Future[None] = loop.create_future()
-        if step.committed_at is None or step.reply.asked_again or step.failed_at is not None:
-            when = loop.time() + POLL_S
+        if step.reply.asked_again or step.failed_at is not None or not self._is_awaited(step):
+            when = now + POLL_S  # what is due then is another reply's to say
         else:
-            due = -math.inf if step.sentence_held else self.wait.next_due(loop.time())
-            when = max(due, step.last_chunk_at + STALLED_S)
-        timer = None
-        if when != math.inf and self._attached:
-            timer = loop.call_at(max(when, loop.time() + 0.001), _done, wake)
-        self._wakes.add(wake)
-
-        def forget(_: asyncio.Future[None]) -> None:
-            self._wakes.discard(wake)
-            if timer is not None:
-                timer.cancel()
-
-        wake.add_done_callback(forget)
-        return wake
+            due = -math.inf if step.sentence_held else self.wait.next_due(now)
+            when = max(due, step.last_chunk_at + STALLED_S, now + 0.001)
+        return self._wakes.at(when if self._attached else math.inf)
 
     def due(self, step: ReplyStep) -> Iterable[Chunk]:
         """What is to be said now, while *step* has no words."""
@@ -201,8 +190,7 @@ class Attending:
     def wake_all(self) -> None:
         """Something has happened: let every step see whether something is due."""
         self.check_commit()
-        for wake in [*self._wakes]:
-            _done(wake)
+        self._wakes.ring()
 
     def heard(self, step: ReplyStep) -> None:
         """The caller hears what the step had to say."""
@@ -215,6 +203,8 @@ class Attending:
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
         else:
             self.announcer.answered(now, asked_again=step.reply.asked_again)
+        if self.wait.state is State.WORKING:
+            self.announcer.meter.tool_began(now)
 
     def unspoken(self, step: ReplyStep) -> None:
         """What *step* had to say could not be spoken: only a recording can be heard now."""
@@ -293,8 +283,3 @@ class Attending:
         now = self.now()
         self.announcer.meter.voice_started(now)
         self.announcer.meter.voice_stopped(now)
-
-
-def _done(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -59,7 +59,10 @@ class ToolLines:
 
     def tool_started(self) -> None:
         """A tool runs from now on."""
-        self._attending.wait.tools_started(self._attending.now())
+        wait, now = self._attending.wait, self._attending.now()
+        wait.tools_started(now)
+        if wait.state is State.WORKING:
+            self._attending.announcer.meter.tool_began(now)
         self.look()
 
     def look(self) -> None:

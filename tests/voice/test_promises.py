@@ -449,6 +449,40 @@ def test_the_wait_goes_on_through_a_handoff() -> None:
     assert [wait.outcome for wait in call.stats.waits] == ["answered", "apologised"]
 
 
+def test_a_handoff_does_not_put_off_the_line() -> None:
+    """The first agent took two seconds to call its tool, and the second one hangs."""
+
+    class Second(Agent):
+        async def on_enter(self) -> None:
+            self.session.generate_reply(instructions="Go on.")
+
+    @function_tool
+    async def hand_over() -> Agent:
+        """Hand over."""
+        return Second(instructions="Second.")
+
+    call = play([Turn(tool="hand_over", first_s=2.0), HANGS], tools=[hand_over], lasts_s=20.0)
+
+    assert call.played.heard()[0].start_s == pytest.approx(COMMITTED_S + 2.5, abs=0.15)
+    assert call.heard[-1] == SORRY
+
+
+def test_what_a_tool_behind_words_costs_is_a_wait() -> None:
+    """His line is of the first wait, and the tool's seconds are the second."""
+    ran: list[str] = []
+    call = play(
+        [Turn("Let me look.", tool="book", first_s=4.0), Turn("It is booked.")],
+        [Says("Book a table please")],
+        tools=[booking(5.0, ran)],
+    )
+
+    assert call.heard == ["One moment.", "Let me look.", "It is booked."]
+    assert [each.hold_lines for each in call.told if isinstance(each, Answered)] == [1, 0]
+    assert [wait.hold_lines for wait in call.stats.waits] == [1, 0]
+    gap = call.last("It is").start_s - call.last("Let me").end_s
+    assert call.stats.waits[1].silence_s == pytest.approx(gap, abs=0.1)
+
+
 # --- asking again -------------------------------------------------------------------------------
 
 
