@@ -52,11 +52,13 @@ class Announcer:
             raise ValueError(f"event must be one of {', '.join(EVENT_NAMES)}, got {event!r}")
         return self._listeners[event]
 
-    def hold_line(self, now: float, *, during_tool: bool) -> Line | None:
-        """The next line, which goes out now; None if there is none to say."""
+    def hold_line(
+        self, now: float, *, during_tool: bool, said: Callable[[Line], bool] = bool
+    ) -> Line | None:
+        """The next line, which goes out now; None if there is none, or it could not be *said*."""
         wait, waited_s = self._wait, self._wait.waited_s(now)
         line = self._next_line()
-        if line is None:
+        if line is None or not said(line):
             wait.hold_line_left_out(now)
             return None
         wait.hold_line_said(now)

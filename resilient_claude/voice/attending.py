@@ -14,13 +14,14 @@ from livekit.agents.voice import SpeechHandle
 from .announcer import Announcer
 from .arguments import Arguments, said_after_s
 from .handing_over import HandingOver
+from .hung import HungAnswers
 from .lines import Line
 from .node import Chunk
-from .recordings import played
+from .recordings import say
 from .reply import ReplyStep
 from .stats import FirstTokens
+from .timing import Wakes
 from .wait import Action, CallerWait, State
-from .wakes import Wakes
 
 POLL_S = 0.05
 """How often a step looks whether it was committed: no event says so."""
@@ -54,6 +55,7 @@ class Attending:
         self.wait = CallerWait(arguments.pace, after_s)
         self.announcer = Announcer(arguments, self.wait)
         self.handing_over = HandingOver(session, arguments.on_give_up)
+        self.hung = HungAnswers(session, self.announcer, self.wait, arguments.pace.give_up_after_s)
         self._session = session
         self._arguments = arguments
         self._step_of = step_of
@@ -63,6 +65,7 @@ class Attending:
     def detach(self) -> None:
         """Say nothing any more; what runs goes on as if we had never been there."""
         self._attached = False
+        self.hung.aclose()
         self.wake_all()
 
     @property
@@ -203,11 +206,12 @@ class Attending:
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
         else:
             self.announcer.answered(now, asked_again=step.reply.asked_again)
+            self.hung.watch(step)
         if self.wait.state is State.WORKING:
             self.announcer.meter.tool_began(now)
 
     def unspoken(self, step: ReplyStep) -> None:
-        """What *step* had to say could not be spoken: only a recording can be heard now."""
+        """What *step* had to say could not be spoken."""
         now, error = self.now(), step.speech_error
         action = Action.NOTHING if step.reply.asked_again else self.wait.failed()
         step.settled = True
@@ -216,8 +220,7 @@ class Attending:
         elif action is Action.APOLOGISE:
             line = self.announcer.apology(now, error)
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
-            if line.sound is not None:
-                self._session.say(line.caption, audio=played(line))
+            say(self._session, line)  # the text-to-speech may be well again
 
     # --------------------------------------------------------------------------------------------
 

@@ -140,7 +140,8 @@ def keep_caller_informed(
         apology: said when a turn is lost: it failed, or `give_up_after_s` are over.
         broke_off: said when an answer broke off after words.
         give_up_after_s: seconds that the caller waits at most, over turns that he interrupted, for
-            an answer or an apology. Tools and what he says at length do not count.
+            an answer or an apology. Tools and what he says at length do not count. Also how long an
+            answer may stall behind words, if the LLM has no clock for that (ours has `stall_s`).
         max_apologies: in a row; with the next lost turn it is given up.
         on_give_up: called with a `GiveUp` then, to hand the caller over. By default a sentence
             closes the conversation, and the session is closed. While it runs it is not called

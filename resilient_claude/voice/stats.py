@@ -112,6 +112,11 @@ class SilenceMeter:
         if self._began is None:
             self._began, self._longest_s, self._behind_words = now, 0.0, True
 
+    @property
+    def voice(self) -> bool:
+        """Whether the agent is heard."""
+        return self._voice
+
     def voice_started(self, now: float) -> None:
         """The agent is heard from *now* on."""
         if not self._voice:

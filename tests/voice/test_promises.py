@@ -411,6 +411,29 @@ def test_a_long_tool_does_not_use_up_the_caller_s_patience_with_the_llm() -> Non
     assert not call.names(Apology)
 
 
+def test_a_session_that_is_closing_has_no_lines() -> None:
+    """It says nothing that is new; a line would be an exception in the event loop, and counted."""
+    ran: list[str] = []
+    broken: list[Any] = []
+
+    def close(session: AgentSession[Any], _: Care) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: broken.append(context))
+        loop.call_later(3.0, session.shutdown)
+
+    call = play(
+        [Turn(tool="book"), Turn("It is booked.")],
+        [Says("Book a table please")],
+        tools=[booking(7.0, ran)],
+        prepare=close,
+    )
+
+    assert call.heard == ["It is booked."]
+    assert broken == []
+    assert call.stats.hold_lines == 0
+    assert not call.names(HoldLine)
+
+
 def test_a_tool_that_has_something_said_keeps_the_caller_company_itself() -> None:
     """Two voices that hold him up would be one too many."""
 
@@ -531,6 +554,14 @@ def test_an_answer_that_cannot_be_spoken_is_apologised_for_by_a_recording() -> N
 
     assert call.heard == ["So sorry."]
     assert not call.names(Answered)
+
+
+def test_an_apology_is_spoken_when_text_to_speech_is_back() -> None:
+    """It failed over a line, and took the answer with it; a second later it is well."""
+    call = play([Turn(OPENING, first_s=9.5)], tts_down=[(4.0, 9.5)], lasts_s=25.0)
+
+    assert call.heard == [SORRY]
+    assert call.written == [SORRY]
 
 
 # --- agents, stats, and leaving -----------------------------------------------------------------

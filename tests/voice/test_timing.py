@@ -1,11 +1,26 @@
-"""Futures by which steps are woken."""
+"""Calls that are due, and futures by which steps are woken."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 
-from resilient_claude.voice.wakes import Wakes
+from resilient_claude.voice.timing import Timer, Wakes
+
+
+async def test_a_call_is_due_at_one_moment_at_most() -> None:
+    """A line that is due earlier now is not said a second time when it was due before."""
+    called: list[str] = []
+    loop = asyncio.get_running_loop()
+    timer = Timer(lambda: called.append("called"))
+    timer.set(loop.time())
+    timer.set(loop.time())
+    cancelled = Timer(lambda: called.append("cancelled"))
+    cancelled.set(loop.time())
+    cancelled.cancel()
+
+    await asyncio.sleep(0.01)
+    assert called == ["called"]
 
 
 async def test_each_is_done_at_its_time() -> None:
