@@ -145,9 +145,10 @@ class Attending:
                 step.tools = True
         if not isinstance(text, str) or not text:
             return
+        if step.first_word_at is None and not self._says_something(text):
+            step.parts.append((text, False))
+            return
         if not text.strip():
-            if step.first_word_at is None:
-                step.parts.append((text, False))
             return
         step.sentence_held = text.rstrip().endswith(_SENTENCE_ENDS)
         if step.first_word_at is not None:
@@ -201,6 +202,9 @@ class Attending:
             return
         step.settled = True
         now = self.now()
+        if step.first_word_at is None and not step.apologised:  # a voice that speaks signs
+            step.first_word_at = now
+            self._arrived(step)
         step.heard_at = now if self.audible else None
         if step.apologised:
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
@@ -223,6 +227,10 @@ class Attending:
             say(self._session, line)  # the text-to-speech may be well again
 
     # --------------------------------------------------------------------------------------------
+
+    def _says_something(self, text: str) -> bool:
+        """Whether *text* is heard, or read; no voice makes a word of an asterisk or an emoji."""
+        return any(map(str.isalnum, text)) if self.audible else bool(text.strip())
 
     def _is_awaited(self, step: ReplyStep) -> bool:
         handle: SpeechHandle = step.reply.handle

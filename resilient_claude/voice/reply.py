@@ -74,7 +74,8 @@ class ReplyStep:
     def due_to_be_heard(self) -> bool:
         """Whether the answer or the apology has begun to play, if each line was played."""
         words = self.apologised or self.first_word_at is not None
-        return words and self.played > self.lines
+        signs = any(text.strip() for text, is_line in self.parts if not is_line)
+        return (words or signs) and self.played > self.lines
 
 
 @dataclass(eq=False, slots=True)

@@ -600,6 +600,35 @@ def test_the_silence_as_heard() -> None:
     assert call.stats.silence_max_s == wait.silence_s
 
 
+def test_an_answer_that_cannot_be_spoken_is_a_silent_one() -> None:
+    """An agent may say nothing; but nobody has heard an answer then."""
+    call = play([Turn("👍"), Turn(OPENING)], [QUESTION, Says("And then?", at_s=9.0)])
+
+    assert call.heard == [OPENING]
+    assert [wait.outcome for wait in call.stats.waits] == ["silent", "answered"]
+    assert call.names(Answered) == ["Answered"]
+
+
+def test_what_cannot_be_spoken_does_not_stand_for_an_answer() -> None:
+    """The sign comes at once, the words are late: he waits for words."""
+    turn = Turn("👍", then=Foreign("gone"), stall_s=4.0)
+    call = play([turn], lasts_s=20.0)
+
+    assert call.heard == ["One moment.", SORRY]
+    assert call.names() == ["HoldLine", "Apology"]
+    assert "moment" not in " ".join(call.written)
+
+
+@pytest.mark.parametrize("text", ["42", "&"])
+def test_whatever_is_heard_is_an_answer(text: str) -> None:
+    """This voice says signs, too."""
+    call = play([Turn(text)])
+
+    assert call.heard == [text]
+    assert call.names() == ["Answered"]
+    assert [wait.outcome for wait in call.stats.waits] == ["answered"]
+
+
 def test_a_caller_who_hangs_up_while_he_waits_has_abandoned_it() -> None:
     """The number that tells how many calls were lost."""
     call = play([HANGS], prepare=hang_up, lasts_s=15.0)
