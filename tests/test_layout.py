@@ -242,7 +242,6 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 TESTS = Path(__file__).parent
 TESTED_ELSEWHERE = {
     "voice.announcer": "tests/voice/test_care.py hears of everything that it tells",
-    "voice.attending": "tests/voice/test_promises.py plays calls, tests/voice/test_care.py turns",
     "voice.intervals": "tests/voice/test_promises.py has lines during tools, and asks again",
     "voice.payloads": "tests/voice/test_care.py compares them",
     "voice.reply": "tests/voice/test_node.py plays steps",

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from resilient_claude.failures.failure import failure_of
 
-from .arguments import APOLOGY, BROKE_OFF, CLOSING, Arguments
-from .lines import Line, following
+from .arguments import APOLOGY, BROKE_OFF, CLOSING, HOLD_LINES, Arguments
+from .lines import Line, following, lines_of
 from .payloads import (
     EVENT_NAMES,
     Answered,
@@ -40,6 +40,8 @@ class Announcer:
         self._arguments = arguments
         self._wait = wait
         self._last_line: Line | None = None
+        self._hold_lines = lines_of("hold_lines", HOLD_LINES)
+        self._lines = {"apology": Line(APOLOGY), "broke_off": Line(BROKE_OFF)}
         self._listeners: dict[EventName, list[Listener]] = {name: [] for name in EVENT_NAMES}
 
     def listeners(self, event: str) -> list[Listener]:
@@ -52,11 +54,13 @@ class Announcer:
             raise ValueError(f"event must be one of {', '.join(EVENT_NAMES)}, got {event!r}")
         return self._listeners[event]
 
-    def hold_line(self, now: float, *, during_tool: bool) -> Line | None:
-        """The next line, which goes out now; None if there is none to say."""
+    def hold_line(
+        self, now: float, *, during_tool: bool, said: Callable[[Line], bool] = bool
+    ) -> Line | None:
+        """The next line, which goes out now; None if there is none, or it could not be *said*."""
         wait, waited_s = self._wait, self._wait.waited_s(now)
         line = self._next_line()
-        if line is None:
+        if line is None or not said(line):
             wait.hold_line_left_out(now)
             return None
         wait.hold_line_said(now)
@@ -78,7 +82,7 @@ class Announcer:
         """The apology, which goes out now."""
         waited_s = self._wait.waited_s(now)
         self._wait.apologised()
-        line = self._line_now("apology", APOLOGY)
+        line = self._line_now("apology")
         self.stats.apologies += 1
         self._lost("voice.apology", self._wait.lost, waited_s, error)
         self._emit(
@@ -95,7 +99,7 @@ class Announcer:
 
     def broke_off(self, error: BaseException) -> Line:
         """What is said when an answer broke off, which goes out now."""
-        line = self._line_now("broke_off", BROKE_OFF)
+        line = self._line_now("broke_off")
         self.stats.broke_off += 1
         write("voice.broke_off", cause=cause_of(error))
         self._emit("broke_off", BrokeOff(text=line.text, error=error, failure=failure_of(error)))
@@ -122,8 +126,7 @@ class Announcer:
 
     def answered(self, now: float, *, asked_again: bool) -> None:
         """The caller hears the answer from now on."""
-        waited_s, lines = self._wait.waited_s(now), self._wait.hold_lines
-        self._wait.heard()
+        waited_s, lines = self._wait.heard(now)
         self.meter.ended(now, "answered", lines)
         self._emit(
             "answered", Answered(waited_s=waited_s, hold_lines=lines, asked_again=asked_again)
@@ -131,18 +134,18 @@ class Announcer:
 
     def _next_line(self) -> Line | None:
         try:
-            lines = self._arguments.lines_now()
-        except Exception as exc:  # noqa: BLE001  # the application's function: the call goes on
+            self._hold_lines = self._arguments.lines_now()
+        # The application's function: better in another language than not at all.
+        except Exception as exc:  # noqa: BLE001
             handler_failed("hold_lines", exc)
-            return None
-        return following(lines, self._wait.hold_lines, self._last_line)
+        return following(self._hold_lines, self._wait.hold_lines, self._last_line)
 
-    def _line_now(self, name: Literal["apology", "broke_off"], otherwise: str) -> Line:
+    def _line_now(self, name: Literal["apology", "broke_off"]) -> Line:
         try:
-            return self._arguments.line_now(name)
-        except Exception as exc:  # noqa: BLE001  # likewise: better in English than not at all
+            self._lines[name] = self._arguments.line_now(name)
+        except Exception as exc:  # noqa: BLE001  # likewise
             handler_failed(name, exc)
-            return Line(otherwise)
+        return self._lines[name]
 
     def _lost(self, event: str, number: int, waited_s: float, error: BaseException | None) -> None:
         write(event, number=number, waited_s=round(waited_s, 3), cause=cause_of(error))

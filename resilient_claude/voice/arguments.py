@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from inspect import iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Literal, TypeAlias
 
 from .lines import Line, Saying, line_of, lines_of
@@ -93,13 +93,19 @@ class Arguments:
 
     def lines_now(self) -> tuple[Line, ...]:
         """The hold lines in the language of the moment."""
-        given = self.hold_lines() if callable(self.hold_lines) else self.hold_lines
-        return lines_of("hold_lines", given)
+        return lines_of("hold_lines", _called(self.hold_lines))
 
     def line_now(self, name: Literal["apology", "broke_off"]) -> Line:
         """The apology, or what is said when an answer broke off, in the language of the moment."""
-        given = getattr(self, name)
-        return line_of(name, given() if callable(given) else given)
+        return line_of(name, _called(getattr(self, name)))
+
+
+def _called(given: object) -> object:
+    """What *given* returns, if it is a function; a coroutine is of no use, and is closed."""
+    returned = given() if callable(given) else given
+    if iscoroutine(returned):
+        returned.close()
+    return returned
 
 
 def said_after_s(heard_after_s: float) -> float:

@@ -149,7 +149,7 @@ class Attachment:
             attending.heard(step)
         working = attending.wait.state is State.WORKING
         if working and self._session.current_agent is not reply.agent:
-            attending.wait.cut(now)  # a handoff: the next agent's reply goes on with the wait
+            attending.wait.cut(now, handed_on=True)
         elif working or not step.settled:
             attending.wait.ended()
             attending.announcer.meter.ended(now, "silent", attending.wait.hold_lines)

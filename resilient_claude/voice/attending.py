@@ -14,11 +14,13 @@ from livekit.agents.voice import SpeechHandle
 from .announcer import Announcer
 from .arguments import Arguments, said_after_s
 from .handing_over import HandingOver
+from .hung import HungAnswers
 from .lines import Line
 from .node import Chunk
-from .recordings import played
+from .recordings import say
 from .reply import ReplyStep
 from .stats import FirstTokens
+from .timing import Wakes
 from .wait import Action, CallerWait, State
 
 POLL_S = 0.05
@@ -53,15 +55,17 @@ class Attending:
         self.wait = CallerWait(arguments.pace, after_s)
         self.announcer = Announcer(arguments, self.wait)
         self.handing_over = HandingOver(session, arguments.on_give_up)
+        self.hung = HungAnswers(session, self.announcer, self.wait, arguments.pace.give_up_after_s)
         self._session = session
         self._arguments = arguments
         self._step_of = step_of
-        self._wakes: set[asyncio.Future[None]] = set()
+        self._wakes = Wakes()
         self._attached = True
 
     def detach(self) -> None:
         """Say nothing any more; what runs goes on as if we had never been there."""
         self._attached = False
+        self.hung.aclose()
         self.wake_all()
 
     @property
@@ -73,26 +77,14 @@ class Attending:
 
     def wake(self, step: ReplyStep) -> asyncio.Future[None]:
         """Done when something may be due, or has happened."""
-        loop = asyncio.get_running_loop()
+        now = self.now()
         self.check_commit()
-        wake: asyncio.Future[None] = loop.create_future()
-        if step.committed_at is None or step.reply.asked_again or step.failed_at is not None:
-            when = loop.time() + POLL_S
+        if step.reply.asked_again or step.failed_at is not None or not self._is_awaited(step):
+            when = now + POLL_S  # what is due then is another reply's to say
         else:
-            due = -math.inf if step.sentence_held else self.wait.next_due(loop.time())
-            when = max(due, step.last_chunk_at + STALLED_S)
-        timer = None
-        if when != math.inf and self._attached:
-            timer = loop.call_at(max(when, loop.time() + 0.001), _done, wake)
-        self._wakes.add(wake)
-
-        def forget(_: asyncio.Future[None]) -> None:
-            self._wakes.discard(wake)
-            if timer is not None:
-                timer.cancel()
-
-        wake.add_done_callback(forget)
-        return wake
+            due = -math.inf if step.sentence_held else self.wait.next_due(now)
+            when = max(due, step.last_chunk_at + STALLED_S, now + 0.001)
+        return self._wakes.at(when if self._attached else math.inf)
 
     def due(self, step: ReplyStep) -> Iterable[Chunk]:
         """What is to be said now, while *step* has no words."""
@@ -153,9 +145,10 @@ class Attending:
                 step.tools = True
         if not isinstance(text, str) or not text:
             return
+        if step.first_word_at is None and not self._says_something(text):
+            step.parts.append((text, False))
+            return
         if not text.strip():
-            if step.first_word_at is None:
-                step.parts.append((text, False))
             return
         step.sentence_held = text.rstrip().endswith(_SENTENCE_ENDS)
         if step.first_word_at is not None:
@@ -201,8 +194,7 @@ class Attending:
     def wake_all(self) -> None:
         """Something has happened: let every step see whether something is due."""
         self.check_commit()
-        for wake in [*self._wakes]:
-            _done(wake)
+        self._wakes.ring()
 
     def heard(self, step: ReplyStep) -> None:
         """The caller hears what the step had to say."""
@@ -210,14 +202,20 @@ class Attending:
             return
         step.settled = True
         now = self.now()
+        if step.first_word_at is None and not step.apologised:  # a voice that speaks signs
+            step.first_word_at = now
+            self._arrived(step)
         step.heard_at = now if self.audible else None
         if step.apologised:
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
         else:
             self.announcer.answered(now, asked_again=step.reply.asked_again)
+            self.hung.watch(step)
+        if self.wait.state is State.WORKING:
+            self.announcer.meter.tool_began(now)
 
     def unspoken(self, step: ReplyStep) -> None:
-        """What *step* had to say could not be spoken: only a recording can be heard now."""
+        """What *step* had to say could not be spoken."""
         now, error = self.now(), step.speech_error
         action = Action.NOTHING if step.reply.asked_again else self.wait.failed()
         step.settled = True
@@ -226,10 +224,13 @@ class Attending:
         elif action is Action.APOLOGISE:
             line = self.announcer.apology(now, error)
             self.announcer.meter.ended(now, "apologised", self.wait.hold_lines)
-            if line.sound is not None:
-                self._session.say(line.caption, audio=played(line))
+            say(self._session, line)  # the text-to-speech may be well again
 
     # --------------------------------------------------------------------------------------------
+
+    def _says_something(self, text: str) -> bool:
+        """Whether *text* is heard, or read; no voice makes a word of an asterisk or an emoji."""
+        return any(map(str.isalnum, text)) if self.audible else bool(text.strip())
 
     def _is_awaited(self, step: ReplyStep) -> bool:
         handle: SpeechHandle = step.reply.handle
@@ -293,8 +294,3 @@ class Attending:
         now = self.now()
         self.announcer.meter.voice_started(now)
         self.announcer.meter.voice_stopped(now)
-
-
-def _done(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

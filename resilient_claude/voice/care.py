@@ -121,15 +121,16 @@ def keep_caller_informed(
     """Let no caller of *session* sit in silence, whatever LLM answers, and however it fails.
 
     Everything that is said may be text, the path of a WAV file, frames, a `Line` of both, or a
-    function that returns one of these in the language of the moment. If that fails, there is no
-    line, and the apology is the default one. While attached, livekit does
-    not close the session because of failed generations: `max_apologies` is the bound.
+    function that returns one of these in the language of the moment. If that fails, what it
+    returned last is said, and until then the default. While attached, livekit does not close the
+    session because of failed generations: `max_apologies` is the bound.
 
     Args:
         session: before or after its start; its agents may change.
         hold_lines: said while an answer keeps him waiting, in this order and never the same twice
-            in a row; four words at most, because an answer waits for the end of one; () for none;
-            a function that returns them, for other languages.
+            in a row, so that a single one is said once per wait; four words at most, because an
+            answer waits for the end of one; () for none; a function that returns them, for other
+            languages.
         hold_after_s: seconds from the commit of a turn until its first line is heard; "auto" for
             the p95 of this session's first tokens, within 1.5 to 4 s.
         hold_every_s: seconds from line to line.
@@ -140,7 +141,8 @@ def keep_caller_informed(
         apology: said when a turn is lost: it failed, or `give_up_after_s` are over.
         broke_off: said when an answer broke off after words.
         give_up_after_s: seconds that the caller waits at most, over turns that he interrupted, for
-            an answer or an apology. Tools and what he says at length do not count.
+            an answer or an apology. Tools and what he says at length do not count. Also how long an
+            answer may stall behind words, if the LLM has no clock for that (ours has `stall_s`).
         max_apologies: in a row; with the next lost turn it is given up.
         on_give_up: called with a `GiveUp` then, to hand the caller over. By default a sentence
             closes the conversation, and the session is closed. While it runs it is not called

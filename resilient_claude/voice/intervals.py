@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Callable
 from typing import Any
 
 from livekit.agents import AgentSession
-from livekit.agents.types import NOT_GIVEN
 
 from .attending import Attending
-from .recordings import played
+from .lines import Line
+from .recordings import say
+from .timing import Timer
 from .wait import Action, State
 
 AGAIN_S = 0.25
@@ -21,26 +20,6 @@ ASK_AGAIN = (
     "have apologised. Answer it now, in the language of the call, if you can. Do not mention the "
     "problem again."
 )
-
-
-class Timer:
-    """A call that is due at one moment at most."""
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._call = call
-        self._handle: asyncio.TimerHandle | None = None
-
-    def set(self, when: float) -> None:
-        """Call it *when*, on the event loop's clock, and not when it was due before."""
-        self.cancel()
-        loop = asyncio.get_running_loop()
-        self._handle = loop.call_at(when, self._call)
-
-    def cancel(self) -> None:
-        """Do not call it."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
 
 
 class ToolLines:
@@ -59,7 +38,10 @@ class ToolLines:
 
     def tool_started(self) -> None:
         """A tool runs from now on."""
-        self._attending.wait.tools_started(self._attending.now())
+        wait, now = self._attending.wait, self._attending.now()
+        wait.tools_started(now)
+        if wait.state is State.WORKING:
+            self._attending.announcer.meter.tool_began(now)
         self.look()
 
     def look(self) -> None:
@@ -85,14 +67,13 @@ class ToolLines:
             self._timer.set(max(wait.next_due(now), now + AGAIN_S))
 
     def _say(self) -> None:
-        line = self._attending.announcer.hold_line(self._attending.now(), during_tool=True)
-        if line is not None:
-            audio = NOT_GIVEN if line.sound is None else played(line)
-            self._saying = True
-            try:
-                self._session.say(line.caption, audio=audio, add_to_chat_ctx=False)
-            finally:
-                self._saying = False
+        def by_session(line: Line) -> bool:
+            return say(self._session, line, written_down=False)
+
+        self._saying = True
+        now = self._attending.now()
+        self._attending.announcer.hold_line(now, during_tool=True, said=by_session)
+        self._saying = False
 
 
 class AskingAgain:

@@ -87,6 +87,7 @@ async def accompanied(
             pending = Stepper(anext(iterator))
         # The answer is heard: from here on a token costs no more than this.
         async for chunk in iterator:
+            step.tokens += 1
             yield chunk
     except StopAsyncIteration:
         pass
@@ -94,7 +95,7 @@ async def accompanied(
         for said in await _announced(step, attendance, exc, chunk):
             yield said
     finally:
-        step.speaker = outer
+        step.speaker, step.ended = outer, outer is None
         await _closed(pending, iterator)
 
 

@@ -53,7 +53,7 @@ class BrokeOff:
 
     Attributes:
         text: what is said.
-        error: what the LLM raised.
+        error: what the LLM raised; a `TimeoutError` if nothing more of it came.
         failure: what is known of that, if this package raised it.
     """
 

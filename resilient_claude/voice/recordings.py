@@ -1,4 +1,4 @@
-"""Plays recorded lines: an agent's `tts_node` that knows them by their captions."""
+"""Plays recorded lines: in replies, by a `tts_node` that knows their captions, and between them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from livekit import rtc
+from livekit.agents import AgentSession
+from livekit.agents.types import NOT_GIVEN
 
 from .lines import Line
 from .voice_log import handler_failed
@@ -30,6 +32,19 @@ async def played(line: Line) -> AsyncGenerator[rtc.AudioFrame, None]:
             yield frame
     except Exception as exc:  # noqa: BLE001  # the application's: the answer is yet to be spoken
         handler_failed("audio", exc)
+
+
+def say(session: AgentSession[Any], line: Line, *, written_down: bool = True) -> bool:
+    """Say *line* as soon as nothing else is being said; whether that is possible.
+
+    It is not in a session that is closing.
+    """
+    audio = NOT_GIVEN if line.sound is None else played(line)
+    try:
+        session.say(line.caption, audio=audio, add_to_chat_ctx=written_down)
+    except RuntimeError:
+        return False
+    return True
 
 
 async def recorded_or_spoken(

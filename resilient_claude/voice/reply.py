@@ -37,6 +37,8 @@ class ReplyStep:
         settled: whether the caller has heard what was to be heard: the answer or the apology.
         heard_at: since when he has; None if he has not, or if only a text was written.
         over: whether nothing more is to be said in it.
+        ended: whether its node has ended.
+        tokens: how many chunks have come since what was to be heard is heard.
         failed_at: when it failed; None if it has not.
         speech_error: why it could not be spoken; None if nothing is known of that.
         recordings: the lines that went out as recordings.
@@ -56,6 +58,8 @@ class ReplyStep:
     settled: bool = False
     heard_at: float | None = None
     over: bool = False
+    ended: bool = False
+    tokens: int = 0
     failed_at: float | None = None
     speech_error: BaseException | None = None
     recordings: list[Line] = field(default_factory=list)
@@ -70,7 +74,8 @@ class ReplyStep:
     def due_to_be_heard(self) -> bool:
         """Whether the answer or the apology has begun to play, if each line was played."""
         words = self.apologised or self.first_word_at is not None
-        return words and self.played > self.lines
+        signs = any(text.strip() for text, is_line in self.parts if not is_line)
+        return (words or signs) and self.played > self.lines
 
 
 @dataclass(eq=False, slots=True)

@@ -16,6 +16,14 @@ def items_of(agent: Agent) -> list[llm.ChatItem]:
     return agent._chat_ctx.items
 
 
+def llms_of(model: object) -> list[object]:
+    """The LLMs that answer for *model*: itself, or those of a `FallbackAdapter`.
+
+    Source: livekit/agents/llm/fallback_adapter.py, `FallbackAdapter._llm_instances`.
+    """
+    return [*getattr(model, "_llm_instances", (model,))]
+
+
 def limit_errors(session: AgentSession[Any], limit: int) -> None:
     """Let *session* close after more than *limit* unrecoverable errors in a row.
 

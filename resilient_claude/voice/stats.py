@@ -28,7 +28,9 @@ class WaitStats:
 
     Attributes:
         silence_s: the longest stretch without a voice, from his last word (or, if no end of speech
-            was seen, from the commit of his turn) to the next sound of the agent's.
+            was seen, from the commit of his turn) to the next sound of the agent's. Where a tool
+            runs behind words ("Let me look."), from the end of these: that is a wait of its own,
+            which is left out if no words follow.
         waited_s: from there to the first sound of the answer or the apology, or to the end.
         hold_lines: lines said meanwhile.
         outcome: "answered", "apologised", "gave_up"; "silent" if the reply had no words;
@@ -88,6 +90,7 @@ class SilenceMeter:
         self._last_word: float | None = None
         self._voice = False
         self._longest_s = 0.0
+        self._behind_words = False
 
     def caller_fell_silent(self, now: float) -> None:
         """The caller's last word was at *now*."""
@@ -102,7 +105,17 @@ class SilenceMeter:
         if self._began is None:
             since = now if self._last_word is None else self._last_word
             self._began = self._silent_since = since
-            self._longest_s, self._last_word = 0.0, None
+            self._longest_s, self._last_word, self._behind_words = 0.0, None, False
+
+    def tool_began(self, now: float) -> None:
+        """A tool runs from *now* on; if he has heard words, he waits for what it finds."""
+        if self._began is None:
+            self._began, self._longest_s, self._behind_words = now, 0.0, True
+
+    @property
+    def voice(self) -> bool:
+        """Whether the agent is heard."""
+        return self._voice
 
     def voice_started(self, now: float) -> None:
         """The agent is heard from *now* on."""
@@ -118,6 +131,9 @@ class SilenceMeter:
         """The wait is over, if there is one."""
         self._last_began = self._began
         if self._began is None:
+            return
+        if self._behind_words and outcome in ("abandoned", "silent"):  # "Goodbye." it may have been
+            self._began = None
             return
         if not self._voice:
             self._longest_s = max(self._longest_s, now - self._silent_since)

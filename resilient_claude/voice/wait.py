@@ -23,17 +23,17 @@ Beside that runs whether the caller speaks: while he does, nothing is said. What
 waits is part of the waiting if it is short (a "Hello?"); a longer utterance is not.
 
 A line falls due `hold_after_s` after the commit of *each* turn, and then every `hold_every_s`. A
-tool that runs before he has heard a word does not change that, unless it has a time of its own;
-behind words ("Let me look."), and when the tool speaks for itself, there are lines only then.
-None is said within `CLEARANCE_S` of the apology; one that would be is said a little earlier if that
-still makes sense, and an apology that nobody could foresee waits for so long, as does one that is
-due right behind the line of a tool. Where a line would
-fall due while the answer has begun to arrive, but in no whole sentence, its words are spoken as
-they are. If nothing is heard of them (an asterisk, an emoji), he waits still. The invariant: at
-most one apology per wait; one that he has talked over is said once more without being counted.
+tool that runs before he has heard a word does not change that, nor does one that hands him on,
+unless it has a time of its own; behind words ("Let me look."), and when the tool speaks for itself,
+there are lines only then. None is said within `CLEARANCE_S` of the apology; one that would be is
+said a little earlier if that still makes sense, and an apology that nobody could foresee waits for
+so long, as does one that is due right behind the line of a tool. Where a line would fall due while
+the answer has begun to arrive, but in no whole sentence, its words are spoken as they are. If
+nothing is heard of them (an asterisk, an emoji), he waits still. The invariant: at most one apology
+per wait; one that he has talked over is said once more without being counted.
 
 What it cannot see: whether a line or an apology was heard. The shell tells with `heard` and
-`unheard`.
+`unheard`. Longer than other modules: a state machine is read as a whole.
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ class CallerWait:
         self._settled = -math.inf
         self._tool_began: float | None = None
         self._cut_at = 0.0
+        self._handed_on = False
+        self._answered = (0.0, 0)  # when the wait began that an answer ends, and its lines
 
     def waited_s(self, now: float) -> float:
         """Seconds of this wait so far, without those in which nothing could be answered."""
@@ -135,10 +137,11 @@ class CallerWait:
             self._began, self._not_waiting_s, self.hold_lines = now, 0.0, 0
             self._talked_over = False
         self._tool_ended(now)
+        goes_on = not new and (self.state is State.WORKING or self._handed_on)
         own_time = self._pace.tool_hold_after_s is not None or self._line_due == math.inf
-        if self.state is not State.WORKING or own_time:  # else he waits since before the tool
+        if not goes_on or own_time:  # else he waits since before the tool
             self._line_due, self._said_since_commit = now + self.hold_after_s, False
-        self.state = State.WAITING
+        self.state, self._handed_on = State.WAITING, False
         self._committed, self._settled, self._spoken_up = now, now, math.inf
         return new
 
@@ -146,6 +149,7 @@ class CallerWait:
         """The caller began to speak."""
         if self._spoke_at is None:
             self._spoke_at = now
+        self._handed_on = False
         self.asked()
 
     def asked(self) -> None:
@@ -182,22 +186,25 @@ class CallerWait:
         if self.state is State.WORKING and self._pace.tool_hold_after_s is None:
             self._line_due = math.inf
 
-    def cut(self, now: float) -> None:
-        """The reply was interrupted before a word of it was heard."""
+    def cut(self, now: float, *, handed_on: bool = False) -> None:
+        """The reply was interrupted before a word was heard, or its tool *handed on* the caller."""
         if self.state in (State.WAITING, State.WORKING, State.ARRIVING):
             self._tool_ended(now)
-            self.state, self._cut_at = State.CUT, now
+            self.state, self._cut_at, self._handed_on = State.CUT, now, handed_on
 
     def arrived(self) -> None:
         """The first word of an answer came."""
+        self._answered = (self._began + self._not_waiting_s, self.hold_lines)
         if self.state is State.WAITING:
             self.state = State.ARRIVING
 
-    def heard(self) -> None:
-        """The caller hears the answer."""
+    def heard(self, now: float) -> tuple[float, int]:
+        """The caller hears the answer: after how many seconds, and behind how many lines."""
         self.lost = 0
         if self.state in (State.ARRIVING, State.LOST):
             self.state = State.IDLE
+        began, lines = self._answered  # a tool may have begun a wait of its own meanwhile
+        return max(now - began, 0.0), lines
 
     def ended(self) -> None:
         """The reply is over, and had no words: nobody waits for it any more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from livekit.agents import Agent, AgentSession
 
 import resilient_claude.voice
 from resilient_claude.voice import Apology, BrokeOff, GiveUp, keep_caller_informed
-from resilient_claude.voice.arguments import APOLOGY
+from resilient_claude.voice.arguments import APOLOGY, HOLD_LINES
 from resilient_claude.voice.node import Chunk
 
 from ..support.lines import Lines
@@ -91,22 +92,49 @@ async def test_a_handler_that_raises_does_not_stop_the_others(lines: Lines) -> N
     assert "dashboard" not in str(lines.events)
 
 
-async def test_functions_that_raise_are_logged_and_the_call_goes_on(lines: Lines) -> None:
-    """Languages that were not thought of: an apology in another one is better than none."""
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_functions_that_fail_are_logged_and_the_default_is_said(
+    lines: Lines, asynchronous: bool
+) -> None:
+    """Languages that were not thought of: words in another one are better than none."""
 
     def broken() -> Any:
+        if asynchronous:  # not to be seen from outside
+            return asyncio.sleep(0.0, ("Hetki.",))
         raise KeyError("fi")
 
     session, care = await text_call(
         Turn("Yes.", first_s=0.3), FAILS, hold_lines=broken, apology=broken, hold_after_s=0.05
     )
+    said_: list[str] = []
+    care.on("hold_line", lambda line: said_.append(line.text))
     async with session:
         await session.run(user_input="Are you open?")
         await session.run(user_input="And now?")
 
-    assert said(session) == ["Yes. ", APOLOGY]
+    assert said(session) == ["Yes.", APOLOGY]
+    assert said_[0] == HOLD_LINES[0]
     assert {f["handled"] for f in lines.named("voice.handler_failed")} == {"hold_lines", "apology"}
-    assert (care.stats.hold_lines, care.stats.apologies) == (0, 1)
+
+
+async def test_a_function_that_fails_is_said_for_by_what_it_returned_last(lines: Lines) -> None:
+    """The caller has heard that language before."""
+    returned: dict[str, list[Any]] = {"hold_lines": [("Hetki.",)], "apology": ["Anteeksi."]}
+    session, care = await text_call(
+        *[Turn("Joo.", first_s=0.3), FAILS] * 2,
+        hold_lines=lambda: returned["hold_lines"].pop(),
+        apology=lambda: returned["apology"].pop(),
+        hold_after_s=0.05,
+    )
+    said_: list[str] = []
+    care.on("hold_line", lambda line: said_.append(line.text))
+    async with session:
+        for _ in range(4):
+            await session.run(user_input="Are you open?")
+
+    assert said(session) == ["Joo.", "Anteeksi."] * 2
+    assert {*said_} == {"Hetki."}
+    assert {f["handled"] for f in lines.named("voice.handler_failed")} == {"hold_lines", "apology"}
 
 
 async def test_an_async_handler_is_refused() -> None:

@@ -411,6 +411,29 @@ def test_a_long_tool_does_not_use_up_the_caller_s_patience_with_the_llm() -> Non
     assert not call.names(Apology)
 
 
+def test_a_session_that_is_closing_has_no_lines() -> None:
+    """It says nothing that is new; a line would be an exception in the event loop, and counted."""
+    ran: list[str] = []
+    broken: list[Any] = []
+
+    def close(session: AgentSession[Any], _: Care) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: broken.append(context))
+        loop.call_later(3.0, session.shutdown)
+
+    call = play(
+        [Turn(tool="book"), Turn("It is booked.")],
+        [Says("Book a table please")],
+        tools=[booking(7.0, ran)],
+        prepare=close,
+    )
+
+    assert call.heard == ["It is booked."]
+    assert broken == []
+    assert call.stats.hold_lines == 0
+    assert not call.names(HoldLine)
+
+
 def test_a_tool_that_has_something_said_keeps_the_caller_company_itself() -> None:
     """Two voices that hold him up would be one too many."""
 
@@ -447,6 +470,40 @@ def test_the_wait_goes_on_through_a_handoff() -> None:
 
     assert call.heard == ["One moment.", OPENING, SORRY]
     assert [wait.outcome for wait in call.stats.waits] == ["answered", "apologised"]
+
+
+def test_a_handoff_does_not_put_off_the_line() -> None:
+    """The first agent took two seconds to call its tool, and the second one hangs."""
+
+    class Second(Agent):
+        async def on_enter(self) -> None:
+            self.session.generate_reply(instructions="Go on.")
+
+    @function_tool
+    async def hand_over() -> Agent:
+        """Hand over."""
+        return Second(instructions="Second.")
+
+    call = play([Turn(tool="hand_over", first_s=2.0), HANGS], tools=[hand_over], lasts_s=20.0)
+
+    assert call.played.heard()[0].start_s == pytest.approx(COMMITTED_S + 2.5, abs=0.15)
+    assert call.heard[-1] == SORRY
+
+
+def test_what_a_tool_behind_words_costs_is_a_wait() -> None:
+    """His line is of the first wait, and the tool's seconds are the second."""
+    ran: list[str] = []
+    call = play(
+        [Turn("Let me look.", tool="book", first_s=4.0), Turn("It is booked.")],
+        [Says("Book a table please")],
+        tools=[booking(5.0, ran)],
+    )
+
+    assert call.heard == ["One moment.", "Let me look.", "It is booked."]
+    assert [each.hold_lines for each in call.told if isinstance(each, Answered)] == [1, 0]
+    assert [wait.hold_lines for wait in call.stats.waits] == [1, 0]
+    gap = call.last("It is").start_s - call.last("Let me").end_s
+    assert call.stats.waits[1].silence_s == pytest.approx(gap, abs=0.1)
 
 
 # --- asking again -------------------------------------------------------------------------------
@@ -499,6 +556,14 @@ def test_an_answer_that_cannot_be_spoken_is_apologised_for_by_a_recording() -> N
     assert not call.names(Answered)
 
 
+def test_an_apology_is_spoken_when_text_to_speech_is_back() -> None:
+    """It failed over a line, and took the answer with it; a second later it is well."""
+    call = play([Turn(OPENING, first_s=9.5)], tts_down=[(4.0, 9.5)], lasts_s=25.0)
+
+    assert call.heard == [SORRY]
+    assert call.written == [SORRY]
+
+
 # --- agents, stats, and leaving -----------------------------------------------------------------
 
 
@@ -533,6 +598,35 @@ def test_the_silence_as_heard() -> None:
     assert wait.waited_s == pytest.approx(call.last(OPENING).start_s - 1.2, abs=0.1)
     assert (wait.outcome, wait.hold_lines) == ("answered", 1)
     assert call.stats.silence_max_s == wait.silence_s
+
+
+def test_an_answer_that_cannot_be_spoken_is_a_silent_one() -> None:
+    """An agent may say nothing; but nobody has heard an answer then."""
+    call = play([Turn("👍"), Turn(OPENING)], [QUESTION, Says("And then?", at_s=9.0)])
+
+    assert call.heard == [OPENING]
+    assert [wait.outcome for wait in call.stats.waits] == ["silent", "answered"]
+    assert call.names(Answered) == ["Answered"]
+
+
+def test_what_cannot_be_spoken_does_not_stand_for_an_answer() -> None:
+    """The sign comes at once, the words are late: he waits for words."""
+    turn = Turn("👍", then=Foreign("gone"), stall_s=4.0)
+    call = play([turn], lasts_s=20.0)
+
+    assert call.heard == ["One moment.", SORRY]
+    assert call.names() == ["HoldLine", "Apology"]
+    assert "moment" not in " ".join(call.written)
+
+
+@pytest.mark.parametrize("text", ["42", "&"])
+def test_whatever_is_heard_is_an_answer(text: str) -> None:
+    """This voice says signs, too."""
+    call = play([Turn(text)])
+
+    assert call.heard == [text]
+    assert call.names() == ["Answered"]
+    assert [wait.outcome for wait in call.stats.waits] == ["answered"]
 
 
 def test_a_caller_who_hangs_up_while_he_waits_has_abandoned_it() -> None:

@@ -12,6 +12,7 @@ from resilient_claude.voice.stats import (
     FirstTokens,
     SilenceMeter,
     VoiceStats,
+    WaitOutcome,
     WaitStats,
     quantile,
 )
@@ -47,6 +48,40 @@ def test_without_voice_detection_it_begins_with_the_commit() -> None:
         WaitStats(silence_s=3.0, waited_s=3.0, hold_lines=0, outcome="abandoned")
     ]
     assert stats.abandoned == 1
+
+
+def test_a_tool_behind_words_is_a_wait_of_its_own() -> None:
+    """ "Let me look." and five seconds of silence: its caller has waited for them."""
+    stats = VoiceStats()
+    meter = SilenceMeter(stats)
+    meter.began(1.0)
+    meter.voice_started(2.0)
+    meter.ended(2.0, "answered", 0)
+    meter.tool_began(2.5)
+    meter.tool_began(2.75)
+    meter.voice_stopped(3.0)
+    meter.began(7.0)
+    meter.voice_started(8.0)
+    meter.ended(8.0, "answered", 0)
+
+    assert stats.waits[1] == WaitStats(
+        silence_s=5.0, waited_s=5.5, hold_lines=0, outcome="answered"
+    )
+
+
+@pytest.mark.parametrize("outcome", ["silent", "abandoned"])
+def test_a_tool_behind_words_that_are_the_last_is_no_wait(outcome: WaitOutcome) -> None:
+    """ "Goodbye.", and a tool that hangs up: nobody has left a caller waiting."""
+    stats = VoiceStats()
+    meter = SilenceMeter(stats)
+    meter.tool_began(2.0)
+    meter.ended(9.0, outcome, 0)
+    assert not stats.waits
+    meter.began(10.0)
+    meter.ended(11.0, outcome, 0)
+
+    assert [wait.outcome for wait in stats.waits] == [outcome]
+    assert stats.abandoned == (outcome == "abandoned")
 
 
 def test_the_quantiles_of_no_waits() -> None:

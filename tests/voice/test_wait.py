@@ -160,7 +160,7 @@ def test_an_answer_ends_the_wait_when_it_is_heard() -> None:
     wait.cut(1.0)
     assert not wait.committed(2.0)
     wait.arrived()
-    wait.heard()
+    wait.heard(2.5)
 
     assert wait.state is State.IDLE
     assert wait.committed(9.0)
@@ -174,7 +174,7 @@ def test_the_beginning_of_an_answer_is_spoken_when_a_line_would_be_due() -> None
     assert wait.due(2.5) is Action.SPEAK_UP
     wait.spoken_up(2.5)
     assert wait.due(11.9) is Action.NOTHING
-    wait.heard()
+    wait.heard(12.0)
 
     assert wait.next_due(2.5) == math.inf
     assert wait.due(20.0) is Action.NOTHING
@@ -255,7 +255,7 @@ def test_behind_words_and_when_a_tool_speaks_for_itself_there_are_no_lines() -> 
     assert wait.next_due(1.0) == math.inf
     wait = waiting()
     wait.arrived()
-    wait.heard()
+    wait.heard(3.0)
     wait.tools_started(4.0)
 
     assert wait.next_due(4.0) == math.inf
@@ -291,11 +291,55 @@ def test_a_tool_after_words_is_a_wait_of_its_own() -> None:
     """ "Let me look." was an answer; what follows is waited for anew."""
     wait = waiting()
     wait.arrived()
-    wait.heard()
+    wait.heard(1.0)
     wait.tools_started(30.0)
     wait.committed(35.0)
 
     assert wait.waited_s(36.0) == 1.0
+
+
+def test_a_tool_behind_words_takes_nothing_from_the_wait_that_these_end() -> None:
+    """ "Let me look." and its tool come together; the words are heard a little later."""
+    wait = waiting()
+    wait.hold_line_said(2.5)
+    wait.arrived()
+    wait.tools_started(4.0)
+
+    assert wait.heard(4.3) == (4.3, 1)
+    assert (wait.state, wait.hold_lines) == (State.WORKING, 0)
+
+
+def test_a_handoff_does_not_put_off_a_line() -> None:
+    """To the caller it is the same silence, whichever agent ends it."""
+    wait = waiting()
+    wait.tools_started(2.0)
+    wait.cut(2.1, handed_on=True)
+    wait.committed(2.2)
+
+    assert wait.next_due(2.2) == 2.5
+
+
+def test_a_handoff_does_not_bring_a_line_forward_that_was_just_said() -> None:
+    """The next one is as far away as after any other line."""
+    wait = waiting()
+    wait.tools_started(2.0)
+    wait.hold_line_said(2.5)
+    wait.cut(3.0, handed_on=True)
+    wait.committed(3.1)
+
+    assert wait.next_due(3.1) == 9.5
+
+
+def test_a_turn_of_the_caller_s_behind_a_handoff_has_lines_of_its_own() -> None:
+    """The next agent has said nothing, and was asked something."""
+    wait = waiting()
+    wait.tools_started(2.0)
+    wait.cut(2.1, handed_on=True)
+    wait.caller_spoke(3.0)
+    wait.caller_fell_silent(3.5)
+    wait.committed(4.0)
+
+    assert wait.next_due(4.0) == 6.5
 
 
 def test_one_apology_per_wait() -> None:
@@ -388,6 +432,7 @@ STEPS = st.lists(
                 "caller_spoke",
                 "caller_fell_silent",
                 "cut",
+                "handed_on",
                 "tools_started",
                 "unheard",
                 "arrived",
@@ -411,8 +456,10 @@ def test_whatever_happens_at_most_one_apology_per_wait_and_none_close_to_a_line(
     wait, now, last_line, owed = CallerWait(pace(), 2.5), 0.0, -math.inf, True
     for name, later_s in steps:
         now += later_s
-        if name in ("arrived", "heard", "ended", "asked"):
+        if name in ("arrived", "ended", "asked"):
             getattr(wait, name)()
+        elif name == "handed_on":
+            wait.cut(now, handed_on=True)
         elif name != "due":
             getattr(wait, name)(now)
         owed = owed or name in ("caller_spoke", "asked", "heard", "unheard")
