@@ -29,7 +29,8 @@ from tests.support.adapters import MakeLLM, shrunk_policy
 from tests.support.builders import NEWEST, PREFILL, chat
 from tests.support.lines import Lines
 from tests.support.listening import Heard, conversation, read_stream
-from tests.test_session import BookingDesk, call, said
+from tests.support.text_sessions import said
+from tests.test_session import BookingDesk, call
 from tests.turn.test_thinking_limit import ALL_USED_UP
 
 PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAAElFTkSuQmCC"
