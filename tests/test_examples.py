@@ -69,6 +69,21 @@ def load(name: str) -> ModuleType:
     return module
 
 
+def run(
+    arguments: list[str], environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Python with *arguments* in a process of its own, as a reader starts an example."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=EXAMPLES.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 @pytest.fixture(autouse=True)
 def _accounts(monkeypatch: pytest.MonkeyPatch, simulated_claude: SimulatedClaude) -> None:
     """Credentials that are good for nothing, an inference gateway that is not there, and Claude."""
@@ -114,13 +129,7 @@ def test_an_example_has_only_public_doors(name: str) -> None:
 
 def test_the_outage_is_heard_as_a_pause_and_then_as_an_apology() -> None:
     """It shows both ends of the promise: healed in time, or said aloud."""
-    done = subprocess.run(
-        [sys.executable, "-W", "always", str(EXAMPLES / "text_agent_outage.py")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run(["-W", "always", "examples/text_agent_outage.py"])
 
     spoken = [line for line in done.stdout.splitlines() if line.startswith(("agent", "caller"))]
     assert spoken == [
@@ -147,13 +156,7 @@ def test_the_outage_is_heard_as_a_pause_and_then_as_an_apology() -> None:
 
 def test_caching_saves_more_than_half_of_two_calls() -> None:
     """Every request reads what both calls share, the very first one too."""
-    done = subprocess.run(
-        [sys.executable, "-W", "always", str(EXAMPLES / "caching.py")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run(["-W", "always", "examples/caching.py"])
 
     first, *turns, last = done.stdout.splitlines()
     assert re.fullmatch(r"warmed: 2,\d{3} tokens were written for \$0\.00\d{3}", first)
@@ -173,13 +176,7 @@ def test_caching_saves_more_than_half_of_two_calls() -> None:
 
 def test_what_claude_notes_is_heard_or_seen() -> None:
     """It shows both, and what an application is told of a Claude who thinks."""
-    done = subprocess.run(
-        [sys.executable, "-W", "always", str(EXAMPLES / "thinking.py")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run(["-W", "always", "examples/thinking.py"])
 
     assert done.stdout.splitlines()[1:] == [
         "--- claude-sonnet-5-5, progress='speak' ---",
@@ -216,16 +213,8 @@ def test_the_voice_agent_registers_its_entrypoint(name: str) -> None:
 def started(name: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Start the agent *name* by livekit's command, with nothing in the environment but this."""
     kept = {key: value for key, value in os.environ.items() if key not in NEEDED}
-    command = [sys.executable, "-m", "livekit.agents", "start", *options, f"examples/{name}.py"]
-    return subprocess.run(
-        command,
-        cwd=EXAMPLES.parent,
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = ["-m", "livekit.agents", "start", *options, f"examples/{name}.py"]
+    return run(command, {**kept, **environment})
 
 
 def test_the_voice_agent_says_what_is_missing() -> None:

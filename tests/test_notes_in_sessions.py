@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from livekit.agents import Agent, AgentSession, function_tool, llm
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.testing import Answer, Break, Note, SimulatedClaude, Thought, ToolUse
 from tests.support.adapters import MakeLLM
+from tests.support.text_sessions import said, text_session
 
 SONNET, OPUS = "claude-sonnet-5-5", "claude-opus-5-5"
 BOOK = "I look into the book."
@@ -46,24 +47,9 @@ def looks(what: str = "book", seconds: float = 0.0) -> ToolUse:
     return ToolUse("find", {"what": what, "seconds": seconds})
 
 
-@asynccontextmanager
-async def call(adapter: ResilientClaudeLLM) -> AsyncIterator[AgentSession[None]]:
-    """A session in text mode that is closed whatever happens."""
-    session: AgentSession[None] = AgentSession(
-        llm=adapter, vad=None, turn_handling={"turn_detection": None}
-    )
-    await session.start(Searcher())
-    try:
-        yield session
-    finally:
-        await session.aclose()
-        await adapter.aclose()
-
-
-def said(session: AgentSession[None]) -> list[str]:
-    """What the agent said, according to the history."""
-    items = session.history.items
-    return [i.text_content or "" for i in items if i.type == "message" and i.role == "assistant"]
+def call(adapter: ResilientClaudeLLM) -> AbstractAsyncContextManager[AgentSession[None]]:
+    """A session in text mode whose agent searches."""
+    return text_session(adapter, Searcher(), vad=None, turn_handling={"turn_detection": None})
 
 
 def answers(claude: SimulatedClaude, request: int) -> list[list[Any]]:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from unittest import mock
@@ -45,6 +45,7 @@ from resilient_claude.testing.script.breaks import Point
 from tests.support.adapters import KEY, SHORT_S, MakeLLM, shrunk_policy
 from tests.support.lines import Lines
 from tests.support.proxy import Relay
+from tests.support.text_sessions import said, text_session
 
 
 class BookingDesk(Agent):
@@ -65,27 +66,11 @@ class BookingDesk(Agent):
         return "booked"
 
 
-@asynccontextmanager
-async def call(
+def call(
     adapter: llm.LLM[Any], agent: Agent | None = None, **arguments: Any
-) -> AsyncIterator[AgentSession[None]]:
-    """A session in text mode that is closed whatever happens."""
-    session: AgentSession[None] = AgentSession(llm=adapter, **arguments)
-    await session.start(agent or BookingDesk())
-    try:
-        yield session
-    finally:
-        await session.aclose()
-        await adapter.aclose()
-
-
-def said(session: AgentSession[None]) -> list[str]:
-    """What the agent said, in order."""
-    return [
-        item.text_content or ""
-        for item in session.history.items
-        if item.type == "message" and item.role == "assistant"
-    ]
+) -> AbstractAsyncContextManager[AgentSession[None]]:
+    """A session in text mode, of a booking desk unless told otherwise."""
+    return text_session(adapter, agent or BookingDesk(), **arguments)
 
 
 GREETING = "Good evening, this is the restaurant."

@@ -44,7 +44,7 @@ def scrub(
         set_field(error, "__context__", None)
         set_field(error, "__cause__", cause)
         set_field(error, "__suppress_context__", True)
-        with suppress(Exception):
+        with suppress(Exception):  # it mostly has none, and a class of somebody else's may refuse
             object.__delattr__(error, "__notes__")
     return shown[0]
 
@@ -71,9 +71,9 @@ class _Scrubbing:
         """*error* as it may be shown."""
         if isinstance(error, Undisclosed):
             return error
-        with suppress(Exception):
+        with suppress(Exception):  # `str()` or `repr()` of it may raise whatever they like
             return self._scrubbed(error)
-        return stand_in(error, "")  # `str()` or `repr()` of it do not work
+        return stand_in(error, "")  # it did
 
     def _scrubbed(self, error: BaseException) -> BaseException:
         if self._bug:
@@ -109,7 +109,7 @@ def _saying(error: BaseException, message: str, *, own: bool = False) -> BaseExc
     if (plain and cls.__repr__ is BaseException.__repr__) or own:
         set_field(error, "args", (message,))
         if own:
-            with suppress(Exception):
+            with suppress(Exception):  # a class may lock its fields: then it is stood in for below
                 vars(error).update(_own_fields(error, message))
         if message in str(error) and error.args == (message,):
             repr(error)

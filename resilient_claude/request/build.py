@@ -122,9 +122,8 @@ def _made(
     own_messages = "messages" in extra.fields
     history = _history(fixed, chat_ctx, histories, not_media_bytes)
     everything = all_tools(offered, fixed.body, fixed.toolsets, of_turn="tools" in extra.fields)
-    fields = _fields(fixed, history, everything.fields)
-    if offered.runs_code:
-        fields = with_container(fields, chat_ctx.items)
+    run_before = chat_ctx.items if offered.runs_code else ()
+    fields = _fields(fixed, history, everything.fields, run_before)
     body, unsent = _completed(
         fields,
         history,
@@ -157,8 +156,7 @@ def _made(
         repeatable=offered.repeatable,
         preparations=history.preparations,
     )
-    media_bytes = 0 if own_messages else history.media_bytes
-    return request, media_bytes, fixed.media_limits.request_bytes
+    return request, 0 if own_messages else history.media_bytes, fixed.media_limits.request_bytes
 
 
 def _history(
@@ -190,12 +188,17 @@ def build_schemas(
         yield
 
 
-def _fields(fixed: FixedFields, history: Conversation, tools: dict[str, Any]) -> dict[str, Any]:
-    """The body before the steps that depend on all of it."""
+def _fields(
+    fixed: FixedFields,
+    history: Conversation,
+    tools: dict[str, Any],
+    run_before: Sequence[llm.ChatItem],
+) -> dict[str, Any]:
+    """The body before the steps that depend on all of it; code is run where *run_before* was."""
     body = {"messages": history.messages, **fixed.body, **tools}
     if history.system and "system" not in body:
         body["system"] = history.system
-    return body
+    return with_container(body, run_before) if run_before else body
 
 
 def _completed(

@@ -89,7 +89,7 @@ async def _ask_for_token(client: AnyClient) -> None:
     provider: Callable[[], Any] | None = getattr(client, "_azure_ad_token_provider", None)
     if provider is None or inspect.iscoroutinefunction(provider):
         return
-    with suppress(Exception):
+    with suppress(Exception):  # the application's function: the request that asks it again says so
         token = await asyncio.to_thread(provider)
         if inspect.isawaitable(token):
             await token

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from resilient_claude.request.build import _SHORT_CONTEXT_TOKENS, _media_limits
-from resilient_claude.request.fixed_fields import FixedFields
+from resilient_claude.request.fixed_fields import _SHORT_CONTEXT_TOKENS, FixedFields
 from resilient_claude.request.history.fitting import (
     FEW_IMAGES,
     LONGEST_EDGE,
@@ -39,7 +38,7 @@ TOLD = {what: (left, right) for what, left, right in ROWS}
 
 
 def limits(platform: Platform, model: str = "claude-sonnet-4-6") -> MediaLimits:
-    return _media_limits(FixedFields.of(RequestOptions(model=model), platform=platform))
+    return FixedFields.of(RequestOptions(model=model), platform=platform).media_limits
 
 
 def chars(platform: Platform) -> str:

@@ -18,7 +18,7 @@ import anthropic
 import pytest
 from livekit.agents import APIError
 
-from resilient_claude import FailureKind, ResilientClaudeLLM, failure_of
+from resilient_claude import Failure, FailureKind, ResilientClaudeLLM, failure_of
 from resilient_claude.testing import SimulatedClaude
 from resilient_claude.testing.rules.endpoints import ENDPOINTS, PlatformName
 from tests.support.google_stand_in import google_auth
@@ -112,19 +112,25 @@ async def test_the_first_turn_uses_the_connection_that_warming_opened(
         assert asked.path.endswith("/v1/models/claude-sonnet-4-6")
 
 
+async def failed_warming(client: Any) -> Failure:
+    """Why the first request of *client* cannot be made ready, as the application is told."""
+    adapter = ResilientClaudeLLM(client=client)
+    with pytest.raises(APIError) as caught:
+        await adapter.warm()
+    await adapter.aclose()
+    await client.close()
+    failure = failure_of(caught.value)
+    assert failure is not None
+    assert f"warming failed: {failure.kind}" in str(caught.value)
+    return failure
+
+
 async def test_a_port_that_nobody_listens_on_is_known_before_the_first_turn() -> None:
     """Also where nothing can be asked for."""
     with SimulatedClaude(platform="bedrock") as claude:
-        client = CLIENTS["bedrock"](claude.base_url)
         claude.refuse()
-        adapter = ResilientClaudeLLM(client=client)
-        with pytest.raises(APIError, match="warming failed: connect") as caught:
-            await adapter.warm()
-        await adapter.aclose()
-        await client.close()
+        failure = await failed_warming(CLIENTS["bedrock"](claude.base_url))
 
-    failure = failure_of(caught.value)
-    assert failure is not None
     assert failure.kind is FailureKind.CONNECT
 
 
@@ -139,14 +145,9 @@ async def test_credentials_that_are_missing_are_known_before_the_first_turn(
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     with SimulatedClaude(platform="bedrock") as claude:
         client = anthropic.AsyncAnthropicBedrock(base_url=claude.base_url, aws_region="nowhere")
-        adapter = ResilientClaudeLLM(client=client)
-        with pytest.raises(APIError, match="warming failed: auth") as caught:
-            await adapter.warm()
-        await adapter.aclose()
-        await client.close()
+        failure = await failed_warming(client)
 
-    failure = failure_of(caught.value)
-    assert failure is not None
+    assert failure.kind is FailureKind.AUTH
     assert "credentials" in failure.root_message.lower()
 
 
@@ -205,12 +206,6 @@ async def test_a_function_that_gives_no_token_fails_the_warming_by_name() -> Non
         raise LookupError("vault")
 
     with foundry(provider) as (_, client):
-        adapter = ResilientClaudeLLM(client=client)
-        with pytest.raises(APIError, match="warming failed: auth") as caught:
-            await adapter.warm()
-        await adapter.aclose()
-        await client.close()
+        failure = await failed_warming(client)
 
-    failure = failure_of(caught.value)
-    assert failure is not None
-    assert failure.root_type == "LookupError"
+    assert (failure.kind, failure.root_type) == (FailureKind.AUTH, "LookupError")

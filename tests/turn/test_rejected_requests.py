@@ -31,7 +31,8 @@ from tests.support.lines import Lines
 from tests.support.listening import Heard, conversation, read_stream
 from tests.support.pictures import data_url, png
 from tests.support.server_tools import CodeExecution, WebSearch, search
-from tests.test_session import BookingDesk, call, said
+from tests.support.text_sessions import said
+from tests.test_session import BookingDesk, call
 from tests.turn.test_thinking_limit import ALL_USED_UP
 
 PNG = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAAAElFTkSuQmCC"

@@ -16,6 +16,7 @@ from resilient_claude.voice.node import Chunk
 
 from ..support.lines import Lines
 from ..support.scripted_llm import FAILS, Foreign, ScriptedLLM, Turn
+from ..support.text_sessions import said
 
 
 async def text_call(*turns: Turn, **care: Any) -> tuple[AgentSession[Any], Any]:
@@ -24,12 +25,6 @@ async def text_call(*turns: Turn, **care: Any) -> tuple[AgentSession[Any], Any]:
     informed = keep_caller_informed(session, **care)
     await session.start(Agent(instructions="x"))
     return session, informed
-
-
-def said(session: AgentSession[Any]) -> list[str]:
-    """What the agent said, according to the history."""
-    items = session.history.items
-    return [i.text_content or "" for i in items if i.type == "message" and i.role == "assistant"]
 
 
 async def test_the_events_of_a_slow_turn_and_a_lost_one() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from resilient_claude.failures.api_errors import ApiError
 from resilient_claude.request.content import is_thinking, without
 from resilient_claude.request.request import Adjustment, Request
-from resilient_claude.request.server_blocks import is_server_call, is_server_result
+from resilient_claude.request.server_calls import is_server_call, is_server_result
 
 from .message_repairs import misses_thinking
 from .repair import Mended, content_of, digest, field_of, messages_of, with_messages
