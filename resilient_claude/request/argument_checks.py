@@ -35,8 +35,8 @@ _NOT_IN_BODY = {
 }
 # Source: the API reference, "Create a Message", `metadata.user_id`.
 _MAX_USER_CHARS = 256
-# Source: anthropic/types/output_config_param.py and json_output_format_param.py.
-_OUTPUT_CONFIG = ("effort", "format")
+# Source: anthropic/types/beta/beta_output_config_param.py; the last one needs a beta.
+_OUTPUT_CONFIG = ("effort", "format", "task_budget")
 
 
 def one_of(*values: str) -> Callable[[str, Any], None]:
@@ -129,8 +129,8 @@ def check_output_config(name: str, value: Any) -> None:
     check_mapping(name, value)
     if unknown := value.keys() - _OUTPUT_CONFIG:
         raise ValueError(
-            f"{name} must have nothing but effort and format, got {listed(unknown)}: what is newer "
-            "than this release goes into extra_body"
+            f"{name} must have nothing but {listed(_OUTPUT_CONFIG)}, got {listed(unknown)}: what "
+            "is newer than this release goes into extra_body"
         )
     if value.get("effort") is not None:
         one_of(*EVERY_EFFORT)(f"{name}['effort']", value["effort"])

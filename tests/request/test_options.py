@@ -228,8 +228,8 @@ def test_an_argument_that_does_not_exist_is_refused() -> None:
         (
             "output_config",
             {"efort": "low"},
-            "output_config must have nothing but effort and format, got efort: what is newer than "
-            "this release goes into extra_body",
+            "output_config must have nothing but effort, format, task_budget, got efort: what is "
+            "newer than this release goes into extra_body",
         ),
         (
             "output_config",
