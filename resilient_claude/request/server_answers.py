@@ -26,9 +26,10 @@ from typing import Any
 from .content import api_id, is_thinking, returned
 from .models import Model
 from .placing import digest_of, placed
+from .prefix import PrefixDigest
 from .request import Request
 from .server_calls import has_its_id, is_server_call, is_server_result
-from .thinking import open_loop, prefix_of, thinking_mode
+from .thinking import open_loop, thinking_mode
 
 MOST_ANSWERS = 16
 LONGEST_ANSWER = 1024 * 1024
@@ -113,16 +114,17 @@ def with_server_answers(
 ) -> dict[str, Any]:
     """*body*, in which the open tool loop has what tools did at Anthropic's."""
     loop = open_loop(body["messages"])
-    messages = [*body["messages"]]
-    mode = thinking_mode(body, model) if loop else "off"
+    if not loop:
+        return body
+    messages, mode = [*body["messages"]], thinking_mode(body, model)
+    before = PrefixDigest(body)
     restored = []
     for index in loop:
         answer = answers.of(messages[index]["content"])
         if answer is None or answer.asked != _asked(messages[:index]):
             continue
-        made = body | {"messages": messages}
         keeps = mode != "off" and answer.model == model.id
-        keeps = keeps and (mode == "manual" or answer.prefix == prefix_of(made, index))
+        keeps = keeps and (mode == "manual" or answer.prefix == before.up_to(messages, index))
         blocks = [block for block in answer.blocks if keeps or not is_thinking(block)]
         content = placed(messages[index]["content"], blocks, answer.said)
         if content is not None:
