@@ -173,15 +173,21 @@ def _paired(
     waits = all(block["type"] == "tool_result" for block in end) and len(messages) - 2
     kept: set[str] = set()
     for index in restored:
-        content = []
+        content: list[dict[str, Any]] = []
+        is_whole = True
         for block in messages[index]["content"]:
             if is_server_call(block):
                 result = results.get(block["id"])
                 stays = index == waits if result is None else _refers_to(result) <= offered
                 if not stays or _tool_of(block) not in offered:
+                    is_whole = False
                     continue
                 kept.add(block["id"])
             elif is_server_result(block) and block["tool_use_id"] not in kept:
+                is_whole = False
+                continue
+            elif is_thinking(block) and not is_whole:  # it is bound to what was left out
+                content = [each for each in content if not is_thinking(each)]
                 continue
             content.append(block)
         yield index, content

@@ -118,6 +118,16 @@ def test_where_manual_thinking_cannot_be_asked_for_none_goes_back() -> None:
     assert "thinking" not in request.body
 
 
+@pytest.mark.parametrize("mode", [MANUAL, {"model": NEWEST}], ids=["manual", "adaptive"])
+def test_thinking_behind_what_is_left_out_goes_with_it(mode: dict[str, Any]) -> None:
+    """It is bound to that, and the other thinking of the answer to it."""
+    content = (Thought("a"), search(id="srv_1"), Thought("b"), WEATHER_CALL)
+
+    request = ask(kept(*content, **mode), chat(ASKS, CALLS, SUNNY), tools=[weather], **mode)
+
+    assert kinds(request) == ["tool_use"]
+
+
 def test_once_the_loop_is_closed_the_words_stand_for_it() -> None:
     """Results are paid for in every turn that has them."""
     request = ask(kept(*FOUND), chat(*LOOP, ("assistant", "Sunny."), ("user", "Thanks.")))
