@@ -95,7 +95,7 @@ async def test_no_secret_of_a_request_comes_back(
 
 
 SIGNED_URL = f"https://pictures.example/a.png?signature={SECRET}"
-SERVER = {"name": "m", "url": "https://m.example", "authorization_token": SECRET}
+SERVER = {"type": "url", "name": "m", "url": "https://m.example", "authorization_token": SECRET}
 UNKNOWN_BETA = HttpError(400, message="Unexpected value(s) `b-1` for the `anthropic-beta` header")
 
 
