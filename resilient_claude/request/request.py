@@ -13,7 +13,7 @@ from resilient_claude.request.tools.schemas import Definition
 
 from .encoding import encode
 from .models import Model
-from .thinking import prefix_of
+from .prefix import prefix_of
 
 
 @dataclass(frozen=True, slots=True)

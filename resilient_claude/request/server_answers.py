@@ -21,14 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from .content import api_id, is_thinking, returned
 from .models import Model
 from .placing import digest_of, placed
+from .prefix import PrefixDigest
 from .request import Request
 from .server_calls import has_its_id, is_server_call, is_server_result
-from .thinking import open_loop, prefix_of, thinking_mode
+from .thinking import open_loop, thinking_mode
 
 MOST_ANSWERS = 16
 LONGEST_ANSWER = 1024 * 1024
@@ -45,23 +46,33 @@ class ServerAnswer:
         model: Id of the model that gave it.
         blocks: All of its blocks, of a call of ours the id alone; thinking only where no
             `ThinkingRecord` has it.
-        asked: A digest of what the caller had said before it.
         said: A digest of what was heard of it.
         prefix: What its thinking is bound to.
     """
 
     model: str
     blocks: list[dict[str, Any]] = field(repr=False)
-    asked: str
     said: str
     prefix: str
 
 
+class _Place(NamedTuple):
+    """What an answer is known by: its first call, what the caller had said, what was heard."""
+
+    call_id: str
+    asked: str
+    said: str
+
+
 class ServerAnswers:
-    """The last answers of that kind, by the id of their first call."""
+    """The last answers of that kind.
+
+    Of two that are known by the same, as where a gateway numbers the calls of each answer anew and
+    two callers say the same, neither goes back: it might be the other caller's.
+    """
 
     def __init__(self) -> None:
-        self._answers: dict[str, ServerAnswer] = {}
+        self._answers: dict[_Place, ServerAnswer | None] = {}
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -97,15 +108,26 @@ class ServerAnswers:
             return
         kept = [returned(block) for block in (*begun, *blocks)]
         asked = _asked((request.built or request.body)["messages"])
-        answer = ServerAnswer(request.model, kept, asked, digest_of("".join(said)), prefix)
-        self._answers[api_id(call_id)] = answer
+        place = _Place(api_id(call_id), asked, digest_of("".join(said)))
+        answer = ServerAnswer(request.model, kept, place.said, prefix)
+        is_another = place in self._answers and self._answers[place] != answer
+        self._answers[place] = None if is_another else answer
         while len(self._answers) > MOST_ANSWERS:
             del self._answers[next(iter(self._answers))]
 
-    def of(self, content: Sequence[Mapping[str, Any]]) -> ServerAnswer | None:
-        """The answer that the calls in *content*, an assistant message, are from."""
-        ids = (block["id"] for block in content if block["type"] == "tool_use")
-        return next((self._answers[each] for each in ids if each in self._answers), None)
+    def of(self, content: Sequence[Mapping[str, Any]], asked: str) -> list[ServerAnswer]:
+        """The answers that the calls in *content*, an assistant message, may be from.
+
+        Args:
+            content: Its blocks.
+            asked: A digest of what the caller had said before it.
+        """
+        ids = {block["id"] for block in content if block["type"] == "tool_use"}
+        return [
+            answer
+            for place, answer in self._answers.items()
+            if answer is not None and place.call_id in ids and place.asked == asked
+        ]
 
 
 def with_server_answers(
@@ -113,21 +135,21 @@ def with_server_answers(
 ) -> dict[str, Any]:
     """*body*, in which the open tool loop has what tools did at Anthropic's."""
     loop = open_loop(body["messages"])
-    messages = [*body["messages"]]
-    mode = thinking_mode(body, model) if loop else "off"
+    if not loop:
+        return body
+    messages, mode = [*body["messages"]], thinking_mode(body, model)
+    before = PrefixDigest(body)
     restored = []
     for index in loop:
-        answer = answers.of(messages[index]["content"])
-        if answer is None or answer.asked != _asked(messages[:index]):
-            continue
-        made = body | {"messages": messages}
-        keeps = mode != "off" and answer.model == model.id
-        keeps = keeps and (mode == "manual" or answer.prefix == prefix_of(made, index))
-        blocks = [block for block in answer.blocks if keeps or not is_thinking(block)]
-        content = placed(messages[index]["content"], blocks, answer.said)
-        if content is not None:
-            messages[index] = {**messages[index], "content": content}
-            restored.append(index)
+        for answer in answers.of(messages[index]["content"], _asked(messages[:index])):
+            keeps = mode != "off" and answer.model == model.id
+            keeps = keeps and (mode == "manual" or answer.prefix == before.up_to(messages, index))
+            blocks = [block for block in answer.blocks if keeps or not is_thinking(block)]
+            content = placed(messages[index]["content"], blocks, answer.said)
+            if content is not None:
+                messages[index] = {**messages[index], "content": content}
+                restored.append(index)
+                break
     for index, content in _paired(messages, restored, body):
         messages[index] = {**messages[index], "content": content}
     return body | {"messages": messages} if restored else body
@@ -151,15 +173,21 @@ def _paired(
     waits = all(block["type"] == "tool_result" for block in end) and len(messages) - 2
     kept: set[str] = set()
     for index in restored:
-        content = []
+        content: list[dict[str, Any]] = []
+        is_whole = True
         for block in messages[index]["content"]:
             if is_server_call(block):
                 result = results.get(block["id"])
                 stays = index == waits if result is None else _refers_to(result) <= offered
                 if not stays or _tool_of(block) not in offered:
+                    is_whole = False
                     continue
                 kept.add(block["id"])
             elif is_server_result(block) and block["tool_use_id"] not in kept:
+                is_whole = False
+                continue
+            elif is_thinking(block) and not is_whole:  # it is bound to what was left out
+                content = [each for each in content if not is_thinking(each)]
                 continue
             content.append(block)
         yield index, content

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from livekit.agents import llm
 
-from .content import GO_ON, is_thinking, unthought, without
+from .content import GO_ON, is_thinking, unthought
 from .models import Model
 from .placing import digest_of, placed
+from .prefix import PrefixDigest
 
 _KEY = "claude"  # in a call's `extra`, where other providers leave things of their own
 # By type of block: its text, if any, and then what is signed.
@@ -98,9 +97,9 @@ class ThinkingRecord:
             return [*self.thinking, *content]
         return placed(content, self.thinking, self.said)
 
-    def holds(self, body: Mapping[str, Any], end: int) -> bool:
-        """Whether the first *end* messages of *body* are what the thinking is bound to."""
-        return self.prefix is None or self.prefix == prefix_of(body, end)
+    def holds(self, prefix: str) -> bool:
+        """Whether *prefix* is that of what the thinking is bound to."""
+        return self.prefix is None or self.prefix == prefix
 
 
 def with_thinking(
@@ -188,10 +187,16 @@ def _put_back(
 
     From the front: each is bound to what is sent of those before it, in their blocks or as text.
     """
+    if not found:
+        return body
     messages = [*body["messages"]]
+    as_it_was = PrefixDigest(body)
+    made = as_it_was.copy()
     for index, (record, content) in sorted(found.items()):
-        if are_bound and not record.holds(body | {"messages": messages}, index):
+        if are_bound and not record.holds(made.up_to(messages, index)):
             messages = [*body["messages"]]
+            as_it_was.up_to(messages, index)
+            made = as_it_was.copy()
         else:
             messages[index] = {**messages[index], "content": content}
     return body | {"messages": messages}
@@ -226,22 +231,6 @@ def thinking_mode(body: Mapping[str, Any], model: Model) -> str:
 def _thinking_type(body: Mapping[str, Any]) -> object:
     thinking = body.get("thinking")
     return thinking.get("type") if isinstance(thinking, Mapping) else None
-
-
-def prefix_of(body: Mapping[str, Any], end: int) -> str:
-    """A digest of what thinking is bound to, if it follows the first *end* messages of *body*.
-
-    Cache breakpoints and earlier thinking are not part of it, nor is whether tools are strict,
-    which is decided at last. Source: platform.claude.com/docs/
-    en/build-with-claude/preserved-thinking, "What counts as an edit".
-    """
-    messages = [
-        {**m, "content": _bound(m.get("content"))} if isinstance(m, dict) else m
-        for m in body["messages"][:end]
-    ]
-    prefix = (_bound(body.get("system")), _bound(body.get("tools")), messages)
-    text = json.dumps(prefix, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def open_loop(messages: list[dict[str, Any]]) -> list[int]:
@@ -291,10 +280,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _bound(blocks: Any) -> Any:
-    """*blocks* without thinking, breakpoints and strictness."""
-    if not isinstance(blocks, list):
-        return blocks
-    return [without(block, "cache_control", "strict") for block in blocks if not is_thinking(block)]

@@ -206,6 +206,8 @@ class Parts:
                 timed_out += kind is FailureKind.TIMEOUT
                 was_empty = kind is FailureKind.EMPTY
                 self._on_retry(failed, wait_s)
+                if failed.failure.status == 500 and number > 1:
+                    part = part._replace(request=self._requests.in_new_container(part.request))
             else:
                 if part.request.cached_s is not None:
                     self._note_cache(part)

@@ -35,7 +35,7 @@ from resilient_claude.request.models import Model
 from resilient_claude.request.options import RequestOptions
 from resilient_claude.request.platforms import ANTHROPIC, Platform
 from resilient_claude.request.refusals import check_taken
-from resilient_claude.request.repairs.rejections import cause_of, repair_for
+from resilient_claude.request.repairs.rejections import CONTAINER, cause_of, repair_for
 from resilient_claude.request.repairs.repair import Cause
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.server_answers import ServerAnswers
@@ -224,6 +224,15 @@ class TurnRequests:
             return None
         self._say(made[1])
         return self.as_taken(made[0])  # which may not have the effort that it asks for
+
+    def in_new_container(self, request: Request) -> Request:
+        """*request* without the container that it names, if it does, and one line.
+
+        One that is days old may be answered by HTTP 500, which does not say why, for ever.
+        Source: github.com/pydantic/pydantic-ai/issues/7833.
+        """
+        cause = cause_of(request, ApiError(), CONTAINER)
+        return request if cause is None else self._mended(request, cause) or request
 
     def as_taken(self, request: Request) -> Request:
         """*request*, mended for what its like were rejected for; most are not."""

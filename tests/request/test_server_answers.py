@@ -16,7 +16,7 @@ from resilient_claude.request.request import Request
 from resilient_claude.request.server_answers import MOST_ANSWERS, ServerAnswers
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.response.whole_content import whole_content
-from resilient_claude.testing import ServerToolUse, Thought, ToolUse
+from resilient_claude.testing import ServerToolUse, Thought, ToolUse, found
 from tests.request.tools.test_definitions import book, weather
 from tests.response.test_server_work import message
 from tests.support.builders import NEWEST, SAMPLING, build, chat, rejected
@@ -116,6 +116,16 @@ def test_where_manual_thinking_cannot_be_asked_for_none_goes_back() -> None:
 
     assert kinds(request) == ["text", "server_tool_use", "web_search_tool_result", "tool_use"]
     assert "thinking" not in request.body
+
+
+@pytest.mark.parametrize("mode", [MANUAL, {"model": NEWEST}], ids=["manual", "adaptive"])
+def test_thinking_behind_what_is_left_out_goes_with_it(mode: dict[str, Any]) -> None:
+    """It is bound to that, and the other thinking of the answer to it."""
+    content = (Thought("a"), search(id="srv_1"), Thought("b"), WEATHER_CALL)
+
+    request = ask(kept(*content, **mode), chat(ASKS, CALLS, SUNNY), tools=[weather], **mode)
+
+    assert kinds(request) == ["tool_use"]
 
 
 def test_once_the_loop_is_closed_the_words_stand_for_it() -> None:
@@ -235,13 +245,42 @@ def test_an_answer_that_was_paused_goes_back_with_what_came_before_the_pause() -
 
 def test_the_oldest_answers_are_forgotten() -> None:
     """An adapter lives for as long as its worker."""
-    answers, request = ServerAnswers(), build(chat(ASKS))
+    answers = ServerAnswers()
+    request = build(chat(ASKS), tools=[weather, WebSearch()])
+    newest = f"toolu_{3 * MOST_ANSWERS - 1}"
     for at in range(3 * MOST_ANSWERS):
-        answers.keep(f"toolu_{at}", request, [{"type": "text", "text": "x"}], [], "")
+        blocks = [*search(id="srv_1").blocks(""), {"type": "tool_use", "id": f"toolu_{at}"}]
+        answers.keep(f"toolu_{at}", request, blocks, [], "")
 
     assert len(answers) == MOST_ANSWERS
-    assert answers.of([{"type": "tool_use", "id": f"toolu_{3 * MOST_ANSWERS - 1}"}]) is not None
-    assert answers.of([{"type": "tool_use", "id": "toolu_0"}]) is None
+    for call_id, has_found in ((newest, True), ("toolu_0", False)):
+        asked = ask(answers, chat(ASKS, ("call", call_id, "{}"), ("output", call_id, "Sunny")))
+        assert ("server_tool_use" in kinds(asked)) is has_found
+
+
+def test_what_may_be_another_caller_s_goes_back_to_nobody() -> None:
+    """Two who say the same, and calls that a gateway numbers anew: what was found may differ."""
+    answers, request = ServerAnswers(), build(chat(ASKS), tools=[weather, WebSearch()])
+    for url in ("https://a.example", "https://a.example", "https://b.example"):
+        found_there = ServerToolUse("web_search", {}, found((url, "t")), id="srv_1")
+        blocks = [*found_there.blocks(""), {"type": "tool_use", "id": "toolu_1"}]
+        before = kinds(ask(answers, chat(ASKS, CALLS, SUNNY)))
+        answers.keep("toolu_1", request, blocks, [], "")
+
+    assert "server_tool_use" in before
+    assert kinds(ask(answers, chat(ASKS, CALLS, SUNNY))) == ["tool_use"]
+
+
+def test_what_another_caller_says_takes_nothing_from_this_one() -> None:
+    """The calls of both have one id, where a gateway numbers those of each answer anew."""
+    answers = kept(search(id="srv_1"), WEATHER_CALL)
+    rome = build(chat(("user", "Rome?")), tools=[weather, WebSearch()])
+    blocks = [*search(id="srv_2").blocks(""), {"type": "tool_use", "id": "toolu_1"}]
+
+    answers.keep("toolu_1", rome, blocks, [], "")
+
+    request = ask(answers, chat(ASKS, CALLS, SUNNY))
+    assert request.body["messages"][1]["content"][0]["id"] == "srv_1"
 
 
 SEARCH: dict[str, Any] = {

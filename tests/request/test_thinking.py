@@ -11,9 +11,9 @@ from livekit.agents import llm
 from resilient_claude.request.history.cache import HistoryCache
 from resilient_claude.request.history.conversation import conversation
 from resilient_claude.request.models import Model
+from resilient_claude.request.prefix import prefix_of
 from resilient_claude.request.thinking import (
     ThinkingRecord,
-    prefix_of,
     thinking_mode,
     with_thinking,
 )
@@ -323,13 +323,6 @@ def test_thinking_is_bound_to_what_came_before_it(
     assert kinds == (["thinking", "redacted_thinking"] if holds else ["tool_use", "tool_use"])
 
 
-def test_a_prefix_can_be_made_of_any_body() -> None:
-    """`extra_kwargs` may hold messages of any shape, and the answer is there already."""
-    odd = {"messages": [object(), {"role": "user", "content": "Own"}, {"role": "user"}]}
-
-    assert prefix_of(odd | {"system": "Own", "tools": [7, {"type": []}]}, 2) != prefix_of(odd, 2)
-
-
 def test_putting_thinking_back_changes_nothing_of_the_contexts() -> None:
     """The same context serves the next turn, and other LLMs."""
     chat_ctx = chat(ASK, thoughtful("a", THOUGHT), ("output", "a", "Sunny"))
@@ -385,7 +378,7 @@ def test_a_prefix_that_is_no_text_holds_for_nothing(prefix: object) -> None:
     read = ThinkingRecord.from_extra(extra)
 
     assert read is not None
-    assert not read.holds(body_of(chat(ASK)), 1)
+    assert not read.holds(prefix_of(body_of(chat(ASK)), 1))
 
 
 # --- thinking among words and calls -------------------------------------------------------------

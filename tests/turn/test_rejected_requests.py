@@ -402,6 +402,21 @@ async def test_from_the_third_on_all_of_the_kind_are_left_out(make_llm: MakeLLM)
     assert left == [10, 9, 8, 0]
 
 
+async def test_a_container_that_is_answered_by_500_twice_is_not_asked_for_again(
+    make_llm: MakeLLM, lines: Lines
+) -> None:
+    """So are those that are days old; every turn of a call that goes on with one would be lost."""
+    with SimulatedClaude(HttpError(500), HttpError(500), HttpError(500), Answer("Four.")) as claude:
+        adapter = make_llm(claude)
+        heard = await read_stream(adapter.chat(**with_code()))
+        await adapter.aclose()
+
+        asked = ["container" in request.body for request in claude.requests]
+    assert (heard.text, heard.error) == ("Four.", None)
+    assert asked == [True, True, False, False]
+    assert [line["argument"] for line in lines.named("claude.request_adjusted")] == ["container"]
+
+
 async def test_what_did_not_help_takes_nothing_from_what_did(make_llm: MakeLLM) -> None:
     """The turn is lost to the second one, and the next one begins where it ended."""
     effort, forced = (HttpError(400, message=SAID[name][0]) for name in ("EFFORT", "FORCED_TOOL"))

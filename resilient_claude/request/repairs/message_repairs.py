@@ -86,13 +86,19 @@ def without_thinking_blocks(request: Request) -> Request:
 
 
 def misses_thinking(request: Request) -> bool:
-    """Whether manual thinking is asked for in a loop of tools whose last step has none."""
+    """Whether manual thinking is asked for where what the answer goes on with begins without.
+
+    That is the last step of a loop of tools, or an answer that was paused.
+    """
     messages = messages_of(request)
-    if len(messages) < 2 or thinking_mode(request.body, request.asked) != "manual":
+    if not messages or thinking_mode(request.body, request.asked) != "manual":
         return False
-    results, step = content_of(messages[-1]), content_of(messages[-2])
-    goes_on = bool(results) and kind_of(results[0]) == "tool_result"
-    return goes_on and bool(step) and not is_thinking(step[0])
+    step = content_of(messages[-1])
+    if field_of(messages[-1], "role") != "assistant":
+        if not step or kind_of(step[0]) != "tool_result":
+            return False
+        step = content_of(messages[-2]) if len(messages) > 1 else []
+    return bool(step) and not is_thinking(step[0])
 
 
 def _message_with(messages: list[Any], is_it: Callable[[object], bool]) -> int | None:

@@ -34,7 +34,9 @@ def mend_container(request: Request, about: str) -> Mended | None:
     left = {key: value for key, value in request.body.items() if key != "container"}
     if isinstance(asked, Mapping) and (skills := without(asked, "id")):
         left["container"] = skills
-    reason = f"not sent: the API has it no more for model {request.model}, code runs in a new one"
+    reason = (
+        f"not sent: the API does not go on with it for model {request.model}; code gets a new one"
+    )
     return replace(request, body=left), Adjustment("container", reason)
 
 

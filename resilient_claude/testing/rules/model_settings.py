@@ -95,7 +95,8 @@ def check_begins_with_thinking(
     """Check that an answer which goes on, or a loop of tools, begins with manual thinking.
 
     Source: platform.claude.com/docs/en/build-with-claude/thinking, "Thinking with tool use" and
-    "Response prefill and forced tool use". Assumed: of a loop of tools, its first step is meant.
+    "Response prefill and forced tool use". Assumed: of a loop of tools, its first step is meant,
+    and what a user says behind results begins another one.
     """
     if not isinstance(thinking, dict) or thinking.get("type") != "enabled":
         return
@@ -103,6 +104,8 @@ def check_begins_with_thinking(
     if turns[at][0] == "assistant":
         first, at = at, at - 1
     while at > 0 and turns[at][1] and turns[at][1][0]["type"] == "tool_result":
+        if first is not None and turns[at][1][-1]["type"] != "tool_result":
+            break
         first, at = at - 1, at - 2
     blocks = [] if first is None else turns[first][1]
     if blocks and blocks[0]["type"] not in ("thinking", "redacted_thinking"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resilient_claude.failures.api_errors import ApiError
-from resilient_claude.request.continuation import resumed
+from resilient_claude.request.continuation import continued, resumed
 from resilient_claude.request.repairs.message_repairs import paired
 from resilient_claude.request.repairs.rejections import cause_of
 from resilient_claude.request.request import Request
@@ -21,8 +21,10 @@ from tests.support.builders import (
     chat,
     rejected,
     result,
+    text,
     user,
 )
+from tests.support.server_tools import WebSearch
 
 MANUAL = {"type": "enabled", "budget_tokens": 1024}
 
@@ -169,6 +171,19 @@ def test_who_wants_to_hear_of_it_does() -> None:
 def test_a_request_without_thinking_is_as_good_as_it_is() -> None:
     """The same would be rejected again."""
     assert cause_of(asked(user("Hi.")), ApiError(message=BOUND)) is None
+
+
+def test_a_paused_answer_that_began_without_thinking_goes_on_without() -> None:
+    """As one of another model behind a gateway, which does not think first."""
+    call_of_search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    begun = [text("I look."), call_of_search]
+    request = continued(build(thinking=MANUAL, max_tokens=4096, tools=[WebSearch()]), begun)
+
+    made = mended(request, SAID["THINKING_BLOCKS"][5])
+
+    assert rejected(request) is not None
+    assert rejected(made) is None
+    assert made.body["messages"] == request.body["messages"]
 
 
 # --- calls and their results ----------------------------------------------------------------------

@@ -152,6 +152,8 @@ def test_a_beta_header_permits_what_needs_it(value: dict[str, Any], beta: str) -
 THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}
 CALL = {"type": "tool_use", "id": "a", "name": "book", "input": {}}
 BOOKED = {"type": "tool_result", "tool_use_id": "a", "content": "ok"}
+AGAIN, BOOKED_AGAIN = {**CALL, "id": "b"}, {**BOOKED, "tool_use_id": "b"}
+ASKED = {"type": "text", "text": "And?"}
 BOOK = {"name": "book", "input_schema": {"type": "object"}}
 
 
@@ -164,12 +166,12 @@ def thinking_in(*contents: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "contents",
-    [("Hi.", "So"), ("Hi.", [CALL], [BOOKED]), ("Hi.", [CALL], [BOOKED], [{**CALL, "id": "b"}])],
+    [("Hi.", "So"), ("Hi.", [CALL], [BOOKED]), ("Hi.", [CALL], [BOOKED], [AGAIN])],
     ids=["a prefill", "a loop of tools", "another step"],
 )
 def test_manual_thinking_is_not_put_behind_what_did_not_think(contents: Any) -> None:
     """Neither behind a prefill nor within a loop of tools."""
-    contents = (*contents, [{**BOOKED, "tool_use_id": "b"}]) if len(contents) == 4 else contents
+    contents = (*contents, [BOOKED_AGAIN]) if len(contents) == 4 else contents
 
     check_refused(thinking_in(*contents), "Expected `thinking` or `redacted_thinking`, but found")
 
@@ -180,6 +182,13 @@ def test_manual_thinking_is_not_put_behind_what_did_not_think(contents: Any) -> 
         ("Hi.", "Hello.", "And?"),
         ("Hi.", [THOUGHT, CALL], [BOOKED]),
         ("Hi.", [CALL], [BOOKED], "Done.", "And?"),
+        (
+            "Hi.",
+            [CALL],
+            [BOOKED, {"type": "text", "text": "And?"}],
+            [THOUGHT, AGAIN],
+            [BOOKED_AGAIN],
+        ),
     ],
 )
 def test_it_is_asked_for_where_an_answer_begins_or_has_begun_with_it(contents: Any) -> None:
