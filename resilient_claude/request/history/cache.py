@@ -106,6 +106,8 @@ class HistoryCache:
             found = next((one for one in self._conversations if one.has_equal(second)), None)
         if found is None:
             found = _Conversation()
+        elif found is self._conversations[0]:  # as in most turns
+            return found
         else:
             self._conversations.remove(found)
         self._conversations.insert(0, found)
