@@ -62,13 +62,30 @@ def test_what_is_assigned_to_an_old_item_is_seen_some_turns_later(at: int) -> No
     assert turns <= LENGTH // 32 + 1
 
 
-def test_of_a_short_call_nothing_goes_unseen() -> None:
-    """It is looked at whole in every turn."""
+@pytest.mark.parametrize("gone", [0, 1, 4])
+def test_of_a_short_call_nothing_goes_unseen(gone: int) -> None:
+    """It is looked at whole in every turn, also in one in which the oldest items are gone."""
     for at in range(SEEN_AT_ONCE - 6):
         context = conversation.long(SEEN_AT_ONCE - 6)
         histories = after_some_turns(context)
         _assigned(context, at)
+        del context.items[1 : 1 + gone]
         assert messages_of(histories, context) == fresh_messages(context), at
+
+
+@pytest.mark.parametrize("at", [30, 63, 64, 65, 66, 97, 200, 470])
+def test_what_is_assigned_is_seen_in_a_history_that_is_shortened_in_every_turn(at: int) -> None:
+    """What is gone moves the others to the front, and the part that is looked at along with it."""
+    context = conversation.long(LENGTH)
+    histories = after_some_turns(context)
+    _assigned(context, at)
+
+    turns = 0
+    while messages_of(histories, context) != fresh_messages(context):
+        turns += 1
+        conversation.go_on(context, shorten=False)
+        del context.items[1:3]
+    assert turns <= LENGTH // 32 + 1
 
 
 EDITS: dict[str, Callable[[list[Any], int], None]] = {
