@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -62,18 +63,29 @@ def test_what_is_assigned_to_an_old_item_is_seen_some_turns_later(at: int) -> No
     assert turns <= LENGTH // 32 + 1
 
 
-@pytest.mark.parametrize("gone", [0, 1, 4])
-def test_of_a_short_call_nothing_goes_unseen(gone: int) -> None:
-    """It is looked at whole in every turn, also in one in which the oldest items are gone."""
+def test_of_a_short_call_nothing_goes_unseen() -> None:
+    """It is looked at whole in every turn."""
     for at in range(SEEN_AT_ONCE - 6):
         context = conversation.long(SEEN_AT_ONCE - 6)
         histories = after_some_turns(context)
         _assigned(context, at)
-        del context.items[1 : 1 + gone]
         assert messages_of(histories, context) == fresh_messages(context), at
 
 
-@pytest.mark.parametrize("at", [30, 63, 64, 65, 66, 97, 200, 470])
+@pytest.mark.parametrize("gone", [2, 3, 6])
+def test_of_a_short_call_nothing_goes_unseen_when_its_oldest_items_are_gone(gone: int) -> None:
+    """Neither in the turn in which they are gone, nor in the next one."""
+    for at in range(SEEN_AT_ONCE - 8):
+        context = conversation.long(SEEN_AT_ONCE - 6)
+        histories = after_some_turns(context)
+        for change in (lambda: None, partial(_assigned, context, at)):
+            conversation.go_on(context, shorten=False)
+            context.truncate(max_items=len(context.items) - gone)
+            change()
+            assert messages_of(histories, context) == fresh_messages(context), at
+
+
+@pytest.mark.parametrize("at", [30, 200, *range(560, 580)])
 def test_what_is_assigned_is_seen_in_a_history_that_is_shortened_in_every_turn(at: int) -> None:
     """What is gone moves the others to the front, and the part that is looked at along with it."""
     context = conversation.long(LENGTH)
@@ -84,7 +96,7 @@ def test_what_is_assigned_is_seen_in_a_history_that_is_shortened_in_every_turn(a
     while messages_of(histories, context) != fresh_messages(context):
         turns += 1
         conversation.go_on(context, shorten=False)
-        del context.items[1:3]
+        context.truncate(max_items=LENGTH)
     assert turns <= LENGTH // 32 + 1
 
 
