@@ -62,7 +62,7 @@ class JsonPieces:
     def add(self, messages: Sequence[PlainJson]) -> None:
         """More *messages* come behind the others."""
         for message in messages:
-            self.texts.append(_json_of(message))
+            self.texts.append(message.json or message.encoded().json or b"")
             self.sizes.append(1)
             self._singles += 1
             if self._singles == MESSAGES_OF_PIECE:
@@ -87,13 +87,9 @@ class JsonPieces:
             known += self.sizes[number]
             number += 1
         self._singles = min(self._singles, len(self.sizes) - number)
-        self.texts[:number] = map(_json_of, messages)
+        self.texts[:number] = [each.json or each.encoded().json or b"" for each in messages]
         self.sizes[:number] = [1] * len(messages)
         self.length += len(messages) - known
-
-
-def _json_of(message: PlainJson) -> bytes:
-    return message.json or message.encoded().json or b""
 
 
 class KnownJson(NamedTuple):
