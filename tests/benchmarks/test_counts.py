@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from anthropic import _models
 from livekit.agents.llm import utils
+from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.request.build import build_request
@@ -91,7 +92,7 @@ def test_the_first_turn_of_a_long_history_costs_no_more_than_it_did() -> None:
 
 
 def _calls_of_fourth_request(
-    items: int, *, shorten: bool = False, caching: Literal["ephemeral"] | None = None
+    items: int, *, shorten: bool = False, caching: NotGivenOr[Literal["ephemeral"]] = NOT_GIVEN
 ) -> int:
     """The Python calls that the fourth request of a call takes to be built."""
     adapter, count = ResilientClaudeLLM(api_key="k", caching=caching), 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -78,10 +77,11 @@ def test_of_a_short_call_nothing_goes_unseen_when_its_oldest_items_are_gone(gone
     for at in range(SEEN_AT_ONCE - 8):
         context = conversation.long(SEEN_AT_ONCE - 6)
         histories = after_some_turns(context)
-        for change in (lambda: None, partial(_assigned, context, at)):
+        for is_changed in (False, True):
             conversation.go_on(context, shorten=False)
             context.truncate(max_items=len(context.items) - gone)
-            change()
+            if is_changed:
+                _assigned(context, at)
             assert messages_of(histories, context) == fresh_messages(context), at
 
 
