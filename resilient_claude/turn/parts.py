@@ -176,13 +176,7 @@ class Parts:
             AttemptFailed: the last attempt's failure.
         """
         policy, silent_since = self._policy_of(part), self._record.silent_since
-        retries = Retries(
-            policy,
-            silent_since=silent_since,
-            turn_deadline=self._turn_deadline,
-            now=self._loop.time,
-            random=random.random,
-        )
+        retries: Retries | None = None  # made at the first failure
         timed_out, was_empty, number = 0, False, 1
         while True:
             self._record.attempts += 1
@@ -202,6 +196,7 @@ class Parts:
                     part = mended
                     self._on_retry(failed, 0.0)
                     continue
+                retries = retries or self._retries(policy, silent_since)
                 wait_s, kind = retries.wait_after(failed), failed.failure.kind
                 timed_out += kind is FailureKind.TIMEOUT
                 was_empty = kind is FailureKind.EMPTY
@@ -214,6 +209,15 @@ class Parts:
                 return outcome
             number += 1
             await self._wait(wait_s, kind)
+
+    def _retries(self, policy: RetryPolicy, silent_since: float) -> Retries:
+        return Retries(
+            policy,
+            silent_since=silent_since,
+            turn_deadline=self._turn_deadline,
+            now=self._loop.time,
+            random=random.random,
+        )
 
     async def _wait(self, wait_s: float, kind: FailureKind) -> None:
         """Wait before another attempt, after a failure of a *kind*."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from types import FrameType
+from typing import Literal
 
 import pytest
 from anthropic import _models
 from livekit.agents.llm import utils
+from livekit.agents.types import NOT_GIVEN, NotGivenOr
 
 from resilient_claude import ResilientClaudeLLM
 from resilient_claude.request.build import build_request
@@ -86,12 +88,14 @@ def test_the_first_turn_of_a_long_history_costs_no_more_than_it_did() -> None:
     finally:
         sys.setprofile(None)
 
-    assert count <= 1_450
+    assert count <= 1_400
 
 
-def _calls_with_caching(items: int) -> int:
-    """The Python calls of the fourth request of a call that is cached."""
-    adapter, count = ResilientClaudeLLM(api_key="k", caching="ephemeral"), 0
+def _calls_of_fourth_request(
+    items: int, *, shorten: bool = False, caching: NotGivenOr[Literal["ephemeral"]] = NOT_GIVEN
+) -> int:
+    """The Python calls that the fourth request of a call takes to be built."""
+    adapter, count = ResilientClaudeLLM(api_key="k", caching=caching), 0
     context, histories = conversation.long(items), HistoryCache()
 
     def request() -> bytes:
@@ -104,7 +108,7 @@ def _calls_with_caching(items: int) -> int:
 
     for _ in range(3):
         request()
-        conversation.go_on(context, shorten=False)
+        conversation.go_on(context, shorten=shorten)
     sys.setprofile(profile)
     try:
         request()
@@ -115,6 +119,13 @@ def _calls_with_caching(items: int) -> int:
 
 def test_marks_of_the_cache_cost_no_more_late_in_a_call() -> None:
     """They are in the last messages: what stands before is not encoded anew."""
-    early, late = _calls_with_caching(10), _calls_with_caching(3_000)
+    early, late = [_calls_of_fourth_request(n, caching="ephemeral") for n in (10, 3_000)]
 
     assert late <= early + 20
+
+
+def test_a_history_that_is_shortened_is_not_looked_at_item_by_item() -> None:
+    """Applications that keep the last hundred items shorten it in every turn."""
+    grown, shortened = [_calls_of_fourth_request(100, shorten=shorten) for shorten in (False, True)]
+
+    assert shortened <= grown + 60

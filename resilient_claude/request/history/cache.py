@@ -106,6 +106,8 @@ class HistoryCache:
             found = next((one for one in self._conversations if one.has_equal(second)), None)
         if found is None:
             found = _Conversation()
+        elif found is self._conversations[0]:  # as in most turns
+            return found
         else:
             self._conversations.remove(found)
         self._conversations.insert(0, found)
@@ -223,11 +225,11 @@ def _follow(settled: Settled, spans: Sequence[Span]) -> bool:
 
 def _adapted(settled: Settled, items: Sequence[llm.ChatItem]) -> Settled:
     """What of *settled* still holds for *items*, and what is between."""
-    gap = settled.gap_in(items)
-    if gap is None or settled.is_entangled:
+    gap = None if settled.is_entangled else settled.gap_in(items)
+    if gap is None:
         return _compared(settled, items)
     behind = settled.place_from(gap.end)
-    begin = items[: behind.item - gap.length]
+    begin = items[: behind.item - (gap.end - gap.start)]
     spans = spans_of(begin, {}, first=True)
     if behind.span == len(settled.spans) or not _may_settle(spans):
         return _compared(settled, items)
@@ -275,14 +277,14 @@ def _bridge(head: Settled, items: Sequence[llm.ChatItem], *, until: int) -> bool
 
 
 def _may_settle(spans: Sequence[Span]) -> bool:
-    """Whether nothing in *spans* will change any more, and another one may begin behind them."""
-    return _ends_with_answer(spans) and not any(span.unread for span in spans)
-
-
-def _ends_with_answer(spans: Sequence[Span]) -> bool:
-    """Whether a span may begin behind *spans*: what stands before them may not tell."""
-    last = next((span.messages[-1] for span in reversed(spans) if span.messages), None)
-    return last is None or last["role"] == "assistant"
+    """Whether nothing in *spans* is waited for, and another one may begin behind them."""
+    role = "assistant"
+    for span in spans:  # without generators: each of their turns is one more call
+        if span.unread:
+            return False
+        if span.messages:
+            role = span.messages[-1]["role"]
+    return role == "assistant"
 
 
 def _common(last: Sequence[ItemFingerprint], now: Sequence[ItemFingerprint]) -> int:

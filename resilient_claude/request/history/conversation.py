@@ -93,11 +93,14 @@ def conversation(
     texts, breakpoints = [*settled.system], [*settled.breakpoints]
     before = len(settled.messages)
     for span in spans:
-        calls |= span.calls
         texts += span.system
-        left_out |= dict.fromkeys(span.left_out)
-        names |= dict.fromkeys(span.names)
-        breakpoints += [(before + at, block) for at, block in span.breakpoints]
+        if span.calls:
+            calls |= span.calls
+            names |= dict.fromkeys(span.names)
+        if span.left_out:
+            left_out |= dict.fromkeys(span.left_out)
+        if span.breakpoints:
+            breakpoints += [(before + at, block) for at, block in span.breakpoints]
         before += len(span.messages)
     system, ends = _system(texts, histories, cut=cut)
     return Conversation(

@@ -39,6 +39,59 @@ class PlainJson(dict[str, Any]):
         return self
 
 
+MESSAGES_OF_PIECE = 32
+"""Of how many messages the JSON is kept as one piece: to join them all would take as long as to
+encode them."""
+
+
+class JsonPieces:
+    """The JSON of a row of messages that grows, and is cut in front.
+
+    Attributes:
+        texts: It, in pieces that commas join.
+        sizes: Of how many messages each piece is.
+        length: Of how many messages all of them are.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[bytes] = []
+        self.sizes: list[int] = []
+        self.length = 0
+        self._singles = 0  # pieces at the end that are of one message each
+
+    def add(self, messages: Sequence[PlainJson]) -> None:
+        """More *messages* come behind the others."""
+        for message in messages:
+            self.texts.append(message.json or message.encoded().json or b"")
+            self.sizes.append(1)
+            self._singles += 1
+            if self._singles == MESSAGES_OF_PIECE:
+                self.texts[-self._singles :] = [b",".join(self.texts[-self._singles :])]
+                self.sizes[-self._singles :] = [self._singles]
+                self._singles = 0
+        self.length += len(messages)
+
+    def end_of_piece(self, message: int) -> int:
+        """Where a piece ends at which, or within which, *message* would begin."""
+        end = 0
+        for size in self.sizes:
+            if end >= message:
+                break
+            end += size
+        return end
+
+    def begin_with(self, messages: Sequence[PlainJson], end: int) -> None:
+        """Let *messages* stand in place of all before message *end*, which ends a piece."""
+        known = number = 0
+        while known < end and number < len(self.sizes):
+            known += self.sizes[number]
+            number += 1
+        self._singles = min(self._singles, len(self.sizes) - number)
+        self.texts[:number] = [each.json or each.encoded().json or b"" for each in messages]
+        self.sizes[:number] = [1] * len(messages)
+        self.length += len(messages) - known
+
+
 class KnownJson(NamedTuple):
     """The JSON of the messages that a request begins with, as earlier requests have made it.
 

@@ -2,8 +2,7 @@
 
 Theory of operation: see `cache`. Everything here is kept so that a turn, which asks whether it is
 still so and for all of it, does not look at each item in Python: lists that are compared as a
-whole, and cut where items are gone; and the messages' JSON in pieces of `_PIECE` messages, since
-joining one piece per message would take as long as encoding them.
+whole, and cut where items are gone; and the messages' JSON in pieces.
 
 Invariant: `messages` and what was handed out of it only grow. Other spans make another object.
 """
@@ -18,16 +17,13 @@ from livekit.agents import llm
 from .fitting import Medium
 from .item_fingerprint import ItemFingerprint, fingerprints_of, snapshot
 from .media import Watched, state_of
-from .plain_json import KnownJson, PlainJson
+from .plain_json import JsonPieces, KnownJson, PlainJson
 from .writer import Span, SystemText
 
 _RECENT = 16
 """How many items at the end are compared in every turn."""
 _SAMPLED = 32
 """And how many of the others, in turn."""
-_PIECE = 32
-"""Of how many messages the JSON is kept as one piece."""
-
 SEEN_AT_ONCE = _RECENT + _SAMPLED
 """Among how many settled items nothing goes unseen for a turn."""
 
@@ -38,23 +34,12 @@ class Gap(NamedTuple):
     start: int
     end: int
 
-    @property
-    def length(self) -> int:
-        """How many there are."""
-        return self.end - self.start
-
 
 NO_GAP = Gap(0, 0)
 
 
 class Place(NamedTuple):
-    """Where a span begins.
-
-    Attributes:
-        span: How many spans stand before it.
-        item: How many items.
-        message: How many messages.
-    """
+    """Where a span begins: how many spans, items and messages stand before it."""
 
     span: int
     item: int
@@ -76,6 +61,8 @@ class Settled:
         unanswered: The `call_id`s of calls that have no output.
         left_out: What could not be sent.
         media: The images and documents in the messages.
+        is_entangled: Whether spans depend on others: by ids, or by calls or outputs that miss each
+            other.
     """
 
     def __init__(self) -> None:
@@ -90,19 +77,16 @@ class Settled:
         self.unanswered: set[str] = set()
         self.left_out: dict[str, None] = {}
         self.media: list[Medium] = []
-        self._is_entangled = False
+        self.is_entangled = False
         self._items: list[llm.ChatItem] = []
         self._but_the_first: list[llm.ChatItem] = []
         self._identities: set[int] = set()  # of the items, which are kept alive
-        self._contents: list[list[Any]] = []  # of messages, the objects
+        self._contents: list[list[Any]] = []  # of the items, the objects
         self._copies: list[list[Any]] = []  # of the same
         self._watched: list[Watched] = []
         self._states: list[tuple[Any, ...]] = []
         self._next_sample = 0
-        self._json: list[bytes] = []  # of the messages, in pieces
-        self._sizes: list[int] = []  # of how many messages each piece is
-        self._singles = 0  # pieces at the end that are of one message each
-        self._encoded = 0  # of how many messages all pieces are
+        self._json = JsonPieces()  # of the messages
 
     @classmethod
     def of(
@@ -118,11 +102,6 @@ class Settled:
 
     def __contains__(self, item: llm.ChatItem) -> bool:
         return id(item) in self._identities
-
-    @property
-    def is_entangled(self) -> bool:
-        """Whether spans depend on others: by ids, or by calls or outputs that miss each other."""
-        return self._is_entangled
 
     def add(
         self,
@@ -162,15 +141,14 @@ class Settled:
         """Let *spans*, which *items* have become, stand in place of all before *behind*."""
         front = Settled.of(spans, items, [*map(snapshot, fingerprints_of(items))])
         gone, end = self.spans[: behind.span], behind.item
-        contents = len(_contents_of(self._items[:end]))
         self._identities.difference_update(map(id, self._items[:end]))
         self._identities |= front._identities
         self.spans[: behind.span] = front.spans
         self.fingerprints[:end] = front.fingerprints
         self._items[:end] = front._items
         self._but_the_first = self._items[1:]
-        self._contents[:contents] = front._contents
-        self._copies[:contents] = front._copies
+        self._contents[:end] = front._contents
+        self._copies[:end] = front._copies
         self.count += front.count - end
         self._next_sample = max(0, self._next_sample + front.count - end)
         self.system = front.system
@@ -178,7 +156,8 @@ class Settled:
         self.breakpoints = front.breakpoints + [
             (at + moved, block) for at, block in self.breakpoints if at >= behind.message
         ]
-        self._replace_json(front.messages, behind.message)
+        cut = self.messages[behind.message : self._json.end_of_piece(behind.message)]
+        self._json.begin_with([*front.messages, *cut], behind.message + len(cut))
         # Another list, since what was handed out of the last one does not change.
         self.messages = front.messages + self.messages[behind.message :]
         if _more_than_words([*gone, *spans]):
@@ -195,14 +174,14 @@ class Settled:
             known.clear()
         for found in (self.media, self._watched, self._states):
             found.clear()
-        self._is_entangled = False
+        self.is_entangled = False
         for span in _more_than_words(self.spans):
             self._add_more_than_words(span)
 
     def _add_more_than_words(self, span: Span) -> None:
         taken = not self.ids.keys().isdisjoint(span.ids)
         if taken or span.renamed or span.unanswered or span.unasked:
-            self._is_entangled = True
+            self.is_entangled = True
         self.ids.update(span.ids)
         self.names.update(dict.fromkeys(span.names))
         self.unanswered.update(span.unanswered)
@@ -238,8 +217,7 @@ class Settled:
         known, end = self._items, start
         while end < self.count and known[end] is not items[start]:
             end += 1
-        gap = Gap(start, end)
-        until = self.count - gap.length
+        gap, until = Gap(start, end), self.count - (end - start)
         if not start < end < self.count or len(items) < until or items[until - 1] is not known[-1]:
             return None
         is_rest_same = items[start:until] == known[end:] and self._are_as_they_were(items, gap)
@@ -271,6 +249,7 @@ class Settled:
     ) -> bool:
         """Whether those from *start* to *end*, as far as they are behind a *gap*, are the same."""
         start, moved = max(start, gap.end), gap.end - gap.start
+        end = max(start, end)
         return fingerprints_of(items[start - moved : end - moved]) == self.fingerprints[start:end]
 
     def spans_until(self, item: int) -> list[Span]:
@@ -295,28 +274,9 @@ class Settled:
 
     def known_json(self, whole: list[Any]) -> KnownJson:
         """The JSON of these messages, which *whole* begins with."""
-        for message in self.messages[self._encoded :]:
-            self._json.append(_json_of(message))
-            self._sizes.append(1)
-            self._singles += 1
-            if self._singles == _PIECE:
-                self._json[-_PIECE:] = [b",".join(self._json[-_PIECE:])]
-                self._sizes[-_PIECE:] = [_PIECE]
-                self._singles = 0
-        self._encoded = len(self.messages)
-        return KnownJson(whole, self.messages, self._encoded, [*self._json], [*self._sizes])
-
-    def _replace_json(self, messages: Sequence[PlainJson], end: int) -> None:
-        """Let the JSON of *messages* stand in place of that of all before message *end*."""
-        known = number = 0
-        while known < end and number < len(self._sizes):
-            known += self._sizes[number]
-            number += 1
-        single = [*messages, *self.messages[end:known]]  # also what is left of a piece
-        self._json[:number] = map(_json_of, single)
-        self._sizes[:number] = [1] * len(single)
-        self._encoded += len(single) - known
-        self._singles = min(self._singles, len(self._sizes) - len(single))
+        json = self._json
+        json.add(self.messages[json.length :])
+        return KnownJson(whole, self.messages, json.length, [*json.texts], [*json.sizes])
 
 
 def _more_than_words(spans: Iterable[Span]) -> list[Span]:
@@ -328,12 +288,13 @@ def _more_than_words(spans: Iterable[Span]) -> list[Span]:
     ]
 
 
-def _json_of(message: PlainJson) -> bytes:
-    return message.json or message.encoded().json or b""
-
-
 def _contents_of(items: Iterable[llm.ChatItem]) -> list[list[Any]]:
-    """The contents of the messages among *items*, as far as they are lists."""
+    """The contents of *items*, as far as they are messages and these are lists."""
     return [
-        item.content for item in items if item.type == "message" and isinstance(item.content, list)
+        item.content if item.type == "message" and isinstance(item.content, list) else _NONE
+        for item in items
     ]
+
+
+_NONE: list[Any] = []
+"""Of what has no content."""

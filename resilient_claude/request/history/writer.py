@@ -70,8 +70,7 @@ class Span:
     media: list[Medium] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Words:
+class Words(NamedTuple):
     """What somebody else than the assistant says, and the message that it may have come with."""
 
     at: int
@@ -165,8 +164,9 @@ class Writer:
         answering = {*answers.values()}
         for span, start, end in zip(self._spans, self._starts, ends, strict=True):
             span.count = end - start
-            for at in range(start, end):
-                item = self._items[at]
+            for at, item in enumerate(self._items[start:end], start):
+                if item.type == "message":
+                    continue
                 if item.type == "function_call" and at not in answers:
                     span.unanswered.append(item.call_id)
                 elif item.type == "function_call_output" and at not in answering:

@@ -7,7 +7,12 @@ import json
 import pytest
 
 from resilient_claude.request.encoding import encode
-from resilient_claude.request.history.plain_json import KnownJson, PlainJson
+from resilient_claude.request.history.plain_json import (
+    MESSAGES_OF_PIECE,
+    JsonPieces,
+    KnownJson,
+    PlainJson,
+)
 
 
 def said(text: str) -> PlainJson:
@@ -38,3 +43,25 @@ def test_what_is_known_is_used_for_what_it_is_of_alone() -> None:
     assert [known.of(each)[1] for each in (whole, [*whole, said("d")])] == [2, 2]
     assert [known.of(each)[1] for each in (whole[1:], [whole[0], said("z")])] == [0, 1]
     assert b'"a"' in encode({"tools": [1], "messages": whole}, known)
+
+
+@pytest.mark.parametrize("known", [0, 1, 31, 32, 33, 70, 100])
+@pytest.mark.parametrize("cut", [0, 1, 31, 32, 33, 64, 70])
+def test_pieces_are_the_json_of_all_messages_also_when_they_are_cut(known: int, cut: int) -> None:
+    """A history is shortened and grows, and its JSON with it."""
+    messages, pieces = [said(str(n)) for n in range(100)], JsonPieces()
+    pieces.add(messages[:known])
+    end = pieces.end_of_piece(cut)
+    front = [said("a"), *messages[cut:end]]
+
+    pieces.begin_with(front, max(end, cut))
+    messages = [front[0], *messages[cut:]]
+    pieces.add(messages[pieces.length :])
+
+    assert json.loads(b"[%b]" % b",".join(pieces.texts)) == messages
+    assert sum(pieces.sizes) == pieces.length == len(messages)
+    assert len(pieces.texts) < 3 * MESSAGES_OF_PIECE
+    at = 0
+    for text, size in zip(pieces.texts, pieces.sizes, strict=True):
+        assert json.loads(b"[%b]" % text) == messages[at : at + size]
+        at += size

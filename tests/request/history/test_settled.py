@@ -71,6 +71,35 @@ def test_of_a_short_call_nothing_goes_unseen() -> None:
         assert messages_of(histories, context) == fresh_messages(context), at
 
 
+@pytest.mark.parametrize("gone", [2, 3, 6])
+def test_of_a_short_call_nothing_goes_unseen_when_its_oldest_items_are_gone(gone: int) -> None:
+    """Neither in the turn in which they are gone, nor in the next one."""
+    for at in range(SEEN_AT_ONCE - 8):
+        context = conversation.long(SEEN_AT_ONCE - 6)
+        histories = after_some_turns(context)
+        for is_changed in (False, True):
+            conversation.go_on(context, shorten=False)
+            context.truncate(max_items=len(context.items) - gone)
+            if is_changed:
+                _assigned(context, at)
+            assert messages_of(histories, context) == fresh_messages(context), at
+
+
+@pytest.mark.parametrize("at", [30, 200, *range(560, 580)])
+def test_what_is_assigned_is_seen_in_a_history_that_is_shortened_in_every_turn(at: int) -> None:
+    """What is gone moves the others to the front, and the part that is looked at along with it."""
+    context = conversation.long(LENGTH)
+    histories = after_some_turns(context)
+    _assigned(context, at)
+
+    turns = 0
+    while messages_of(histories, context) != fresh_messages(context):
+        turns += 1
+        conversation.go_on(context, shorten=False)
+        context.truncate(max_items=LENGTH)
+    assert turns <= LENGTH // 32 + 1
+
+
 EDITS: dict[str, Callable[[list[Any], int], None]] = {
     "an item is another one": lambda items, at: items.__setitem__(
         at, llm.ChatMessage(role="user", content=["Another word."])
