@@ -19,7 +19,7 @@ from .lines import Line
 from .node import Chunk
 from .recordings import say
 from .reply import ReplyStep
-from .stats import FirstTokens
+from .stats import AUTO_START_S, FirstTokens
 from .timing import Wakes
 from .wait import Action, CallerWait, State
 
@@ -49,9 +49,7 @@ class Attending:
     ) -> None:
         auto = arguments.hold_after_s == "auto"
         self._first_tokens = FirstTokens() if auto else None
-        after_s = (
-            FirstTokens().hold_after_s() if auto else said_after_s(float(arguments.hold_after_s))
-        )
+        after_s = AUTO_START_S if auto else said_after_s(float(arguments.hold_after_s))
         self.wait = CallerWait(arguments.pace, after_s)
         self.announcer = Announcer(arguments, self.wait)
         self.handing_over = HandingOver(session, arguments.on_give_up)
@@ -91,17 +89,14 @@ class Attending:
         if not self._is_awaited(step):
             return ()
         now = self.now()
-        if step.reply.asked_again:
-            assert step.committed_at is not None
-            late = now - step.committed_at >= self._arguments.give_up_after_s
-            step.over = late and step.first_word_at is None
-            return ()
-        action = self.wait.due(now)
         if step.first_word_at is not None and now < step.last_chunk_at + STALLED_S:
             return ()  # it flows
         if step.sentence_held:
             step.sentence_held = False
             return (FlushSentinel(),)  # the text-to-speech would wait for the next sentence
+        if step.reply.asked_again:
+            return self._due_unasked(step, now)
+        action = self.wait.due(now)
         if action is Action.SPEAK_UP:
             self.wait.spoken_up(now)
             return (FlushSentinel(),)  # the text-to-speech would wait for the sentence's end
@@ -245,6 +240,15 @@ class Attending:
             self._first_tokens.add(max(step.first_word_at - step.committed_at, 0.0))
             self.wait.hold_after_s = self._first_tokens.hold_after_s()
         self._if_silent(step)
+
+    def _due_unasked(self, step: ReplyStep, now: float) -> Iterable[Chunk]:
+        """Nobody waits for *step*; but as long as it lasts, nothing else can be said."""
+        late = now - (step.committed_at or now) >= self._arguments.give_up_after_s
+        if step.first_word_at is None or not late:
+            step.over = late
+        elif not step.settled and now >= step.last_chunk_at + self.wait.hold_after_s:
+            return self.broke_off(step, TimeoutError("nothing more of the answer came"))
+        return ()
 
     def _end(self, step: ReplyStep, action: Action, error: Exception | None) -> Iterable[Chunk]:
         """The apology, or what stands in for it, after which the step has no more to say."""

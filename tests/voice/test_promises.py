@@ -529,6 +529,23 @@ def test_asking_again_stops_when_the_caller_speaks() -> None:
     assert len(call.model.asked) == 2
 
 
+def test_an_answer_asked_for_again_that_hangs_has_broken_off() -> None:
+    """Nobody asked for it; but as long as it lasts, nothing else can be said."""
+    turns = [FAILS, Turn("We open", then=Foreign("gone"), stall_s=1000.0), FAILS]
+    call = play(turns, care={"ask_again_every_s": 3.0}, lasts_s=26.0)
+
+    assert call.heard == [SORRY, "We open", "Sorry, where was I?"]
+    assert call.model.asked[1].cancelled
+
+
+def test_a_sentence_asked_for_again_is_not_kept_back() -> None:
+    """The answer is at work behind it, as it may be behind any other."""
+    turns = [FAILS, Turn("We open at five.", then=Foreign("gone"), stall_s=8.0), FAILS]
+    call = play(turns, care={"ask_again_every_s": 3.0}, lasts_s=15.0)
+
+    assert call.heard == [SORRY, "We open at five."]
+
+
 # --- recordings ---------------------------------------------------------------------------------
 
 
