@@ -180,6 +180,7 @@ class Attachment:
         if self._erased:
             chat_ctx.items[:] = [item for item in chat_ctx.items if item.id not in self._erased]
         step = reply.step = ReplyStep(reply)
+        step.takes_tools = getattr(arguments[-1], "tool_choice", None) != "none"
         return accompanied(partial(node, chat_ctx, *arguments), step, self.attending)
 
     def _recordings(self) -> list[Line]:

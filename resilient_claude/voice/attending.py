@@ -137,7 +137,7 @@ class Attending:
         if isinstance(chunk, llm.ChatChunk):
             text = chunk.delta.content if chunk.delta else None
             if step.first_word_at is None and chunk.delta and chunk.delta.tool_calls:
-                step.tools = True
+                step.tools, step.tools_refused = step.takes_tools, not step.takes_tools
         if not isinstance(text, str) or not text:
             return
         if step.first_word_at is None and not self._says_something(text):

@@ -90,7 +90,10 @@ async def accompanied(
             step.tokens += 1
             yield chunk
     except StopAsyncIteration:
-        pass
+        if step.tools_refused and step.first_word_at is None and not step.over:
+            error = RuntimeError("it called tools where it had to answer")
+            for said in await _told(step, attendance, error):
+                yield said
     except Exception as exc:  # noqa: BLE001  # whatever the agent's node raises, the caller waits
         for said in await _announced(step, attendance, exc, chunk):
             yield said
@@ -111,13 +114,18 @@ async def _announced(
         raise error  # a reply to what the tools return will follow
     if step.reply.asked_again and step.first_word_at is None:
         return []  # he did not ask, and is not told
-    while not attendance.may_announce(step):
-        await attendance.wake(step)
-    announce = attendance.lost if step.first_word_at is None else attendance.broke_off
-    said = list(announce(step, error))
+    said = await _told(step, attendance, error)
     if not said:
         raise error
     return said
+
+
+async def _told(step: ReplyStep, attendance: Attendance, error: Exception) -> list[Chunk]:
+    """What is said of *error*, as soon as it may be."""
+    while not attendance.may_announce(step):
+        await attendance.wake(step)
+    announce = attendance.lost if step.first_word_at is None else attendance.broke_off
+    return list(announce(step, error))
 
 
 async def _opened(node: Callable[[], Any]) -> AsyncIterator[Chunk]:

@@ -32,7 +32,9 @@ class ReplyStep:
         parts: what went out before that word, in its order: (text, whether it is a line of ours).
         lines: how many of them are lines, each of which is played by itself.
         played: how many pieces of sound have begun to play.
+        takes_tools: whether the LLM may call tools: livekit ignores the calls of a last step.
         tools: whether it called tools.
+        tools_refused: whether it called some that are ignored.
         apologised: whether an apology went out.
         settled: whether the caller has heard what was to be heard: the answer or the apology.
         heard_at: since when he has; None if he has not, or if only a text was written.
@@ -53,7 +55,9 @@ class ReplyStep:
     parts: list[tuple[str, bool]] = field(default_factory=list)
     lines: int = 0
     played: int = 0
+    takes_tools: bool = True
     tools: bool = False
+    tools_refused: bool = False
     apologised: bool = False
     settled: bool = False
     heard_at: float | None = None

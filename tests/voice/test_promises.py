@@ -411,6 +411,21 @@ def test_a_long_tool_does_not_use_up_the_caller_s_patience_with_the_llm() -> Non
     assert not call.names(Apology)
 
 
+def test_an_llm_that_only_calls_tools_has_lost_the_turn() -> None:
+    """livekit ignores its calls after `max_tool_steps`, and nothing would be said."""
+    ran: list[str] = []
+    turns = [Turn(tool="book", first_s=1.0)] * 5
+    call = play(
+        [*turns, Turn(OPENING)],
+        [Says("Book a table please"), Says("Hello?", after_answer_s=8.0)],
+        tools=[booking(0.2, ran)],
+    )
+
+    assert call.heard == ["One moment.", SORRY, OPENING]
+    assert [wait.outcome for wait in call.stats.waits] == ["apologised", "answered"]
+    assert len(ran) == 4
+
+
 def test_a_session_that_is_closing_has_no_lines() -> None:
     """It says nothing that is new; a line would be an exception in the event loop, and counted."""
     ran: list[str] = []
