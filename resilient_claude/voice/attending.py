@@ -56,7 +56,7 @@ class Attending:
         self.hung = HungAnswers(session, self.announcer, self.wait, arguments.pace.give_up_after_s)
         self._session = session
         self._arguments = arguments
-        self._step_of = step_of
+        self.step_of = step_of
         self._wakes = Wakes()
         self._attached = True
 
@@ -164,7 +164,7 @@ class Attending:
         speech = self._session.current_speech
         if speech is None or speech.interrupted or not self._attached:
             return
-        step = self._step_of(speech)
+        step = self.step_of(speech)
         if step is None or step.committed_at is not None:
             return
         now = step.committed_at = self.now()
@@ -180,7 +180,7 @@ class Attending:
     def asked(self) -> None:
         """A turn of the caller's was written down, which may be later than it was committed."""
         speech = self._session.current_speech
-        step = None if speech is None else self._step_of(speech)
+        step = None if speech is None else self.step_of(speech)
         if self.wait.state is State.LOST and step is not None and not step.over:
             step.committed_at = None
         self.wait.asked()

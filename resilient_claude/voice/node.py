@@ -90,10 +90,8 @@ async def accompanied(
             step.tokens += 1
             yield chunk
     except StopAsyncIteration:
-        if step.tools_refused and step.first_word_at is None and not step.over:
-            error = RuntimeError("it called tools where it had to answer")
-            for said in await _told(step, attendance, error):
-                yield said
+        for said in await _instead(step, attendance):
+            yield said
     except Exception as exc:  # noqa: BLE001  # whatever the agent's node raises, the caller waits
         for said in await _announced(step, attendance, exc, chunk):
             yield said
@@ -118,6 +116,12 @@ async def _announced(
     if not said:
         raise error
     return said
+
+
+async def _instead(step: ReplyStep, attendance: Attendance) -> list[Chunk]:
+    """What is said where the answer has ended, and nothing of it can be heard."""
+    reason = step.unheard_because
+    return [] if reason is None else await _told(step, attendance, RuntimeError(reason))
 
 
 async def _told(step: ReplyStep, attendance: Attendance, error: Exception) -> list[Chunk]:

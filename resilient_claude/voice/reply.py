@@ -7,6 +7,7 @@ results of each round of tools.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from unicodedata import category
 
 from livekit.agents import Agent
 from livekit.agents.voice import SpeechHandle
@@ -75,11 +76,26 @@ class ReplyStep:
         return self.apologised and (at_once or not self.settled)
 
     @property
+    def unheard_because(self) -> str | None:
+        """Why nothing of an answer that has ended is heard, None if it had nothing to say."""
+        if self.over or self.tools or self.first_word_at is not None:
+            return None
+        if self.tools_refused:
+            return "it called tools where it had to answer"
+        signs = "".join(text.strip() for text, is_line in self.parts if not is_line)
+        return "no voice speaks its answer" if signs and all(map(_is_mute, signs)) else None
+
+    @property
     def due_to_be_heard(self) -> bool:
         """Whether the answer or the apology has begun to play, if each line was played."""
         words = self.apologised or self.first_word_at is not None
         signs = any(text.strip() for text, is_line in self.parts if not is_line)
         return (words or signs) and self.played > self.lines
+
+
+def _is_mute(sign: str) -> bool:
+    """Whether no voice makes a word of *sign*: an emoji, or Markdown."""
+    return sign in "*_#`~" or category(sign) in ("So", "Sk", "Cf", "Mn", "Me", "Zs", "Cc")
 
 
 @dataclass(eq=False, slots=True)
