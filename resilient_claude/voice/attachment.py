@@ -180,6 +180,7 @@ class Attachment:
         if self._erased:
             chat_ctx.items[:] = [item for item in chat_ctx.items if item.id not in self._erased]
         step = reply.step = ReplyStep(reply)
+        step.takes_tools = getattr(arguments[-1], "tool_choice", None) != "none"
         return accompanied(partial(node, chat_ctx, *arguments), step, self.attending)
 
     def _recordings(self) -> list[Line]:
@@ -212,10 +213,12 @@ class Attachment:
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
         attending, now = self.attending, self.attending.now()
         if event.new_state == "speaking":
-            self._asking.aclose()
+            self._asking.caller_spoke()
             attending.wait.caller_spoke(now)
         elif event.old_state == "speaking":
-            attending.wait.caller_fell_silent(now)
+            speech = self._session.current_speech
+            unheeded = speech is not None and not speech.allow_interruptions
+            attending.wait.caller_fell_silent(now, unheeded=unheeded)
             self._tool_lines.look()
             # The event is dated back to his last word, on another clock.
             since_s = min(max(time.time() - event.created_at, 0.0), 3.0)

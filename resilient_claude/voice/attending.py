@@ -19,7 +19,7 @@ from .lines import Line
 from .node import Chunk
 from .recordings import say
 from .reply import ReplyStep
-from .stats import FirstTokens
+from .stats import AUTO_START_S, FirstTokens
 from .timing import Wakes
 from .wait import Action, CallerWait, State
 
@@ -49,16 +49,14 @@ class Attending:
     ) -> None:
         auto = arguments.hold_after_s == "auto"
         self._first_tokens = FirstTokens() if auto else None
-        after_s = (
-            FirstTokens().hold_after_s() if auto else said_after_s(float(arguments.hold_after_s))
-        )
+        after_s = AUTO_START_S if auto else said_after_s(float(arguments.hold_after_s))
         self.wait = CallerWait(arguments.pace, after_s)
         self.announcer = Announcer(arguments, self.wait)
         self.handing_over = HandingOver(session, arguments.on_give_up)
         self.hung = HungAnswers(session, self.announcer, self.wait, arguments.pace.give_up_after_s)
         self._session = session
         self._arguments = arguments
-        self._step_of = step_of
+        self.step_of = step_of
         self._wakes = Wakes()
         self._attached = True
 
@@ -91,17 +89,14 @@ class Attending:
         if not self._is_awaited(step):
             return ()
         now = self.now()
-        if step.reply.asked_again:
-            assert step.committed_at is not None
-            late = now - step.committed_at >= self._arguments.give_up_after_s
-            step.over = late and step.first_word_at is None
-            return ()
-        action = self.wait.due(now)
         if step.first_word_at is not None and now < step.last_chunk_at + STALLED_S:
             return ()  # it flows
         if step.sentence_held:
             step.sentence_held = False
             return (FlushSentinel(),)  # the text-to-speech would wait for the next sentence
+        if step.reply.asked_again:
+            return self._due_unasked(step, now)
+        action = self.wait.due(now)
         if action is Action.SPEAK_UP:
             self.wait.spoken_up(now)
             return (FlushSentinel(),)  # the text-to-speech would wait for the sentence's end
@@ -142,7 +137,7 @@ class Attending:
         if isinstance(chunk, llm.ChatChunk):
             text = chunk.delta.content if chunk.delta else None
             if step.first_word_at is None and chunk.delta and chunk.delta.tool_calls:
-                step.tools = True
+                step.tools, step.tools_refused = step.takes_tools, not step.takes_tools
         if not isinstance(text, str) or not text:
             return
         if step.first_word_at is None and not self._says_something(text):
@@ -169,7 +164,7 @@ class Attending:
         speech = self._session.current_speech
         if speech is None or speech.interrupted or not self._attached:
             return
-        step = self._step_of(speech)
+        step = self.step_of(speech)
         if step is None or step.committed_at is not None:
             return
         now = step.committed_at = self.now()
@@ -185,7 +180,7 @@ class Attending:
     def asked(self) -> None:
         """A turn of the caller's was written down, which may be later than it was committed."""
         speech = self._session.current_speech
-        step = None if speech is None else self._step_of(speech)
+        step = None if speech is None else self.step_of(speech)
         if self.wait.state is State.LOST and step is not None and not step.over:
             step.committed_at = None
         self.wait.asked()
@@ -245,6 +240,15 @@ class Attending:
             self._first_tokens.add(max(step.first_word_at - step.committed_at, 0.0))
             self.wait.hold_after_s = self._first_tokens.hold_after_s()
         self._if_silent(step)
+
+    def _due_unasked(self, step: ReplyStep, now: float) -> Iterable[Chunk]:
+        """Nobody waits for *step*; but as long as it lasts, nothing else can be said."""
+        late = now - (step.committed_at or now) >= self._arguments.give_up_after_s
+        if step.first_word_at is None or not late:
+            step.over = late
+        elif not step.settled and now >= step.last_chunk_at + self.wait.hold_after_s:
+            return self.broke_off(step, TimeoutError("nothing more of the answer came"))
+        return ()
 
     def _end(self, step: ReplyStep, action: Action, error: Exception | None) -> Iterable[Chunk]:
         """The apology, or what stands in for it, after which the step has no more to say."""

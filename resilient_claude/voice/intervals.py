@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from livekit.agents import AgentSession
+from livekit.agents.voice import SpeechHandle
 
 from .attending import Attending
 from .lines import Line
@@ -91,14 +92,23 @@ class AskingAgain:
         self._attending = attending
         self._every_s = every_s
         self._timer = Timer(self._fired)
+        self._handle: SpeechHandle | None = None
 
     def apologised(self) -> None:
         """An apology was said: the caller may wait for an answer still."""
         if self._every_s is not None:
             self._timer.set(self._attending.now() + self._every_s)
 
+    def caller_spoke(self) -> None:
+        """Ask no more; a reply that he could not interrupt, and has not heard, gives way to him."""
+        self._timer.cancel()
+        handle, self._handle = self._handle, None
+        step = None if handle is None else self._attending.step_of(handle)
+        if handle is not None and step is not None and not step.settled:
+            handle.interrupt(force=True)
+
     def aclose(self) -> None:
-        """Ask no more: the caller speaks, has an answer, or is gone."""
+        """Ask no more: the caller has written, or is gone."""
         self._timer.cancel()
 
     def _fired(self) -> None:
@@ -111,7 +121,7 @@ class AskingAgain:
         self._timer.set(self._attending.now() + self._every_s)
         self.asking = True
         try:
-            self._session.generate_reply(instructions=ASK_AGAIN)
+            self._handle = self._session.generate_reply(instructions=ASK_AGAIN)
         except RuntimeError:  # the session is closing
             self._timer.cancel()
         finally:

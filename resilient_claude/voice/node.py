@@ -90,7 +90,8 @@ async def accompanied(
             step.tokens += 1
             yield chunk
     except StopAsyncIteration:
-        pass
+        for said in await _instead(step, attendance):
+            yield said
     except Exception as exc:  # noqa: BLE001  # whatever the agent's node raises, the caller waits
         for said in await _announced(step, attendance, exc, chunk):
             yield said
@@ -111,13 +112,24 @@ async def _announced(
         raise error  # a reply to what the tools return will follow
     if step.reply.asked_again and step.first_word_at is None:
         return []  # he did not ask, and is not told
-    while not attendance.may_announce(step):
-        await attendance.wake(step)
-    announce = attendance.lost if step.first_word_at is None else attendance.broke_off
-    said = list(announce(step, error))
+    said = await _told(step, attendance, error)
     if not said:
         raise error
     return said
+
+
+async def _instead(step: ReplyStep, attendance: Attendance) -> list[Chunk]:
+    """What is said where the answer has ended, and nothing of it can be heard."""
+    reason = step.unheard_because
+    return [] if reason is None else await _told(step, attendance, RuntimeError(reason))
+
+
+async def _told(step: ReplyStep, attendance: Attendance, error: Exception) -> list[Chunk]:
+    """What is said of *error*, as soon as it may be."""
+    while not attendance.may_announce(step):
+        await attendance.wake(step)
+    announce = attendance.lost if step.first_word_at is None else attendance.broke_off
+    return list(announce(step, error))
 
 
 async def _opened(node: Callable[[], Any]) -> AsyncIterator[Chunk]:

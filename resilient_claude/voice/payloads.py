@@ -36,7 +36,8 @@ class Apology:
         text: what is said.
         number: 1 for the first; a turn that is answered begins anew.
         waited_s: seconds he has waited, over all turns that he interrupted.
-        error: what the LLM raised; None if it was given up after `give_up_after_s`.
+        error: what the LLM raised, or what was wrong with what it answered; None if it was given up
+            after `give_up_after_s`.
         failure: what is known of that, if this package raised it.
     """
 
@@ -69,7 +70,8 @@ class GiveUp:
     Attributes:
         apologies: how many were said.
         waited_s: seconds he has waited this time.
-        error: what the LLM raised; None if it was given up after `give_up_after_s`.
+        error: what the LLM raised, or what was wrong with what it answered; None if it was given up
+            after `give_up_after_s`.
         failure: what is known of that, if this package raised it.
     """
 

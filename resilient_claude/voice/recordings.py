@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -23,12 +24,21 @@ from .voice_log import handler_failed
 T = TypeVar("T")
 
 
+FRAME_WITHIN_S = 2.0
+"""So long a frame is waited for: behind a recording that never comes, the answer would wait."""
+
+
 async def played(line: Line) -> AsyncGenerator[rtc.AudioFrame, None]:
     """The frames of *line*, which is a recording, as far as the application can give them."""
     sound = line.sound
     assert sound is not None
     try:
-        async for frame in sound() if callable(sound) else _each(sound):
+        frames = aiter(sound() if callable(sound) else _each(sound))
+        while True:
+            async with asyncio.timeout(FRAME_WITHIN_S):
+                frame = await anext(frames, None)
+            if frame is None:
+                return
             yield frame
     except Exception as exc:  # noqa: BLE001  # the application's: the answer is yet to be spoken
         handler_failed("audio", exc)

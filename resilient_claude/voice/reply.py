@@ -7,6 +7,7 @@ results of each round of tools.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from unicodedata import category
 
 from livekit.agents import Agent
 from livekit.agents.voice import SpeechHandle
@@ -32,7 +33,9 @@ class ReplyStep:
         parts: what went out before that word, in its order: (text, whether it is a line of ours).
         lines: how many of them are lines, each of which is played by itself.
         played: how many pieces of sound have begun to play.
+        takes_tools: whether the LLM may call tools: livekit ignores the calls of a last step.
         tools: whether it called tools.
+        tools_refused: whether it called some that are ignored.
         apologised: whether an apology went out.
         settled: whether the caller has heard what was to be heard: the answer or the apology.
         heard_at: since when he has; None if he has not, or if only a text was written.
@@ -53,7 +56,9 @@ class ReplyStep:
     parts: list[tuple[str, bool]] = field(default_factory=list)
     lines: int = 0
     played: int = 0
+    takes_tools: bool = True
     tools: bool = False
+    tools_refused: bool = False
     apologised: bool = False
     settled: bool = False
     heard_at: float | None = None
@@ -71,11 +76,26 @@ class ReplyStep:
         return self.apologised and (at_once or not self.settled)
 
     @property
+    def unheard_because(self) -> str | None:
+        """Why nothing of an answer that has ended is heard, None if it had nothing to say."""
+        if self.over or self.tools or self.first_word_at is not None:
+            return None
+        if self.tools_refused:
+            return "it called tools where it had to answer"
+        signs = "".join(text.strip() for text, is_line in self.parts if not is_line)
+        return "no voice speaks its answer" if signs and all(map(_is_mute, signs)) else None
+
+    @property
     def due_to_be_heard(self) -> bool:
         """Whether the answer or the apology has begun to play, if each line was played."""
         words = self.apologised or self.first_word_at is not None
         signs = any(text.strip() for text, is_line in self.parts if not is_line)
         return (words or signs) and self.played > self.lines
+
+
+def _is_mute(sign: str) -> bool:
+    """Whether no voice makes a word of *sign*: an emoji, or Markdown."""
+    return sign in "*_#`~" or category(sign) in ("So", "Sk", "Cf", "Mn", "Me", "Zs", "Cc")
 
 
 @dataclass(eq=False, slots=True)

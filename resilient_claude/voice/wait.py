@@ -27,8 +27,9 @@ tool that runs before he has heard a word does not change that, nor does one tha
 unless it has a time of its own; behind words ("Let me look."), and when the tool speaks for itself,
 there are lines only then. None is said within `CLEARANCE_S` of the apology; one that would be is
 said a little earlier if that still makes sense, and an apology that nobody could foresee waits for
-so long, as does one that is due right behind the line of a tool. Where a line would fall due while
-the answer has begun to arrive, but in no whole sentence, its words are spoken as they are. If
+so long, as does one that is due right behind the line of a tool. Where a line or
+the apology would fall due while the answer has begun to arrive, but in no whole sentence, its words
+are spoken as they are. What he says is a turn of its own, or else brings the next line forward. If
 nothing is heard of them (an asterisk, an emoji), he waits still. The invariant: at most one apology
 per wait; one that he has talked over is said once more without being counted.
 
@@ -157,15 +158,16 @@ class CallerWait:
         if self.state is State.LOST:
             self.state = State.IDLE
 
-    def caller_fell_silent(self, now: float) -> None:
-        """The caller stopped speaking."""
+    def caller_fell_silent(self, now: float, *, unheeded: bool = False) -> None:
+        """The caller stopped speaking; *unheeded*: no turn comes of it while the reply lasts."""
         if self._spoke_at is None:
             return
         spoke_s = now - self._spoke_at
         if spoke_s > NUDGE_S and self._tool_began is None:
             self._not_waiting_s += spoke_s
         self._spoke_at, self._settled = None, now + SETTLE_S
-        if self.state is State.WORKING:  # what he said is committed when the tool is through
+        unheeded = unheeded and self.state is State.WAITING
+        if unheeded or self.state is State.WORKING:  # then it is committed after the tool
             self._line_due = min(self._line_due, now + self.hold_after_s)
 
     def tools_started(self, now: float) -> None:
@@ -223,7 +225,7 @@ class CallerWait:
 
     def spoken_up(self, now: float) -> None:
         """What came of the answer is on its way to his ear: no line is due any more."""
-        self._line_due, self._spoken_up = math.inf, now
+        self._spoken_up = now
 
     def apologised(self) -> None:
         """An apology goes out."""
@@ -255,12 +257,12 @@ class CallerWait:
         if now >= self._lost_at():
             return self.failed()
         if self.state is State.ARRIVING:
-            return Action.SPEAK_UP if now >= self._line_due else Action.NOTHING
+            return Action.SPEAK_UP if now >= self._speak_up_at() else Action.NOTHING
         return Action.HOLD_LINE if now >= self._next_line(now) else Action.NOTHING
 
     def next_due(self, now: float) -> float:
         """When `due` is to be asked again, if nothing happens before; infinity for never."""
-        due = self._line_due if self.state is State.ARRIVING else self._next_line(now)
+        due = self._speak_up_at() if self.state is State.ARRIVING else self._next_line(now)
         return max(min(due, self._lost_at()), self._free_at())
 
     def free(self, now: float) -> bool:
@@ -278,6 +280,10 @@ class CallerWait:
         """When the turn is lost; not right behind what was said in it, the line of a tool, say."""
         said = {State.WAITING: self._line_said, State.ARRIVING: self._spoken_up}
         return max(self._deadline(), said.get(self.state, math.inf) + CLEARANCE_S)
+
+    def _speak_up_at(self) -> float:
+        """When words that came in no whole sentence are spoken: he waits no longer for them."""
+        return min(self._line_due, self._deadline()) if self._spoken_up == math.inf else math.inf
 
     def _deadline(self) -> float:
         return self._began + self._not_waiting_s + self._pace.give_up_after_s

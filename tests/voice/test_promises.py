@@ -192,6 +192,27 @@ def test_an_answer_that_flows_is_not_cut_into_pieces_because_it_was_late() -> No
     assert call.heard == [f"We are {words} open. Now."]
 
 
+def test_words_in_no_whole_sentence_are_spoken_within_the_bound() -> None:
+    """He has waited for twelve seconds, and the next line is far away."""
+    slow = Turn("We open at", then=Foreign("gone"), first_s=10.5, stall_s=8.0)
+    call = play([slow], lasts_s=25.0)
+
+    assert call.heard == ["One moment.", "Still with you.", "We open at", "Sorry, where was I?"]
+    assert call.last("We open").start_s < COMMITTED_S + 12.3
+
+
+def test_who_may_not_interrupt_is_not_left_without_a_voice() -> None:
+    """livekit makes no turn of what he says; the next line would be due seven seconds later."""
+    handling = {"interruption": {"enabled": False}}
+    hello = Says("Hello?", at_s=5.5)
+    call = play(
+        [HANGS], [QUESTION, hello], session_options={"turn_handling": handling}, lasts_s=12.0
+    )
+
+    assert call.heard == ["One moment.", "Still with you."]
+    assert call.last("Still").start_s - call.played.said()[1].end_s < 3.4
+
+
 def test_an_apology_keeps_its_distance_from_a_line() -> None:
     """A failure that nobody could foresee, half a second behind "One moment."."""
     call = play([Turn(then=Foreign("no"), first_s=3.2)], lasts_s=12.0)
@@ -411,6 +432,21 @@ def test_a_long_tool_does_not_use_up_the_caller_s_patience_with_the_llm() -> Non
     assert not call.names(Apology)
 
 
+def test_an_llm_that_only_calls_tools_has_lost_the_turn() -> None:
+    """livekit ignores its calls after `max_tool_steps`, and nothing would be said."""
+    ran: list[str] = []
+    turns = [Turn(tool="book", first_s=1.0)] * 5
+    call = play(
+        [*turns, Turn(OPENING)],
+        [Says("Book a table please"), Says("Hello?", after_answer_s=8.0)],
+        tools=[booking(0.2, ran)],
+    )
+
+    assert call.heard == ["One moment.", SORRY, OPENING]
+    assert [wait.outcome for wait in call.stats.waits] == ["apologised", "answered"]
+    assert len(ran) == 4
+
+
 def test_a_session_that_is_closing_has_no_lines() -> None:
     """It says nothing that is new; a line would be an exception in the event loop, and counted."""
     ran: list[str] = []
@@ -529,6 +565,38 @@ def test_asking_again_stops_when_the_caller_speaks() -> None:
     assert len(call.model.asked) == 2
 
 
+def test_an_answer_asked_for_again_that_hangs_has_broken_off() -> None:
+    """Nobody asked for it; but as long as it lasts, nothing else can be said."""
+    turns = [FAILS, Turn("We open", then=Foreign("gone"), stall_s=1000.0), FAILS]
+    call = play(turns, care={"ask_again_every_s": 3.0}, lasts_s=26.0)
+
+    assert call.heard == [SORRY, "We open", "Sorry, where was I?"]
+    assert call.model.asked[1].cancelled
+
+
+def test_an_answer_asked_for_again_gives_way_to_a_caller_who_may_not_interrupt() -> None:
+    """Nobody hears anything of it, and livekit would drop what he says."""
+    handling = {"interruption": {"enabled": False}}
+    call = play(
+        [FAILS, HANGS, Turn(OPENING)],
+        [QUESTION, Says("Hello?", after_answer_s=5.0)],
+        care={"ask_again_every_s": 3.0},
+        session_options={"turn_handling": handling},
+        lasts_s=20.0,
+    )
+
+    assert call.heard == [SORRY, OPENING]
+    assert call.model.asked[1].cancelled
+
+
+def test_a_sentence_asked_for_again_is_not_kept_back() -> None:
+    """The answer is at work behind it, as it may be behind any other."""
+    turns = [FAILS, Turn("We open at five.", then=Foreign("gone"), stall_s=8.0), FAILS]
+    call = play(turns, care={"ask_again_every_s": 3.0}, lasts_s=15.0)
+
+    assert call.heard == [SORRY, "We open at five."]
+
+
 # --- recordings ---------------------------------------------------------------------------------
 
 
@@ -600,13 +668,22 @@ def test_the_silence_as_heard() -> None:
     assert call.stats.silence_max_s == wait.silence_s
 
 
-def test_an_answer_that_cannot_be_spoken_is_a_silent_one() -> None:
-    """An agent may say nothing; but nobody has heard an answer then."""
-    call = play([Turn("👍"), Turn(OPENING)], [QUESTION, Says("And then?", at_s=9.0)])
+@pytest.mark.parametrize("text", ["👍", "👩\u200d⚕️"])
+def test_an_answer_that_no_voice_can_speak_is_a_lost_turn(text: str) -> None:
+    """Nobody has heard an answer; he would wait for one."""
+    call = play([Turn(text), Turn(OPENING)], [QUESTION, Says("And then?", at_s=9.0)])
+
+    assert call.heard == [SORRY, OPENING]
+    assert [wait.outcome for wait in call.stats.waits] == ["apologised", "answered"]
+
+
+def test_an_empty_answer_is_a_silent_one() -> None:
+    """An agent may say nothing."""
+    call = play([Turn(""), Turn(OPENING)], [QUESTION, Says("And then?", at_s=9.0)])
 
     assert call.heard == [OPENING]
     assert [wait.outcome for wait in call.stats.waits] == ["silent", "answered"]
-    assert call.names(Answered) == ["Answered"]
+    assert call.names() == ["Answered"]
 
 
 def test_what_cannot_be_spoken_does_not_stand_for_an_answer() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from livekit import rtc
 
+from resilient_claude.voice import recordings
 from resilient_claude.voice.lines import Line
 from resilient_claude.voice.recordings import recorded_or_spoken
 
@@ -55,6 +57,27 @@ async def test_everything_else_is_spoken(text: list[str]) -> None:
 async def test_a_line_of_another_reply_is_spoken() -> None:
     """Claude may say "One moment." by itself."""
     assert (await made_of(["One moment."], recordings=[]))[1] == "One moment."
+
+
+async def test_a_recording_of_which_nothing_comes_is_spoken(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its place is not reached, perhaps; the answer waits behind it."""
+    monkeypatch.setattr(recordings, "FRAME_WITHIN_S", 0.05)
+    closed: list[bool] = []
+
+    async def frames() -> AsyncIterator[rtc.AudioFrame]:
+        try:
+            await asyncio.sleep(1000.0)
+            yield FRAME
+        finally:
+            closed.append(True)
+
+    line = Line("One moment.", audio=frames)
+
+    assert await made_of(["One moment."], recordings=[line]) == ([SPOKEN], "One moment.")
+    assert closed == [True]
+    assert [f["root_type"] for f in lines.named("voice.handler_failed")] == ["TimeoutError"]
 
 
 async def test_a_function_is_called_each_time() -> None:

@@ -180,6 +180,28 @@ def test_the_beginning_of_an_answer_is_spoken_when_a_line_would_be_due() -> None
     assert wait.due(20.0) is Action.NOTHING
 
 
+def test_the_beginning_of_an_answer_is_spoken_within_the_bound() -> None:
+    """The next line would be due at 16 s."""
+    wait = waiting()
+    wait.hold_line_said(2.5)
+    wait.hold_line_said(9.3)
+    wait.arrived()
+
+    assert wait.next_due(10.0) == 12.0
+    assert wait.due(12.0) is Action.SPEAK_UP
+
+
+def test_who_speaks_and_is_not_heeded_hears_a_line() -> None:
+    """He may not interrupt, and asks whether anybody is there; a cough does not count."""
+    for unheeded, due in ((True, 7.5), (False, 9.3)):
+        wait = waiting()
+        wait.hold_line_said(2.5)
+        wait.caller_spoke(4.5)
+        wait.caller_fell_silent(5.0, unheeded=unheeded)
+
+        assert wait.next_due(5.0) == pytest.approx(due)
+
+
 def test_an_answer_of_which_nothing_is_heard_is_a_lost_turn() -> None:
     """It began with an emoji, and then nothing came; what is being spoken is waited for."""
     wait = waiting()
