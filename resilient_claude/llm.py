@@ -28,8 +28,9 @@ from livekit.agents.utils import aio, is_given
 from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
 from resilient_claude.request.given import or_default
-from resilient_claude.request.model_ids import did_you_mean
+from resilient_claude.request.model_ids import did_you_mean, did_you_mean_on_bedrock
 from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.platforms import BEDROCK, BEDROCK_MESSAGES
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.request.warming import static_text
 from resilient_claude.telemetry.ending_models import ENDING_MODELS
@@ -64,6 +65,9 @@ if TYPE_CHECKING:
     from resilient_claude.telemetry.events import WarmedCache
     from resilient_claude.transport.sdk import AnyClient
 
+_BEDROCKS = (BEDROCK, BEDROCK_MESSAGES)
+_OF_AWS = (".amazonaws.com", ".api.aws")  # and not a gateway, which may have names of its own
+
 
 class ResilientClaudeLLM(
     llm.LLM[Literal["claude_turn_ended", "claude_thinking", "claude_progress"]]
@@ -72,7 +76,8 @@ class ResilientClaudeLLM(
 
     Args:
         model: id of a Claude model. One that Anthropic's API is unlikely to know, such as a
-            gateway's, is one warning if that is where requests go.
+            gateway's, is one warning if that is where requests go; so is Anthropic's own on Amazon
+            Bedrock.
         api_key: an Anthropic API key, or a function that returns one (awaited if need be), called
             for every attempt, so that keys can rotate. Default: `ANTHROPIC_API_KEY`.
         base_url: where the Messages API is. Default: `ANTHROPIC_BASE_URL`, else Anthropic's.
@@ -245,11 +250,16 @@ class ResilientClaudeLLM(
         self._question_model()
 
     def _question_model(self) -> None:
-        """One line if Anthropic's own API is unlikely to know the model, or not for long.
+        """One line if Anthropic's API or Bedrock is unlikely to know the model, or not for long.
 
         And one if there are prices, but not of it.
         """
-        if self.provider.endswith("anthropic.com") and (meant := did_you_mean(self.model)):
+        meant = None
+        if self.provider.endswith("anthropic.com"):
+            meant = did_you_mean(self.model)
+        elif platform_asked(self.client) in _BEDROCKS and self.provider.endswith(_OF_AWS):
+            meant = did_you_mean_on_bedrock(self.model)
+        if meant is not None:
             model_unknown(self._log, model=self.model, suggestion=meant)
         model = self._requests.model
         ENDING_MODELS.tell_if_known(self._log, model.id, model.facts.retires, date.today())

@@ -223,6 +223,32 @@ async def test_an_unknown_model_is_one_warning_at_anthropic_alone(
     await adapter.aclose()
 
 
+@pytest.mark.parametrize(
+    ("kind", "model", "base_url", "meant"),
+    [
+        ("", "claude-haiku-4-5", None, "anthropic.claude-haiku-4-5"),
+        ("Mantle", "claude-haiku-4-5", None, "anthropic.claude-haiku-4-5"),
+        ("", "anthropic.claude-haiku-4-5-20251001-v1:0", None, None),
+        ("", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", None, None),
+        ("Mantle", "anthropic.claude-haiku-4-5", None, None),
+        ("", "arn:aws:bedrock:eu:1:inference-profile/eu.anthropic.claude-opus-4-6-v1", None, None),
+        ("", "claude-haiku-4-5", "https://gateway.example", None),
+    ],
+)
+async def test_anthropic_s_own_id_is_one_warning_on_bedrock(
+    lines: Lines, kind: str, model: str, base_url: str | None, meant: str | None
+) -> None:
+    """Who moves there changes the client, and every turn would be a 400."""
+    make = getattr(anthropic, f"AsyncAnthropicBedrock{kind}")
+    client = make(aws_region="eu-central-1", base_url=base_url)
+    adapter = ResilientClaudeLLM(model=model, client=client)
+
+    fields = {"model": model, "suggestion": meant}
+    assert lines.events == ([("claude.model_unknown", fields)] if meant else [])
+    await adapter.aclose()
+    await client.close()
+
+
 def test_a_missing_key_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The most common first mistake."""
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
