@@ -248,22 +248,26 @@ class ResilientClaudeLLM(
         self._closed = False
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
         self._question_model()
+        self._question_prices()
 
     def _question_model(self) -> None:
-        """One line if Anthropic's API or Bedrock is unlikely to know the model, or not for long.
-
-        And one if there are prices, but not of it.
-        """
+        """One line if Anthropic's API or Bedrock is unlikely to know the model, or not for long."""
+        model, platform = self._requests.model, platform_asked(self.client)
         meant = None
         if self.provider.endswith("anthropic.com"):
             meant = did_you_mean(self.model)
-        elif platform_asked(self.client) in _BEDROCKS and self.provider.endswith(_OF_AWS):
+            if model.facts.status == "retired":
+                ENDING_MODELS.tell(self._log, model.id, lifecycle="retired", retires_at=None)
+        elif platform in _BEDROCKS and self.provider.endswith(_OF_AWS):
             meant = did_you_mean_on_bedrock(self.model)
         if meant is not None:
             model_unknown(self._log, model=self.model, suggestion=meant)
-        model = self._requests.model
-        ENDING_MODELS.tell_if_known(self._log, model.id, model.facts.retires, date.today())
-        given = self._settings.prices
+        if platform.anthropic_dates:
+            ENDING_MODELS.tell_if_known(self._log, model.id, model.facts.retires, date.today())
+
+    def _question_prices(self) -> None:
+        """One line if there are prices, but not of the model."""
+        model, given = self._requests.model, self._settings.prices
         if given and model.id not in given:
             count = "Anthropic's count" if prices_of(model, given) else "it has no cost"
             reason = f"have none of {model.id}, as it is written in model=: {count}"
@@ -402,6 +406,7 @@ class ResilientClaudeLLM(
         self._rehearsal.timeouts = timeouts
         if self.model != before:
             self._question_model()
+            self._question_prices()
 
     def emit(self, event: Any, *arguments: Any) -> None:
         """Tell the application's handlers of *event*, each by itself: what one raises ends nothing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -245,6 +246,51 @@ async def test_anthropic_s_own_id_is_one_warning_on_bedrock(
 
     fields = {"model": model, "suggestion": meant}
     assert lines.events == ([("claude.model_unknown", fields)] if meant else [])
+    await adapter.aclose()
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "base_url", "is_told"),
+    [
+        ("claude-3-5-sonnet-20241022", None, True),
+        ("claude-opus-4-20250514", None, True),
+        ("claude-3-5-sonnet-20241022", "https://gateway.example", False),
+        ("claude-opus-4-6", None, False),
+        ("claude-haiku-9", None, False),
+    ],
+)
+async def test_a_model_of_former_days_is_one_line_at_anthropic_alone(
+    lines: Lines, model: str, base_url: str | None, is_told: bool
+) -> None:
+    """Its id is written rightly, it stands in many an example, and every turn would be a 404."""
+    adapter = ResilientClaudeLLM(model=model, api_key=KEY, base_url=base_url)
+
+    fields = {"model": model, "lifecycle": "retired"}
+    assert lines.events == ([("claude.model_retires", fields)] if is_told else [])
+    await adapter.aclose()
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_told"), [("", False), ("Mantle", False), ("Vertex", False), ("Foundry", True)]
+)
+async def test_partners_retire_models_on_days_of_their_own(
+    lines: Lines, kind: str, is_told: bool
+) -> None:
+    """A line that says so of a model that lives on teaches people to read over lines."""
+    makers: dict[str, Callable[[], Any]] = {
+        "": lambda: anthropic.AsyncAnthropicBedrock(aws_region="eu-central-1"),
+        "Mantle": lambda: anthropic.AsyncAnthropicBedrockMantle(aws_region="eu-central-1"),
+        "Vertex": lambda: anthropic.AsyncAnthropicVertex(region="global", project_id="desk"),
+        "Foundry": lambda: anthropic.AsyncAnthropicFoundry(resource="desk", api_key=KEY),
+    }
+    client = makers[kind]()
+    adapter = ResilientClaudeLLM(
+        model="anthropic.claude-mythos-preview", client=client, model_like="claude-mythos-preview"
+    )
+
+    told = [event for event, _ in lines.events]
+    assert told == (["claude.model_retires"] if is_told else [])
     await adapter.aclose()
     await client.close()
 
