@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import httpx2
 from livekit.agents import Plugin, llm
@@ -27,6 +27,7 @@ from livekit.agents.utils import aio, is_given
 
 from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
+from resilient_claude.request.argument_checks import alternatives
 from resilient_claude.request.given import or_default
 from resilient_claude.request.model_ids import did_you_mean, did_you_mean_on_bedrock
 from resilient_claude.request.options import RequestOptions
@@ -69,9 +70,10 @@ _BEDROCKS = (BEDROCK, BEDROCK_MESSAGES)
 _OF_AWS = (".amazonaws.com", ".api.aws")  # and not a gateway, which may have names of its own
 
 
-class ResilientClaudeLLM(
-    llm.LLM[Literal["claude_turn_ended", "claude_thinking", "claude_progress"]]
-):
+_Event: TypeAlias = Literal["claude_turn_ended", "claude_thinking", "claude_progress"]
+
+
+class ResilientClaudeLLM(llm.LLM[_Event]):
     """Claude for `AgentSession(llm=...)`, in place of `livekit.plugins.anthropic.LLM`.
 
     Args:
@@ -407,6 +409,17 @@ class ResilientClaudeLLM(
         if self.model != before:
             self._question_model()
             self._question_prices()
+
+    def on(self, event: Any, callback: Callable[..., Any] | None = None) -> Callable[..., Any]:
+        """Call *callback* at each *event*, or be a decorator without one; as livekit's.
+
+        Raises:
+            ValueError: no event that begins with "claude" is called so: it would never come. Or, as
+                livekit says, *callback* is async.
+        """
+        if str(event).startswith("claude") and event not in get_args(_Event):
+            raise ValueError(f"event must be {alternatives(get_args(_Event))}, got {event!r}")
+        return super().on(event, callback)
 
     def emit(self, event: Any, *arguments: Any) -> None:
         """Tell the application's handlers of *event*, each by itself: what one raises ends nothing.
