@@ -381,8 +381,8 @@ class ResilientClaudeLLM(llm.LLM[_Event]):
 
         Raises:
             TypeError: an argument has the wrong type; nothing has changed.
-            ValueError: an argument has a value that cannot work, or that the model rejects;
-                nothing has changed.
+            ValueError: an argument has a value that cannot work, or that the model rejects, also
+                one that was given before: give None beside the model. Nothing has changed.
         """
         if is_given(model) and not is_given(model_like):
             model_like = None

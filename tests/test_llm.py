@@ -463,3 +463,19 @@ async def test_an_event_that_never_comes_is_refused(make_llm: MakeLLM, register:
         for event in ("metrics_collected", "error", "claude_turn_ended", "of-the-application"):
             getattr(adapter, register)(event, print)
         await adapter.aclose()
+
+
+async def test_what_the_new_model_rejects_can_be_taken_back_with_it(make_llm: MakeLLM) -> None:
+    """In a tool of the agent's: an error there is one that the caller hears of."""
+    with SimulatedClaude(default=GREETING) as claude:
+        adapter = make_llm(claude, model="claude-sonnet-5-5", effort="high")
+        with pytest.raises(ValueError, match="effort must be left out for model claude-haiku-4-5"):
+            adapter.update_options(model="claude-haiku-4-5")
+        kept = adapter.model
+
+        adapter.update_options(model="claude-haiku-4-5", effort=None)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert (kept, heard.error) == ("claude-sonnet-5-5", None)
+        assert "output_config" not in claude.requests[0].body
