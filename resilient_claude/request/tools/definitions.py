@@ -27,7 +27,7 @@ from .schemas import (
 from .server_tool import ANYBODY, ServerTool
 from .server_tool_versions import Recipient, Unavailable
 from .tool_fingerprint import fingerprint_of_all
-from .tool_search import ToolSearch, deferred
+from .tool_search import ToolSearch, called, deferred
 
 _FUNCTION_TOOLS = (llm.FunctionTool, llm.RawFunctionTool)
 
@@ -115,6 +115,10 @@ def _add(
         for name, each in offered.items():
             if "input_schema" in each:
                 offered[name] = deferred(each, tool.always_loaded)
+        missing = {*tool.always_loaded} - {called(each) for each in offered.values()}
+        left_out += [
+            f"sent, but there is no {name!r} to be always_loaded" for name in sorted(missing)
+        ]
     offered[name_of(made)] = Definition(made)
     return True
 
