@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import httpx2
 from livekit.agents import Plugin, llm
@@ -27,9 +27,11 @@ from livekit.agents.utils import aio, is_given
 
 from resilient_claude.policy.retry_policy import RetryPolicy, policy_of
 from resilient_claude.policy.timeouts import Timeouts, timeouts_of
+from resilient_claude.request.argument_checks import alternatives
 from resilient_claude.request.given import or_default
-from resilient_claude.request.model_ids import did_you_mean
+from resilient_claude.request.model_ids import did_you_mean, did_you_mean_on_bedrock
 from resilient_claude.request.options import RequestOptions
+from resilient_claude.request.platforms import BEDROCK, BEDROCK_MESSAGES
 from resilient_claude.request.tools.schemas import ToolSchemas
 from resilient_claude.request.warming import static_text
 from resilient_claude.telemetry.ending_models import ENDING_MODELS
@@ -64,15 +66,20 @@ if TYPE_CHECKING:
     from resilient_claude.telemetry.events import WarmedCache
     from resilient_claude.transport.sdk import AnyClient
 
+_BEDROCKS = (BEDROCK, BEDROCK_MESSAGES)
+_OF_AWS = (".amazonaws.com", ".api.aws")  # and not a gateway, which may have names of its own
 
-class ResilientClaudeLLM(
-    llm.LLM[Literal["claude_turn_ended", "claude_thinking", "claude_progress"]]
-):
+
+_Event: TypeAlias = Literal["claude_turn_ended", "claude_thinking", "claude_progress"]
+
+
+class ResilientClaudeLLM(llm.LLM[_Event]):
     """Claude for `AgentSession(llm=...)`, in place of `livekit.plugins.anthropic.LLM`.
 
     Args:
         model: id of a Claude model. One that Anthropic's API is unlikely to know, such as a
-            gateway's, is one warning if that is where requests go.
+            gateway's, is one warning if that is where requests go; so is Anthropic's own on Amazon
+            Bedrock.
         api_key: an Anthropic API key, or a function that returns one (awaited if need be), called
             for every attempt, so that keys can rotate. Default: `ANTHROPIC_API_KEY`.
         base_url: where the Messages API is. Default: `ANTHROPIC_BASE_URL`, else Anthropic's.
@@ -243,17 +250,26 @@ class ResilientClaudeLLM(
         self._closed = False
         self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
         self._question_model()
+        self._question_prices()
 
     def _question_model(self) -> None:
-        """One line if Anthropic's own API is unlikely to know the model, or not for long.
-
-        And one if there are prices, but not of it.
-        """
-        if self.provider.endswith("anthropic.com") and (meant := did_you_mean(self.model)):
+        """One line if Anthropic's API or Bedrock is unlikely to know the model, or not for long."""
+        model, platform = self._requests.model, platform_asked(self.client)
+        meant = None
+        if self.provider.endswith("anthropic.com"):
+            meant = did_you_mean(self.model)
+            if model.facts.status == "retired":
+                ENDING_MODELS.tell(self._log, model.id, lifecycle="retired", retires_at=None)
+        elif platform in _BEDROCKS and self.provider.endswith(_OF_AWS):
+            meant = did_you_mean_on_bedrock(self.model)
+        if meant is not None:
             model_unknown(self._log, model=self.model, suggestion=meant)
-        model = self._requests.model
-        ENDING_MODELS.tell_if_known(self._log, model.id, model.facts.retires, date.today())
-        given = self._settings.prices
+        if platform.anthropic_dates:
+            ENDING_MODELS.tell_if_known(self._log, model.id, model.facts.retires, date.today())
+
+    def _question_prices(self) -> None:
+        """One line if there are prices, but not of the model."""
+        model, given = self._requests.model, self._settings.prices
         if given and model.id not in given:
             count = "Anthropic's count" if prices_of(model, given) else "it has no cost"
             reason = f"have none of {model.id}, as it is written in model=: {count}"
@@ -365,8 +381,8 @@ class ResilientClaudeLLM(
 
         Raises:
             TypeError: an argument has the wrong type; nothing has changed.
-            ValueError: an argument has a value that cannot work, or that the model rejects;
-                nothing has changed.
+            ValueError: an argument has a value that cannot work, or that the model rejects, also
+                one that was given before: give None beside the model. Nothing has changed.
         """
         if is_given(model) and not is_given(model_like):
             model_like = None
@@ -392,6 +408,18 @@ class ResilientClaudeLLM(
         self._rehearsal.timeouts = timeouts
         if self.model != before:
             self._question_model()
+            self._question_prices()
+
+    def on(self, event: Any, callback: Callable[..., Any] | None = None) -> Callable[..., Any]:
+        """Call *callback* at each *event*, or be a decorator without one; as livekit's.
+
+        Raises:
+            ValueError: no event that begins with "claude" is called so: it would never come. Or, as
+                livekit says, *callback* is async.
+        """
+        if str(event).startswith("claude") and event not in get_args(_Event):
+            raise ValueError(f"event must be {alternatives(get_args(_Event))}, got {event!r}")
+        return super().on(event, callback)
 
     def emit(self, event: Any, *arguments: Any) -> None:
         """Tell the application's handlers of *event*, each by itself: what one raises ends nothing.

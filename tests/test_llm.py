@@ -446,3 +446,36 @@ async def test_livekit_counts_the_tokens_of_a_turn_under_the_model_that_was_aske
     assert metrics.metadata is not None
     assert metrics.metadata.model_name == claude.requests[0].body["model"] == "claude-haiku-4-5"
     assert metrics.label == adapter.label
+
+
+@pytest.mark.parametrize("register", ["on", "once"])
+async def test_an_event_that_never_comes_is_refused(make_llm: MakeLLM, register: str) -> None:
+    """A slip of the pen would be a dashboard without numbers."""
+    with SimulatedClaude() as claude:
+        adapter = make_llm(claude)
+
+        with pytest.raises(
+            ValueError, match=r'event must be "claude_turn_ended", .*, got .claude_ended.'
+        ):
+            getattr(adapter, register)("claude_ended", print)
+        with pytest.raises(ValueError, match="event must be"):
+            getattr(adapter, register)("claude_ended")(print)
+        for event in ("metrics_collected", "error", "claude_turn_ended", "of-the-application"):
+            getattr(adapter, register)(event, print)
+        await adapter.aclose()
+
+
+async def test_what_the_new_model_rejects_can_be_taken_back_with_it(make_llm: MakeLLM) -> None:
+    """In a tool of the agent's: an error there is one that the caller hears of."""
+    with SimulatedClaude(default=GREETING) as claude:
+        adapter = make_llm(claude, model="claude-sonnet-5-5", effort="high")
+        with pytest.raises(ValueError, match="effort must be left out for model claude-haiku-4-5"):
+            adapter.update_options(model="claude-haiku-4-5")
+        kept = adapter.model
+
+        adapter.update_options(model="claude-haiku-4-5", effort=None)
+        heard = await read_stream(adapter.chat(chat_ctx=conversation()))
+        await adapter.aclose()
+
+        assert (kept, heard.error) == ("claude-sonnet-5-5", None)
+        assert "output_config" not in claude.requests[0].body

@@ -102,11 +102,13 @@ def chat(
 @app.command()
 def models() -> None:
     """Print what is known of every Claude model, and what is asked of it by default."""
+    from datetime import date
+
     from .model_table import NARROWEST, model_table
 
     console = Console(highlight=False)
     console.width = max(console.width, NARROWEST)
-    console.print(model_table(console.width))
+    console.print(model_table(console.width, today=date.today()))
 
 
 def _has_plugin() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from rich import box
 from rich.table import Table
 from rich.text import Text
@@ -18,11 +20,12 @@ _WORDS = ("status", "thinking", "effort", "by default")
 _NUMBERS = ("K in/out", "$")
 
 
-def model_table(columns: int) -> Table:
+def model_table(columns: int, *, today: date) -> Table:
     """What is known of every model, and what a voice asks of it by default.
 
     Args:
         columns: of the terminal; below `WIDTH` the words about a model stand below each other.
+        today: from the day on which a model retires, it is shown as retired.
     """
     wide = columns >= WIDTH
     table = Table(
@@ -30,13 +33,13 @@ def model_table(columns: int) -> Table:
         padding=(0, 1, 0, 0),
         pad_edge=False,
         show_lines=not wide,
-        caption=f"K: thousand tokens. $: US dollars per million tokens, in / out, {PRICES_AS_OF}.",
+        caption=_caption(),
         caption_justify="left",
     )
     for name in ("model", *(_WORDS if wide else ["takes"]), *_NUMBERS):
         table.add_column(name, no_wrap=name in ("model", "status", *_NUMBERS))
     for facts in MODELS:
-        words = _words(facts)
+        words = _words(facts, today)
         if not wide:
             pairs = zip(_WORDS, words, strict=True)
             words = ["\n".join(f"{name}: {word}" for name, word in pairs)]
@@ -44,9 +47,23 @@ def model_table(columns: int) -> Table:
     return table
 
 
-def _words(facts: ModelFacts) -> list[str]:
+def _caption() -> str:
+    """What the columns of numbers mean, and which prices are not all of it."""
+    units = f"K: thousand tokens. $: US dollars per million tokens, in / out, {PRICES_AS_OF}"
+    dearer = [
+        f"{facts.long_prompt_factor:g} times as much above {facts.long_prompt_tokens / 1000:g} K "
+        f"of prompt on {facts.name}"
+        for facts in MODELS
+        if facts.long_prompt_tokens is not None
+    ]
+    return f"{'; '.join([units, *dearer])}."
+
+
+def _words(facts: ModelFacts, today: date) -> list[str]:
     """What stands below `_WORDS`."""
-    status = facts.status if facts.retires is None else f"until {facts.retires}"
+    status: str = facts.status
+    if facts.retires is not None:
+        status = "retired" if facts.retires <= today else f"until {facts.retires}"
     thinking = f"{', '.join(facts.thinking)} ({facts.thinks})"
     return [status, thinking, _efforts(facts), _default(facts)]
 

@@ -143,6 +143,35 @@ def check_output_config(name: str, value: Any) -> None:
             f"{name}['format'] must be a dict such as "
             f'{{"type": "json_schema", "schema": {{...}}}}, got {wanted!r}'
         )
+    where = _open_object(given["schema"])
+    if where is not None:
+        raise ValueError(
+            f"{name}['format']['schema'] must have \"additionalProperties\": false in each object, "
+            f"as the API wants it, got one without it {where}"
+        )
+
+
+def _open_object(schema: Mapping[str, Any]) -> str | None:
+    """Where in *schema* an object may have arguments that nobody named; None if none may.
+
+    Source: platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema
+    limitations".
+    """
+    waiting: list[tuple[str, Any]] = [("", schema)]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, (list, tuple)):
+            waiting += [(path, each) for each in node]
+        elif isinstance(node, Mapping):
+            kind = node.get("type")
+            is_object = kind == "object" or (isinstance(kind, list) and "object" in kind)
+            if is_object and node.get("additionalProperties") is not False:
+                return f"at {path[1:]}" if path else "at the top"
+            waiting += [(f"{path}.{key}", each) for key, each in node.items() if key not in _VALUES]
+    return None
+
+
+_VALUES = ("const", "default", "enum", "examples")  # of a schema: they hold no schemas
 
 
 def check_user(name: str, value: Any) -> None:

@@ -76,7 +76,7 @@ class ModelFacts:
 
     family: str = ""
     version: tuple[int, int] | None = None
-    status: Literal["latest", "active", "legacy", "deprecated", "unknown"] = "unknown"
+    status: Literal["latest", "active", "legacy", "deprecated", "retired", "unknown"] = "unknown"
     retires: date | None = None
     known: bool = True
     thinking: tuple[ThinkingType, ...]
@@ -315,7 +315,7 @@ _BY_NAME = {(facts.family, facts.version): facts for facts in MODELS}
 
 _OLDER = replace(
     _4_5,
-    status="unknown",
+    status="retired",
     strict_tools=False,
     server_tools=("web_search", "web_fetch", "code_execution", "mcp_toolset"),
     code_calls_tools=False,

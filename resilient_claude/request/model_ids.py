@@ -47,6 +47,15 @@ def did_you_mean(model_id: str) -> str | None:
     return closest
 
 
+def did_you_mean_on_bedrock(model_id: str) -> str | None:
+    """How the id begins that *model_id* was to be on Amazon Bedrock; None if it may be one.
+
+    Bedrock's ids name the provider, those of inference profiles a region before it, and ARNs both
+    or neither. Source: docs.aws.amazon.com/bedrock, "Supported foundation models".
+    """
+    return f"anthropic.{model_id}" if did_you_mean(model_id) is None else None
+
+
 def _may_be_new(model_id: str) -> bool:
     found = _ID.fullmatch(model_id)
     if found is None:

@@ -5,8 +5,9 @@ Which model it is makes no difference here (`model_facts` has that), but for `st
 Sources, as of 2026-11-25: platform.claude.com/docs/en/build-with-claude/overview (availability),
 and below the same path claude-in-amazon-bedrock, claude-on-amazon-bedrock-legacy,
 claude-on-vertex-ai, claude-in-microsoft-foundry, claude-platform-on-aws ("Features not supported"),
-vision ("Request limits"), prompt-caching ("Automatic caching"), fast-mode, data-residency; of the
-anthropic SDK 2.14 lib/bedrock, lib/vertex, lib/aws, lib/google_cloud and lib/foundry.py.
+vision ("Request limits"), prompt-caching ("Automatic caching"), fast-mode, data-residency; further
+platform.claude.com/docs/en/about-claude/model-deprecations; of the anthropic SDK 2.14 lib/bedrock,
+lib/vertex, lib/aws, lib/google_cloud and lib/foundry.py.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Platform:
         inference_geo: Whether a request may say where the model runs.
         answer_format: Whether `output_config` may have a format.
         strict_up_to: The last version of which tools can be strict; None if all can.
+        anthropic_dates: Whether models retire on Anthropic's days; partners have their own.
         automatic_caching: Whether `cache_control` may stand beside the messages.
         media_urls: Whether images and documents may be URLs.
         image_chars: Longest base64 of one image, in characters.
@@ -56,6 +58,7 @@ class Platform:
     inference_geo: bool = True
     answer_format: bool = True
     strict_up_to: tuple[int, int] | None = None
+    anthropic_dates: bool = True
     automatic_caching: bool = True
     media_urls: bool = True
     image_chars: int = 10 * 1024 * 1024
@@ -105,6 +108,7 @@ _OPERATED_BY_A_PARTNER = Platform(
     mcp_servers=False,
     web_tools=False,
     inference_geo=False,
+    anthropic_dates=False,
     media_urls=False,
     image_chars=5 * 1024 * 1024,
 )

@@ -179,7 +179,7 @@ EVENTS: Mapping[str, LogEvent] = {
         "warning",
         ("model", "suggestion"),
         lambda f: (
-            f"Claude has no model {f['model']}"
+            f"there is no model {f['model']}"
             + (f"; did you mean {f['suggestion']}?" if f.get("suggestion") else "")
         ),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 from rich.console import Console
@@ -15,11 +16,11 @@ from resilient_claude.cli.model_table import NARROWEST, WIDTH, model_table
 from resilient_claude.request.model_facts import MODELS
 
 
-def printed() -> list[str]:
+def printed(today: date = date(2026, 11, 26)) -> list[str]:
     """The lines of the table, with what each row holds on one line."""
     console = Console(width=300, file=io.StringIO())
     with console.capture() as captured:
-        console.print(model_table(console.width))
+        console.print(model_table(console.width, today=today))
     return [" ".join(line.split()) for line in captured.get().splitlines()]
 
 
@@ -35,13 +36,26 @@ def test_each_model_has_a_row_with_what_is_asked_of_it() -> None:
         "claude-sonnet-4-6 legacy adaptive, disabled, enabled (if asked) "
         "low to max, no xhigh (high) nothing 1000/128 3/15",
         "claude-sonnet-4-5 until 2026-11-30 disabled, enabled (if asked) - nothing 200/64 3/15",
-        "claude-mythos-preview until 2026-06-30 adaptive, enabled (always) "
+        "claude-mythos-preview retired adaptive, enabled (always) "
         "low to max, no xhigh (high) adaptive, effort low - -",
     ):
         assert line in lines
     assert [line.split()[0] for line in lines if line.startswith("claude-")] == [
         facts.name for facts in MODELS
     ]
+
+
+def test_what_the_prices_leave_out_is_told_below() -> None:
+    """Who chooses by them has long calls, too."""
+    assert printed()[-1].endswith("; 5 times as much above 100 K of prompt on claude-haiku-5-5.")
+
+
+def test_a_model_is_retired_from_its_day_on() -> None:
+    """ "until" a day that is over would be read as a promise."""
+    for day, status in ((29, "until 2026-11-30"), (30, "retired")):
+        lines = printed(date(2026, 11, day))
+
+        assert any(line.startswith(f"claude-sonnet-4-5 {status} ") for line in lines)
 
 
 @pytest.mark.parametrize(

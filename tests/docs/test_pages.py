@@ -37,7 +37,7 @@ RUN_BY = {
     ".venv/bin/resilient-claude demo --record": "DemoOptions(record=True)",
     ".venv/bin/resilient-claude demo --timeline docs/demo.svg": "words(played.picture)",
     ".venv/bin/resilient-claude models": 'invoke(app, ["models"]',
-    ".venv/bin/python examples/caching.py": 'str(EXAMPLES / "caching.py")',
+    ".venv/bin/python examples/caching.py": '"examples/caching.py"]',
     ".venv/bin/resilient-claude chat": '["chat", "--base-url"',
     ".venv/bin/python -m pytest tests/faults -k silent/": 'f"{row.key}/" in',
     ".venv/bin/pip install -q -e '.[dev,docs]' && .venv/bin/sphinx-build docs site": (

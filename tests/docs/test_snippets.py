@@ -58,7 +58,7 @@ APOLOGISING = snippet(page("failures"), "def attend(")
 IMPATIENT = snippet(page("parameters"), "def make_llm")
 PREWARMING = snippet(page("parameters"), "async def begin")
 COUNTING = snippet(page("watching"), "def count")
-TESTING = snippet(page("testing"), "test_my_agent_survives")
+TESTING = snippet(page("testing"), "test_my_agent_survives_an_overload(")
 LOSING = snippet(page("testing"), "test_my_agent_loses")
 WORKING = snippet(page("testing"), "def works")
 OUTAGE = snippet(page("testing"), "def overloaded")
@@ -71,6 +71,7 @@ WARMING = snippet(page("costs"), "async def before_the_first_call")
 CACHED = snippet(page("testing"), "test_my_agents_second_turn_is_cached")
 LOOKING = snippet(page("server-tools"), "def make_agent")
 BREAKING = snippet(page("testing"), "def broken_line")
+ON_A_CLOUD = snippet(page("testing"), "test_my_agent_survives_an_overload_of_bedrock")
 REJECTING = snippet(page("testing"), "def old_gateway")
 CLIENTS = {
     "bedrock": snippet(page("clients"), "def on_bedrock()"),
@@ -249,6 +250,7 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
     (tmp_path / "test_lost.py").write_text(LOSING)
     (tmp_path / "test_calls.py").write_text(CALLING)
     (tmp_path / "test_cached.py").write_text(CACHED)
+    (tmp_path / "test_bedrock.py").write_text(ON_A_CLOUD)
     (settings,) = blocks(page("testing"), "toml")
     (tmp_path / "pyproject.toml").write_text(settings)
 
@@ -261,7 +263,7 @@ def test_the_pytest_examples_pass(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert "6 passed" in result.stdout, result.stdout + result.stderr
+    assert "7 passed" in result.stdout, result.stdout + result.stderr
     assert "warning" not in result.stdout
 
 

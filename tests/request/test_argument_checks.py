@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from resilient_claude.request.argument_checks import (
@@ -9,6 +11,7 @@ from resilient_claude.request.argument_checks import (
     check_caching,
     check_headers,
     check_metadata,
+    check_output_config,
     one_of,
 )
 from resilient_claude.request.tools.server_tool_checks import check_mcp_servers
@@ -65,3 +68,40 @@ def test_caching_is_a_word_or_a_dict(value: object) -> None:
 def test_caching_is_taken_as_the_api_takes_it(ttl: dict[str, str]) -> None:
     """Nothing is lost on the way."""
     check_caching("caching", {"type": "ephemeral", **ttl})
+
+
+CLOSED: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
+OPEN: dict[str, Any] = {"type": "object", "properties": {"type": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "where"),
+    [
+        (OPEN, "at the top"),
+        ({**CLOSED, "properties": {"address": OPEN}}, "at properties.address"),
+        ({"type": "array", "items": {"anyOf": [{"type": "null"}, OPEN]}}, "at items.anyOf"),
+        ({**CLOSED, "$defs": {"A": {**OPEN, "type": ["object", "null"]}}}, r"at \$defs.A"),
+        ({**CLOSED, "additionalProperties": True}, "at the top"),
+    ],
+    ids=str,
+)
+def test_a_format_of_open_objects_is_refused(schema: dict[str, Any], where: str) -> None:
+    """As pydantic makes it; the API would refuse it in every turn, with the caller on the line."""
+    answer = {"format": {"type": "json_schema", "schema": schema}}
+    with pytest.raises(ValueError, match=f'must have "additionalProperties": false .*it {where}$'):
+        check_output_config("output_config", answer)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        CLOSED,
+        {},
+        {"type": "string", "enum": [OPEN], "default": OPEN, "const": OPEN},
+        {**CLOSED, "properties": {"type": {"type": "string"}}},
+    ],
+    ids=str,
+)
+def test_a_format_that_the_api_takes_is_taken(schema: dict[str, Any]) -> None:
+    """What a schema gives as a value is no schema, and a property may be called as a keyword is."""
+    check_output_config("output_config", {"format": {"type": "json_schema", "schema": schema}})

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from anthropic.types import Model
 
-from resilient_claude.request.model_ids import did_you_mean
+from resilient_claude.request.model_ids import did_you_mean, did_you_mean_on_bedrock
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,19 @@ def test_an_id_as_anthropic_writes_them_is_none_of_our_business(model: str) -> N
 def test_an_id_that_is_written_otherwise_has_a_near_one(model: str, meant: str) -> None:
     """The API answers 404 to each of these, with the first caller on the line."""
     assert did_you_mean(model) == meant
+
+
+@pytest.mark.parametrize(
+    ("model", "meant"),
+    [
+        ("claude-opus-4-6", "anthropic.claude-opus-4-6"),
+        ("claude-3-5-haiku-20241022", "anthropic.claude-3-5-haiku-20241022"),
+        ("anthropic.claude-opus-4-6-v1", None),
+        ("global.anthropic.claude-opus-4-6-v1", None),
+        ("arn:aws:bedrock:us-east-1:1:application-inference-profile/abc", None),
+        ("claude-opus-4-6@20260101", None),
+    ],
+)
+def test_bedrock_names_the_provider_in_its_ids(model: str, meant: str | None) -> None:
+    """What is written otherwise than Anthropic's own may be anything."""
+    assert did_you_mean_on_bedrock(model) == meant

@@ -40,7 +40,7 @@ OTHER: dict[str, Any] = {
     "thinking": {"type": "adaptive"},
     "effort": "medium",
     "progress": "off",
-    "output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}},
+    "output_config": {"format": {"type": "json_schema", "schema": {"type": "string"}}},
     "temperature": 0.5,
     "top_p": 0.5,
     "top_k": 3,

@@ -26,7 +26,7 @@ from resilient_claude.request.refusals import check_taken
 
 MODEL = "claude-sonnet-4-6"
 SHOP = {"type": "url", "name": "shop", "url": "https://shop.example/mcp"}
-FORMAT = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+FORMAT = {"format": {"type": "json_schema", "schema": {"type": "string"}}}
 
 
 def fields(platform: Platform, model: str = MODEL, **options: Any) -> FixedFields:

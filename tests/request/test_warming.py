@@ -15,7 +15,7 @@ from resilient_claude.request.warming import static_text, warming_request
 from tests.request.tools.test_definitions import WEATHER, weather
 from tests.support.builders import EPHEMERAL, SAMPLING, rejected, text, user
 
-FORMAT = {"type": "json_schema", "schema": {"type": "object"}}
+FORMAT = {"type": "json_schema", "schema": {"type": "string"}}
 
 
 def warming(model: str = SAMPLING, tools: tuple[Any, ...] = (), **options: Any) -> Request:

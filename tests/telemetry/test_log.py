@@ -440,7 +440,7 @@ async def test_what_is_told_of_a_model_that_claude_has_not(worker: Worker) -> No
     assert worker.lines("api.anthropic.com") == [
         line(
             "claude.model_unknown",
-            "Claude has no model claude-sonet-4-6; did you mean claude-sonnet-4-6?",
+            "there is no model claude-sonet-4-6; did you mean claude-sonnet-4-6?",
             "WARNING",
             model="claude-sonet-4-6",
             suggestion="claude-sonnet-4-6",
@@ -482,7 +482,7 @@ def test_what_is_told_of_a_model_of_which_nothing_is_near(worker: Worker) -> Non
     assert worker.lines("api.anthropic.com") == [
         line(
             "claude.model_unknown",
-            "Claude has no model claude-opus-4",
+            "there is no model claude-opus-4",
             "WARNING",
             model="claude-opus-4",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -221,6 +222,77 @@ async def test_an_unknown_model_is_one_warning_at_anthropic_alone(
     fields = {"model": model, "suggestion": meant}
     assert lines.events == ([("claude.model_unknown", fields)] if meant else [])
     await adapter.aclose()
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "base_url", "meant"),
+    [
+        ("", "claude-haiku-4-5", None, "anthropic.claude-haiku-4-5"),
+        ("Mantle", "claude-haiku-4-5", None, "anthropic.claude-haiku-4-5"),
+        ("", "anthropic.claude-haiku-4-5-20251001-v1:0", None, None),
+        ("", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", None, None),
+        ("Mantle", "anthropic.claude-haiku-4-5", None, None),
+        ("", "arn:aws:bedrock:eu:1:inference-profile/eu.anthropic.claude-opus-4-6-v1", None, None),
+        ("", "claude-haiku-4-5", "https://gateway.example", None),
+    ],
+)
+async def test_anthropic_s_own_id_is_one_warning_on_bedrock(
+    lines: Lines, kind: str, model: str, base_url: str | None, meant: str | None
+) -> None:
+    """Who moves there changes the client, and every turn would be a 400."""
+    make = getattr(anthropic, f"AsyncAnthropicBedrock{kind}")
+    client = make(aws_region="eu-central-1", base_url=base_url)
+    adapter = ResilientClaudeLLM(model=model, client=client)
+
+    fields = {"model": model, "suggestion": meant}
+    assert lines.events == ([("claude.model_unknown", fields)] if meant else [])
+    await adapter.aclose()
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "base_url", "is_told"),
+    [
+        ("claude-3-5-sonnet-20241022", None, True),
+        ("claude-opus-4-20250514", None, True),
+        ("claude-3-5-sonnet-20241022", "https://gateway.example", False),
+        ("claude-opus-4-6", None, False),
+        ("claude-haiku-9", None, False),
+    ],
+)
+async def test_a_model_of_former_days_is_one_line_at_anthropic_alone(
+    lines: Lines, model: str, base_url: str | None, is_told: bool
+) -> None:
+    """Its id is written rightly, it stands in many an example, and every turn would be a 404."""
+    adapter = ResilientClaudeLLM(model=model, api_key=KEY, base_url=base_url)
+
+    fields = {"model": model, "lifecycle": "retired"}
+    assert lines.events == ([("claude.model_retires", fields)] if is_told else [])
+    await adapter.aclose()
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_told"), [("", False), ("Mantle", False), ("Vertex", False), ("Foundry", True)]
+)
+async def test_partners_retire_models_on_days_of_their_own(
+    lines: Lines, kind: str, is_told: bool
+) -> None:
+    """A line that says so of a model that lives on teaches people to read over lines."""
+    makers: dict[str, Callable[[], Any]] = {
+        "": lambda: anthropic.AsyncAnthropicBedrock(aws_region="eu-central-1"),
+        "Mantle": lambda: anthropic.AsyncAnthropicBedrockMantle(aws_region="eu-central-1"),
+        "Vertex": lambda: anthropic.AsyncAnthropicVertex(region="global", project_id="desk"),
+        "Foundry": lambda: anthropic.AsyncAnthropicFoundry(resource="desk", api_key=KEY),
+    }
+    client = makers[kind]()
+    adapter = ResilientClaudeLLM(
+        model="anthropic.claude-mythos-preview", client=client, model_like="claude-mythos-preview"
+    )
+
+    told = [event for event, _ in lines.events]
+    assert told == (["claude.model_retires"] if is_told else [])
+    await adapter.aclose()
+    await client.close()
 
 
 def test_a_missing_key_says_where_to_put_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,8 +60,13 @@ def all_tools(
                 )
             left_out.append(f"sent without {name_of(tool)!r} of extra_body: {NAME_IS_TAKEN}")
     servers = [*(servers or ())]
-    names = {server.get("name") for server in servers}
-    servers += [server for server in offered.mcp_servers if server["name"] not in names]
+    named = {server.get("name"): server for server in servers}
+    for server in offered.mcp_servers:
+        other = named.setdefault(server["name"], server)
+        if other is server:
+            servers.append(server)
+        elif other != server:
+            left_out.append(f"sent without the agent's {server['name']!r}: {NAME_IS_TAKEN}")
     for toolset in toolsets:
         by_name.setdefault(name_of(toolset), toolset)
     fields = {"tools": [*by_name.values()], "mcp_servers": servers}

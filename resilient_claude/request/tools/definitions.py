@@ -6,6 +6,7 @@ what cannot be sent at all is left out, since the API rejects all tools for one.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -26,7 +27,7 @@ from .schemas import (
 from .server_tool import ANYBODY, ServerTool
 from .server_tool_versions import Recipient, Unavailable
 from .tool_fingerprint import fingerprint_of_all
-from .tool_search import ToolSearch, deferred
+from .tool_search import ToolSearch, called, deferred
 
 _FUNCTION_TOOLS = (llm.FunctionTool, llm.RawFunctionTool)
 
@@ -114,6 +115,10 @@ def _add(
         for name, each in offered.items():
             if "input_schema" in each:
                 offered[name] = deferred(each, tool.always_loaded)
+        missing = {*tool.always_loaded} - {called(each) for each in offered.values()}
+        left_out += [
+            f"sent, but there is no {name!r} to be always_loaded" for name in sorted(missing)
+        ]
     offered[name_of(made)] = Definition(made)
     return True
 
@@ -168,10 +173,21 @@ def _sorted(
             try:
                 waiting += reversed(_within(tool))
             except Exception as exc:  # noqa: BLE001 - a toolset's own code, or it is no tool
-                name = getattr(tool, "id", None) or getattr(tool, "__name__", None)
-                words = f"it cannot be read ({type(exc).__name__})"
-                left_out.append(_without(name or type(tool).__name__, words))
+                left_out.append(_unreadable(tool, exc))
     return [*functions.values()], [*providers.values()], left_out
+
+
+def _unreadable(tool: object, exc: Exception) -> str:
+    """That *tool* is left out, and what to do, if it is one of the usual slips of the pen."""
+    name = getattr(tool, "__name__", None) or getattr(tool, "id", None) or type(tool).__name__
+    why = f"it cannot be read ({type(exc).__name__})"
+    if isinstance(tool, type):
+        why = f"it is a class and no tool, {name}() makes one"
+    elif isinstance(tool, Mapping):
+        why = "a definition as the API has it goes into extra_body or extra_kwargs"
+    elif inspect.isroutine(tool):
+        why = "it is a plain function, @function_tool makes it a tool"
+    return _without(name, why)
 
 
 def _within(tool: Any) -> Sequence[object]:

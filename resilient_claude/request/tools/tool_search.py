@@ -48,7 +48,11 @@ class ToolSearch(ServerTool):
 
 def deferred(definition: Definition, always_loaded: Sequence[str]) -> Definition:
     """*definition*, of a function tool that Claude has to look for unless it is *always_loaded*."""
-    alias = definition.alias
-    if (definition["name"] if alias is None else alias.name) in always_loaded:
+    if called(definition) in always_loaded:
         return definition
-    return Definition({**definition, "defer_loading": True}, alias=alias)
+    return Definition({**definition, "defer_loading": True}, alias=definition.alias)
+
+
+def called(definition: Definition) -> object:
+    """What the application calls the tool of *definition*; None of one that has no name."""
+    return definition.get("name") if definition.alias is None else definition.alias.name

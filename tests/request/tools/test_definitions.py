@@ -10,6 +10,7 @@ import pytest
 from livekit.agents import llm
 from livekit.agents.llm import ProviderTool, Toolset, function_tool
 
+from resilient_claude import WebSearch
 from resilient_claude.request.tools.definitions import stand_in_tools, tool_definitions
 from resilient_claude.request.tools.names import ToolAlias, api_key, api_name
 from resilient_claude.request.tools.schemas import ToolDefinitions, ToolSchemas
@@ -273,7 +274,16 @@ def deep() -> Any:
         (Broken(id="broken"), "sent without 'broken': its to_dict() raised KeyError"),
         (Broken(id="circular"), "sent without 'circular': its to_dict() raised ValueError"),
         (gone(), "sent without 'kit': it cannot be read (ConnectionError)"),
-        (unannotated, "sent without 'unannotated': it cannot be read (ValueError)"),
+        (
+            unannotated,
+            "sent without 'unannotated': it is a plain function, @function_tool makes it a tool",
+        ),
+        (WebSearch, "sent without 'WebSearch': it is a class and no tool, WebSearch() makes one"),
+        (
+            {"type": "web_search_20250305", "name": "web_search"},
+            "sent without 'dict': a definition as the API has it goes into extra_body or"
+            " extra_kwargs",
+        ),
         (7, "sent without 'int': it cannot be read (ValueError)"),
     ],
 )

@@ -69,7 +69,18 @@ def test_the_second_server_of_one_name_is_left_out() -> None:
     assert twice.adjustments == (
         Adjustment("tools", "sent without 'shop': another tool has its name"),
     )
+    assert beside.adjustments == (
+        Adjustment("tools", "sent without the agent's 'shop': another tool has its name"),
+    )
     for request in (twice, beside):
         assert request.body["mcp_servers"] == [ENTRY]
         assert request.body["tools"] == [TOOLSET]
         assert rejected(request) is None
+
+
+def test_a_server_that_two_name_alike_is_one_server() -> None:
+    """Nothing is lost, so there is nothing to tell."""
+    request = build(HELLO, tools=[McpServer("shop", ENTRY["url"])], mcp_servers=[ENTRY])
+
+    assert request.body["mcp_servers"] == [ENTRY]
+    assert request.adjustments == ()

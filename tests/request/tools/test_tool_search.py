@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resilient_claude.request.request import Adjustment
 from resilient_claude.request.tools.definitions import tool_definitions
 from resilient_claude.request.tools.schemas import ToolSchemas
 from tests.request.tools.test_definitions import BOOK, WEATHER, book, weather
@@ -31,6 +32,16 @@ def test_what_is_used_most_is_always_loaded() -> None:
         BOOK,
         {"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"},
     ]
+
+
+def test_a_name_that_no_tool_has_is_told() -> None:
+    """By a slip of the pen the tool that is used most would cost a search in every call."""
+    request = build(tools=[weather, ToolSearch(always_loaded=["weather", "boook"])])
+
+    assert request.adjustments == (
+        Adjustment("tools", "sent, but there is no 'boook' to be always_loaded"),
+    )
+    assert request.body["tools"][0] == WEATHER
 
 
 def test_server_tools_are_not_looked_for() -> None:
