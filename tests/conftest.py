@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, settings
 
 from resilient_claude import ResilientClaudeLLM
@@ -29,6 +30,20 @@ if "HYPOTHESIS_PROFILE" not in os.environ:
 def pytest_xdist_auto_num_workers() -> int:
     """Two workers to a core: most tests wait for a clock for half of their time."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one authority where nothing else is said.
+
+    Each of the SDK's clients loads all that certifi has when it is made, which takes longer than
+    most tests. What is trusted by default is the subject of test_certificates.py alone.
+    """
+    file = tmp_path_factory.mktemp("trusted") / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
 
 
 @pytest.fixture(autouse=True)

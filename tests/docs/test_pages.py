@@ -43,7 +43,7 @@ RUN_BY = {
     ".venv/bin/pip install -q -e '.[dev,docs]' && .venv/bin/sphinx-build docs site": (
         "sphinx-build -W"
     ),
-    ".venv/bin/pip install -q -e '.[dev,docs]'": 'make_env pages "$wheel[docs]"',
+    ".venv/bin/pip install -q -e '.[dev,docs]'": 'make_env plugin "$wheel[dev,docs]"',
     "pip install pytest pytest-asyncio": "test_the_pytest_examples_pass",
     ".venv/bin/python -m tests.benchmarks": "runner.run(",
     ".venv/bin/python -m tests.benchmarks.soak": "soak.run(",

@@ -1,9 +1,17 @@
-"""Bodies in encodings whose packages need not be there, written by hand from their formats."""
+"""Bodies in gzip, and in encodings whose packages need not be there, by hand from their formats."""
 
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Callable, Mapping
+from functools import cache
+
+
+@cache
+def gzip_bomb(size: int) -> bytes:
+    """*size* zeros, packed twice. Takes half a second: for a test that needs it, not for all."""
+    return gzip.compress(gzip.compress(bytes(size)))
 
 
 def stored_br(data: bytes) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import anthropic
@@ -16,6 +18,7 @@ from resilient_claude.testing.script import wire
 from resilient_claude.transport.body import READ_BYTES
 from tests.support.adapters import KEY, MakeLLM, shrunk_policy
 from tests.support.listening import conversation, fails_always, read_stream
+from tests.support.packing import gzip_bomb
 from tests.support.serving import Serving, reset_when_closed
 
 
@@ -83,10 +86,10 @@ async def test_an_error_whose_body_does_not_come_keeps_its_status(make_llm: Make
     assert (failure.status, failure.request_id, failure.retry_after_s) == (529, "req_1", 60.0)
 
 
-PACKED = gzip.compress(gzip.compress(bytes(2**27)))
-LOST = {
-    "packed in layers": ("content-encoding: gzip, gzip", PACKED),
-    "packed too often": ("content-encoding: " + "gzip, " * 9 + "gzip", PACKED),
+BOMB = partial(gzip_bomb, 2**27)
+LOST: Mapping[str, tuple[str, bytes | Callable[[], bytes]]] = {
+    "packed in layers": ("content-encoding: gzip, gzip", BOMB),
+    "packed too often": ("content-encoding: " + "gzip, " * 9 + "gzip", BOMB),
     "not packed": ("content-encoding: gzip", b"{}"),
     "a codec that is no charset": ("content-type: application/json; charset=zlib_codec", b"{}"),
     "a codec that does not exist": ("content-type: application/json; charset=nonsense", b"{}"),
@@ -100,7 +103,8 @@ LOST = {
 @pytest.mark.parametrize("name", LOST)
 async def test_a_status_is_not_lost_to_what_its_body_is(name: str) -> None:
     """`overloaded` and `malformed` are two different people's work."""
-    header, body = LOST[name]
+    header, made = LOST[name]
+    body = made() if callable(made) else made
     head = f"HTTP/1.1 529 Overloaded\r\nrequest-id: req_1\r\n{header}\r\n"
     length = f"content-length: {len(body)}\r\n\r\n"
     failure = await failure_after((head + length).encode() + body)

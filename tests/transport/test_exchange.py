@@ -156,7 +156,7 @@ SAYING = {
     "unknown words": (Raw(b'{"error":"Mercury is in retrograde"}', content_type=JSON), "malformed"),
     "a packed flood": (
         Raw(
-            gzip.compress(b'{"error":"Overloaded' + b" " * 50_000_000 + b'"}'),
+            gzip.compress(b'{"error":"Overloaded' + b" " * 50_000_000 + b'"}', compresslevel=1),
             content_type=JSON,
             headers={"content-encoding": "gzip"},
         ),
