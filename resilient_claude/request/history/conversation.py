@@ -88,8 +88,7 @@ def conversation(
         messages = _rewritten(messages, media, fitting, histories)
     if not messages or messages[-1]["role"] == "assistant":
         _end(messages, model)
-    calls: dict[str, llm.FunctionCall] = {}
-    names, left_out = {**settled.names}, {**settled.left_out}
+    calls, names, left_out = dict[str, llm.FunctionCall](), {**settled.names}, {**settled.left_out}
     texts, breakpoints = [*settled.system], [*settled.breakpoints]
     before = len(settled.messages)
     for span in spans:
@@ -97,10 +96,8 @@ def conversation(
         if span.calls:
             calls |= span.calls
             names |= dict.fromkeys(span.names)
-        if span.left_out:
-            left_out |= dict.fromkeys(span.left_out)
-        if span.breakpoints:
-            breakpoints += [(before + at, block) for at, block in span.breakpoints]
+        left_out |= dict.fromkeys(span.left_out)
+        breakpoints += [(before + at, block) for at, block in span.breakpoints]
         before += len(span.messages)
     system, ends = _system(texts, histories, cut=cut)
     return Conversation(
