@@ -27,11 +27,12 @@ tool that runs before he has heard a word does not change that, nor does one tha
 unless it has a time of its own; behind words ("Let me look."), and when the tool speaks for itself,
 there are lines only then. None is said within `CLEARANCE_S` of the apology; one that would be is
 said a little earlier if that still makes sense, and an apology that nobody could foresee waits for
-so long, as does one that is due right behind the line of a tool. Where a line or
-the apology would fall due while the answer has begun to arrive, but in no whole sentence, its words
-are spoken as they are. What he says is a turn of its own, or else brings the next line forward. If
-nothing is heard of them (an asterisk, an emoji), he waits still. The invariant: at most one apology
-per wait; one that he has talked over is said once more without being counted.
+so long, as does one that is due right behind the line of a tool. What he says is a turn of its own,
+or else (while a tool runs, or where he may not interrupt) brings the next line forward. Where a
+line or the apology would fall due while the answer has begun to arrive, but in no whole sentence,
+its words are spoken as they are. If nothing is heard of them (an asterisk, an emoji), he waits
+still. The invariant: at most one apology per wait; one that he has talked over is said once more
+without being counted.
 
 What it cannot see: whether a line or an apology was heard. The shell tells with `heard` and
 `unheard`. Longer than other modules: a state machine is read as a whole.
