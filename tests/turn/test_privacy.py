@@ -95,7 +95,7 @@ async def test_no_secret_of_a_request_comes_back(
 
 
 SIGNED_URL = f"https://pictures.example/a.png?signature={SECRET}"
-SERVER = {"name": "m", "url": "https://m.example", "authorization_token": SECRET}
+SERVER = {"type": "url", "name": "m", "url": "https://m.example", "authorization_token": SECRET}
 UNKNOWN_BETA = HttpError(400, message="Unexpected value(s) `b-1` for the `anthropic-beta` header")
 
 
@@ -144,7 +144,9 @@ async def test_what_chat_raises_shows_no_argument_of_the_constructor(make_llm: M
             with pytest.raises(TypeError) as raised:
                 adapter.chat(chat_ctx=conversation(), extra_kwargs=wrong)
             shown += [repr(f.f_locals) for f, _ in traceback.walk_tb(raised.tb)][1:]
-        shown += [repr(adapter._requests._fixed), repr(Extra.of(secrets))]
+        del secrets["user"]
+        of_turn = Extra.of({**secrets, "metadata": {"user_id": SECRET}})
+        shown += [repr(adapter._requests._fixed), repr(of_turn)]
         await adapter.aclose()
 
     assert SECRET not in "".join(shown)
