@@ -145,7 +145,8 @@ async def test_what_chat_raises_shows_no_argument_of_the_constructor(make_llm: M
                 adapter.chat(chat_ctx=conversation(), extra_kwargs=wrong)
             shown += [repr(f.f_locals) for f, _ in traceback.walk_tb(raised.tb)][1:]
         del secrets["user"]
-        shown += [repr(adapter._requests._fixed), repr(Extra.of(secrets))]
+        of_turn = Extra.of({**secrets, "metadata": {"user_id": SECRET}})
+        shown += [repr(adapter._requests._fixed), repr(of_turn)]
         await adapter.aclose()
 
     assert SECRET not in "".join(shown)
