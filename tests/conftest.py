@@ -46,6 +46,14 @@ def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def only_tests_are_traced() -> Iterator[None]:
+    """Not the processes that they start: those would take twice as long to import livekit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> Iterator[None]:
     """What one simulated Claude rejects, another one on the same port may take.
