@@ -43,7 +43,8 @@ async def test_after_a_transport_failure_no_pooled_connection_is_used(
     name: str, make_llm: MakeLLM, lines: Lines
 ) -> None:
     """A pool that went dark would otherwise swallow one attempt per connection in it."""
-    with SimulatedClaude(default=Answer("Hello there.", piece_s=0.02)) as claude:
+    together = [Answer("One two three.", piece_s=0.2)] * 4  # none ends before all are asked
+    with SimulatedClaude(*together, default=Answer("Hello there.")) as claude:
         client = client_for(claude, name)
         adapter = make_llm(claude, client=client, timeout=Timeouts(first_token_s=SHORT_S))
         await asyncio.gather(

@@ -78,7 +78,8 @@ async def test_a_healthy_connection_is_used_again(make_llm: MakeLLM) -> None:
 
 async def test_after_a_transport_failure_no_pooled_connection_is_used(make_llm: MakeLLM) -> None:
     """A pool that went dark would otherwise swallow one attempt per connection in it."""
-    with SimulatedClaude(default=Answer("Hello.", piece_s=0.02)) as claude:
+    together = [Answer("One two three.", piece_s=0.2)] * 4  # none ends before all are asked
+    with SimulatedClaude(*together, default=GREETING) as claude:
         adapter = make_llm(claude, timeout=Timeouts(first_token_s=SHORT_S))
         await asyncio.gather(
             *[read_stream(adapter.chat(chat_ctx=conversation())) for _ in range(4)]
@@ -89,7 +90,7 @@ async def test_after_a_transport_failure_no_pooled_connection_is_used(make_llm: 
         heard = await read_stream(adapter.chat(chat_ctx=conversation()))
         await adapter.aclose()
 
-        assert heard.text == "Hello."
+        assert heard.text == GREETING.text
         assert claude.connections == 5
 
 
