@@ -8,7 +8,7 @@ from typing import Any
 
 from livekit.agents import llm
 
-from .content import GO_ON, is_thinking, unthought
+from .content import GO_ON, is_thinking, unthought, without
 from .models import Model
 from .placing import digest_of, placed
 from .prefix import PrefixDigest
@@ -136,7 +136,7 @@ def with_thinking(
     found = _found(body["messages"], loop, calls, model)
     begins = body["messages"][loop[0]]["content"][0]  # with thinking, where server tools ran
     if mode == "manual" and loop[0] not in found and not is_thinking(begins):
-        left = {key: value for key, value in body.items() if key != "thinking"}
+        left = without(body, "thinking")
         why = "not sent: the tool calls it follows on have no thinking that could be put back"
         return left | {"messages": unthought(body["messages"])}, why
     return _put_back(body, found, are_bound=mode == "adaptive"), None

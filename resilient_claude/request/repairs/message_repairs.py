@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from resilient_claude.failures.api_errors import ApiError
-from resilient_claude.request.content import is_thinking, unthought
+from resilient_claude.request.content import is_thinking, unthought, without
 from resilient_claude.request.history.fitting import stand_in
 from resilient_claude.request.request import Adjustment, Request
 from resilient_claude.request.thinking import thinking_mode
@@ -69,7 +69,7 @@ def mend_thinking_blocks(request: Request, about: str) -> Mended | None:
             return None
         made = with_messages(request, [*unthought(messages[: at + 1]), *messages[at + 1 :]])
     if misses_thinking(made):
-        made = replace(made, body={k: v for k, v in made.body.items() if k != "thinking"})
+        made = replace(made, body=without(made.body, "thinking"))
     if made is request:
         return None
     reason = f"of earlier steps not sent back: the API rejects it for model {request.model}"

@@ -31,7 +31,7 @@ def mend_container(request: Request, about: str) -> Mended | None:
     if about_container(request, ApiError()) != about:
         return None
     asked = request.body["container"]
-    left = {key: value for key, value in request.body.items() if key != "container"}
+    left = without(request.body, "container")
     if isinstance(asked, Mapping) and (skills := without(asked, "id")):
         left["container"] = skills
     reason = (
@@ -77,15 +77,13 @@ def mend_server_blocks(request: Request, about: str) -> Mended | None:
         words = {"role": "user", "content": [{"text": request.go_on, "type": "text"}]}
         mended = with_messages(mended, [*made, words])
     if misses_thinking(mended):
-        mended = replace(mended, body={k: v for k, v in mended.body.items() if k != "thinking"})
+        mended = replace(mended, body=without(mended.body, "thinking"))
     reason = "not sent: what tools did at Anthropic's, which the API does not take back for model"
     return mended, Adjustment("chat_ctx", f"{reason} {request.model}")
 
 
 def _is_of_server(block: Any) -> bool:
-    return isinstance(block, dict) and (
-        is_server_call(block) or (is_server_result(block) and block["type"] != "tool_result")
-    )
+    return isinstance(block, dict) and (is_server_call(block) or is_server_result(block))
 
 
 def _known_by(block: Mapping[str, Any]) -> str:
